@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#define _GNU_SOURCE
+#include "base/mem.h"
+
+#include "base/bytes.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#define ALIGN_BYTES 64
+
+static _Thread_local unsigned long made_count, fail_at;
+
+unsigned long eis_mem_fail_at(unsigned long n)
+{
+    unsigned long made = made_count;
+
+    made_count = 0;
+    fail_at = n;
+    return made;
+}
+
+static void *out_of_memory(size_t count, size_t size)
+{
+    (void)eis_fail(EIS_ERR_MEMORY, "not enough memory for %zu x %zu bytes", count, size);
+    return NULL;
+}
+
+void *eis_mem_new(size_t count, size_t size)
+{
+    size_t bytes, padded;
+    void *ptr;
+
+    if (++made_count == fail_at) return out_of_memory(count, size);
+    if (!eis_size_mul(&bytes, count, size) || !eis_size_add(&padded, bytes, ALIGN_BYTES))
+        return out_of_memory(count, size);
+    /* The first 64 bytes after rounding keep a zero-sized request valid. */
+    padded = eis_round_up(bytes ? bytes : 1, ALIGN_BYTES);
+    ptr = aligned_alloc(ALIGN_BYTES, padded);
+    if (ptr == NULL) return out_of_memory(count, size);
+    memset(ptr, 0, padded);
+    return ptr;
+}
+
+eis_status eis_mem_resize(void *ptr_to_ptr, size_t old_count, size_t new_count, size_t size)
+{
+    void *old, *fresh = eis_mem_new(new_count, size);
+
+    if (fresh == NULL) return EIS_ERR_MEMORY;
+    memcpy(&old, ptr_to_ptr, sizeof old);
+    if (old != NULL) {
+        memcpy(fresh, old, (old_count < new_count ? old_count : new_count) * size);
+        eis_mem_free_wiped(old, old_count, size);
+    }
+    memcpy(ptr_to_ptr, &fresh, sizeof fresh);
+    return EIS_OK;
+}
+
+char *eis_mem_strdup(const char *text)
+{
+    size_t bytes = strlen(text) + 1;
+    char *copy = eis_mem_new(bytes, 1);
+
+    if (copy != NULL) memcpy(copy, text, bytes);
+    return copy;
+}
+
+void eis_mem_free(void *ptr) { free(ptr); }
+
+void eis_mem_free_wiped(void *ptr, size_t count, size_t size)
+{
+    if (ptr == NULL) return;
+    eis_mem_wipe(ptr, count * size);
+    free(ptr);
+}
+
+void eis_mem_wipe(void *ptr, size_t bytes)
+{
+    if (ptr != NULL && bytes > 0) explicit_bzero(ptr, bytes);
+}
+
+void *eis_mem_new_secret(size_t count, size_t size)
+{
+    void *ptr = eis_mem_new(count, size);
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), first, last;
+
+    if (ptr == NULL) return NULL;
+    first = eis_round_up((uintptr_t)ptr, page);
+    last = ((uintptr_t)ptr + count * size) / page * page;
+    /* A refusal leaves the block usable; the program also switches core dumps off as a whole. */
+    if (last > first) (void)madvise((void *)first, last - first, MADV_DONTDUMP);
+    return ptr;
+}
