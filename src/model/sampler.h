@@ -40,13 +40,13 @@ void eis_sampler_clear(eis_sampler *sampler);
 /* Chooses one of the tokens.
  *
  * Shape:   logits[count], count >= 1.
- * Range:   NaN and -infinity are never chosen while anything else is there; +infinity counts as the largest float.
+ * Range:   NaN and -infinity are never chosen while anything else is there; +infinity counts as the largest double.
  * Secret:  logits and the id; variable time.
  * Cost:    greedy one pass; else O(count log count) at worst.
  * Errors:  EIS_ERR_RANGE  no logit is a number; EIS_ERR_MEMORY.  *id is untouched on error. */
-EIS_MUST_USE eis_status eis_sampler_pick(eis_sampler *sampler, uint32_t *id, const float *logits, size_t count);
+EIS_MUST_USE eis_status eis_sampler_pick(eis_sampler *sampler, uint32_t *id, const double *logits, size_t count);
 
 /* Returns the index of the highest logit, the lowest index among equals; NaN counts as -infinity. count >= 1. */
-uint32_t eis_sampler_best(const float *logits, size_t count);
+uint32_t eis_sampler_best(const double *logits, size_t count);
 
 #endif

@@ -55,6 +55,13 @@ typedef struct eis_ids {
  *          EIS_ERR_FILE, EIS_ERR_TOO_LARGE, EIS_ERR_MEMORY.  source is untouched on error. */
 EIS_MUST_USE eis_status eis_tokenizer_source_read(eis_tokenizer_source *source, const char *path);
 
+/* Returns the name under which a client part carries the bytes of this kind ("tokenizer.json", "tokenizer.bin",
+ * "vocab+merges"), or NULL for EIS_TOKENIZER_NONE. */
+const char *eis_tokenizer_kind_name(eis_tokenizer_kind kind);
+
+/* Returns the kind of that name, EIS_TOKENIZER_NONE where there is none. */
+eis_tokenizer_kind eis_tokenizer_kind_find(const char *name);
+
 /* Frees the bytes; the kind is none afterwards. */
 void eis_tokenizer_source_clear(eis_tokenizer_source *source);
 
