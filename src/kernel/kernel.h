@@ -142,7 +142,7 @@ typedef struct eis_kernels {
      *
      * Shape:   words[n], x[n].
      * Range:   factor is a power of two; |x * factor| < 2^51. Beyond that, and for NaN, the words are canonical but
-     *          otherwise arbitrary and equal on every level; nothing branches on them. */
+     *          otherwise arbitrary; nothing branches on them. */
     void (*words_from_reals)(uint64_t *words, const double *x, size_t n, double factor, eis_ring ring);
 
     /* Centres words and scales them: out[i] = ((centred word) + offset) * row_scale[i] * factor, each step rounded to

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The plain C kernels that other files of the level, or an overlay that shares a step, refer to.
+ * Contracts: kernel/kernel.h. */
+#ifndef EIS_KERNEL_GENERIC_GENERIC_H
+#define EIS_KERNEL_GENERIC_GENERIC_H
+
+#include "kernel/kernel.h"
+
+/* matmul_generic.c */
+size_t matmul_w8_scratch_generic(const eis_matmul *job);
+void matmul_w8_prepare_generic(const eis_matmul *job);
+void matmul_w8_run_generic(const eis_matmul *job, size_t panel_first, size_t panel_last);
+
+/* Scratch of both offset-binary kernels: the sum of every vector in the ring, one word each. */
+size_t matmul_sums_scratch_generic(const eis_matmul *job);
+void matmul_sums_prepare_generic(const eis_matmul *job);
+void matmul_w24_run_generic(const eis_matmul *job, size_t panel_first, size_t panel_last);
+void matmul_w20_run_generic(const eis_matmul *job, size_t panel_first, size_t panel_last);
+
+/* words_generic.c */
+void words_add_generic(uint64_t *r, const uint64_t *a, const uint64_t *b, size_t n, eis_ring ring);
+void words_sub_generic(uint64_t *r, const uint64_t *a, const uint64_t *b, size_t n, eis_ring ring);
+uint64_t words_sum_generic(const uint64_t *a, size_t n, eis_ring ring);
+void words_from_reals_generic(uint64_t *words, const double *x, size_t n, double factor, eis_ring ring);
+void words_to_reals_generic(double *out, const uint64_t *words, const double *row_scale, size_t n, double offset,
+                            double factor, eis_ring ring);
+void planes_from_words_generic(uint8_t *planes, const uint64_t *words, size_t n, unsigned p);
+void words_from_planes_generic(uint64_t *words, const uint8_t *planes, size_t n, unsigned p);
+void bytes_from_words52_generic(uint8_t *bytes, const uint64_t *words, size_t n);
+void words52_from_bytes_generic(uint64_t *words, const uint8_t *bytes, size_t n);
+uint64_t f61_dot_generic(const uint64_t *a, const uint64_t *b, size_t n);
+void f61_axpy_generic(uint64_t *y, uint64_t c, const uint64_t *x, size_t n);
+
+#endif

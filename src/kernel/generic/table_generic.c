@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The level that exists everywhere: all entries in plain C. */
+#include "kernel/generic/generic.h"
+
+void eis_kernels_generic(eis_kernels *k)
+{
+    *k = (eis_kernels){
+        .name = "generic",
+        .matmul_w8 = {matmul_w8_scratch_generic, matmul_w8_prepare_generic, matmul_w8_run_generic},
+        .matmul_w24 = {matmul_sums_scratch_generic, matmul_sums_prepare_generic, matmul_w24_run_generic},
+        .matmul_w20 = {matmul_sums_scratch_generic, matmul_sums_prepare_generic, matmul_w20_run_generic},
+        .words_add = words_add_generic,
+        .words_sub = words_sub_generic,
+        .words_sum = words_sum_generic,
+        .words_from_reals = words_from_reals_generic,
+        .words_to_reals = words_to_reals_generic,
+        .planes_from_words = planes_from_words_generic,
+        .words_from_planes = words_from_planes_generic,
+        .bytes_from_words52 = bytes_from_words52_generic,
+        .words52_from_bytes = words52_from_bytes_generic,
+        .f61_dot = f61_dot_generic,
+        .f61_axpy = f61_axpy_generic,
+    };
+}
