@@ -2,7 +2,11 @@
 /* The hot path: frames (wire/frame.h) over TLS over TCP.
  *
  * A stream may be used by one sending and one receiving thread at once; cancel and the counters from any thread. After a
- * failure other than a timeout before a frame began the stream is dead: each later call gives the same status. */
+ * failure, other than a timeout before a frame began, the same direction gives the same status for ever; a framing fault
+ * of the peer (EIS_ERR_PROTOCOL, _VERSION, _TOO_LARGE) still lets us send an answer, everything else ends both.
+ *
+ * A thread that sends large frames ahead of the replies to earlier ones needs a second thread that receives: otherwise
+ * both ends may wait for each other's buffers until the write timeout. */
 #ifndef EIS_NET_STREAM_H
 #define EIS_NET_STREAM_H
 
@@ -18,11 +22,13 @@
 #include <stdint.h>
 
 #define EIS_STREAM_PARTS_MAX 16
+#define EIS_STREAM_ANY_MAX 256
 
 typedef struct eis_stream eis_stream;
 
 typedef struct eis_stream_options {
-    uint64_t payload_bytes_max;  /* of one received frame; 0: 64 MiB */
+    uint8_t protocol;            /* eis_frame_protocol of both directions; 0: split */
+    uint64_t payload_bytes_max;  /* of one received frame; 0: EIS_FRAME_HELLO_BYTES_MAX, until HELLO has agreed on more */
     uint32_t read_timeout_ms;    /* from a frame's first byte to its last, plus the time its length takes at */
     uint32_t bytes_per_s_min;    /* this rate; 0: 10 s and 256 KiB/s. Slow peers are cut off by both together */
     uint32_t write_timeout_ms;   /* for one frame, lengthened in the same way; 0: 10 s */
@@ -57,7 +63,11 @@ EIS_MUST_USE eis_status eis_net_stream_connect(eis_stream **stream, const eis_ad
 /* Closes politely where that needs no waiting, wipes and frees. NULL is allowed. */
 void eis_net_stream_free(eis_stream *stream);
 
-/* Sends one frame whose payload is the parts one after the other; header->payload_bytes is set from them.
+/* Sets the limit for the frames to come, on the receiving thread: what HELLO agreed on. */
+void eis_net_stream_limit(eis_stream *stream, uint64_t payload_bytes_max);
+
+/* Sends one frame whose payload is the parts one after the other; the header's payload_bytes is
+ * taken from them and its protocol from the stream.
  *
  * Shape:   at most EIS_STREAM_PARTS_MAX parts; empty ones are allowed.
  * Cost:    one TLS record and one system call up to 16 KiB, header included; no copy of whole records beyond TLS's own.
@@ -71,14 +81,14 @@ EIS_MUST_USE eis_status eis_net_stream_send(eis_stream *stream, const eis_frame_
  * Errors:  EIS_ERR_TIMEOUT      nothing came within wait_ms: the stream goes on living; or the frame came too slowly;
  *          EIS_ERR_CLOSED       the peer closed, between frames or (see the detail) inside one;
  *          EIS_ERR_INTERRUPTED  cancelled, or the listener drains and no frame has begun;
- *          EIS_ERR_PROTOCOL     not a frame;  EIS_ERR_TOO_LARGE  above payload_bytes_max, before any of it is read;
+ *          EIS_ERR_PROTOCOL, EIS_ERR_VERSION  not a frame of ours;  EIS_ERR_TOO_LARGE  above payload_bytes_max, before any of it is read;
  *          EIS_ERR_TLS, EIS_ERR_IO, EIS_ERR_MEMORY. *frame is then untouched. */
 EIS_MUST_USE eis_status eis_net_stream_recv(eis_stream_frame *frame, eis_stream *stream, uint32_t wait_ms);
 
 /* Receives the next whole frame from any of several streams, reading from all of them meanwhile: a client with k
  * servers waits on one thread and pays no wake-up per server. NULL entries are skipped.
  *
- * Range:   wait_ms covers the whole call. 0 only looks.
+ * Range:   count <= EIS_STREAM_ANY_MAX; wait_ms covers the whole call; 0 only looks.
  * Errors:  EIS_ERR_TIMEOUT with *which == count: none is complete; all go on living, parts of frames are kept.
  *          Any other failure, with *which < count, is that stream's own, as in eis_net_stream_recv;
  *          the others are untouched. EIS_ERR_INTERRUPTED may come with *which == count. */
@@ -94,7 +104,7 @@ EIS_MUST_USE eis_status eis_net_stream_peer_pin(eis_tls_pin *pin, const eis_stre
 /* Returns the peer's numeric address and port, for logs. */
 const char *eis_net_stream_peer_name(const eis_stream *stream);
 
-/* Returns the TLS version and cipher, for reports. */
+/* Returns the name of the TLS 1.3 cipher, for reports. */
 const char *eis_net_stream_cipher(const eis_stream *stream);
 
 /* Reads the counters. */
