@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The embedded default: the servers that a command needs, as child processes on loopback with throw-away certificates
+ * whose keys never reach the disk. They end when the parent ends, also by SIGKILL. */
+#ifndef EIS_SERVICE_EMBEDDED_H
+#define EIS_SERVICE_EMBEDDED_H
+
+#include "base/bytes.h"
+#include "base/status.h"
+#include "net/address.h"
+#include "net/tls.h"
+
+#include <stddef.h>
+#include <sys/types.h>
+
+typedef struct eis_embedded eis_embedded;
+
+/* Starts `count` servers of the pack behind pack_fd (each maps the same pages) and waits until all listen.
+ *
+ * Each child is a fork of this process that runs eis_embedded_child_main and nothing else: no key, prompt or path is on
+ * a command line. Certificates come over a pipe; the death of the parent ends the child (PR_SET_PDEATHSIG and a closed
+ * pipe). Must be called before the caller starts threads of its own.
+ *
+ * Errors: EIS_ERR_LIMIT, EIS_ERR_MEMORY, EIS_ERR_UNAVAILABLE (a child ended early); nothing is left running. */
+EIS_MUST_USE eis_status eis_embedded_start(eis_embedded **embedded, int pack_fd, size_t count, unsigned threads_each);
+
+/* What a client needs to reach them; the pointers live as long as the servers. */
+typedef struct eis_embedded_access {
+    const eis_address *addresses;        /* [count] */
+    const eis_tls_pin *pins;             /* [count] */
+    const pid_t *processes;              /* [count] */
+    size_t count;
+    eis_span ca_pem, cert_pem, key_pem;  /* a client certificate that the children ask for */
+} eis_embedded_access;
+
+void eis_embedded_access_get(eis_embedded_access *access, const eis_embedded *embedded);
+
+/* Stops the children (SIGTERM, then SIGKILL) and frees. NULL is allowed. */
+void eis_embedded_stop(eis_embedded *embedded);
+
+#endif
