@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The AVX2 kernels, file by file. Contracts: kernel/kernel.h. */
+#ifndef EIS_KERNEL_X86_64_AVX2_H
+#define EIS_KERNEL_X86_64_AVX2_H
+
+#include "kernel/kernel.h"
+
+/* matmul_w8_avx2.c */
+size_t matmul_w8_scratch_avx2(const eis_matmul *job);
+void matmul_w8_prepare_avx2(const eis_matmul *job);
+void matmul_w8_run_avx2(const eis_matmul *job, size_t panel_first, size_t panel_last);
+
+/* matmul_w24_avx2.c; scratch is that of generic/ */
+void matmul_w24_run_avx2(const eis_matmul *job, size_t panel_first, size_t panel_last);
+void matmul_w20_run_avx2(const eis_matmul *job, size_t panel_first, size_t panel_last);
+
+/* words_avx2.c */
+void words_add_avx2(uint64_t *r, const uint64_t *a, const uint64_t *b, size_t n, eis_ring ring);
+void words_sub_avx2(uint64_t *r, const uint64_t *a, const uint64_t *b, size_t n, eis_ring ring);
+void words_from_reals_avx2(uint64_t *words, const double *x, size_t n, double factor, eis_ring ring);
+void words_to_reals_avx2(double *out, const uint64_t *words, const double *row_scale, size_t n, double offset,
+                         double factor, eis_ring ring);
+void planes_from_words_avx2(uint8_t *planes, const uint64_t *words, size_t n, unsigned p);
+void words_from_planes_avx2(uint64_t *words, const uint8_t *planes, size_t n, unsigned p);
+void bytes_from_words52_avx2(uint8_t *bytes, const uint64_t *words, size_t n);
+void words52_from_bytes_avx2(uint64_t *words, const uint8_t *bytes, size_t n);
+void f61_axpy_avx2(uint64_t *y, uint64_t c, const uint64_t *x, size_t n);
+
+#endif
