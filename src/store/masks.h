@@ -14,8 +14,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define EIS_MASK_PIN_BYTES 32
-#define EIS_MASK_SERVERS_MAX 64
+#define EIS_MASK_PIN_BYTES      32
+#define EIS_MASK_SERVERS_MAX    64
 #define EIS_MASK_BODY_BYTES_MAX ((size_t)64 << 20)
 
 typedef struct eis_mask_store eis_mask_store;
@@ -29,12 +29,12 @@ typedef struct eis_mask_pin {
 typedef struct eis_mask_kind {
     uint8_t pack_digest[32];
     uint32_t layer;
-    uint8_t profile;                 /* as on the wire */
+    uint8_t profile; /* as on the wire */
     uint8_t ring_bits;
-    uint8_t suite;                   /* that expands the seeds */
-    const eis_mask_pin *seed_pins;   /* [seed_pin_count] the servers that saw the seeds */
+    uint8_t suite;                 /* that expands the seeds */
+    const eis_mask_pin *seed_pins; /* [seed_pin_count] the servers that saw the seeds */
     size_t seed_pin_count;
-    const eis_mask_pin *use_pins;    /* [use_pin_count] the servers that the masked input is for */
+    const eis_mask_pin *use_pins; /* [use_pin_count] the servers that the masked input is for */
     size_t use_pin_count;
 } eis_mask_kind;
 

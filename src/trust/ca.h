@@ -10,33 +10,33 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define EIS_TRUST_PIN_BYTES 32
+#define EIS_TRUST_PIN_BYTES     32
 #define EIS_TRUST_PIN_HEX_BYTES (2 * EIS_TRUST_PIN_BYTES + 1)
-#define EIS_TRUST_DAYS_MAX 36500
+#define EIS_TRUST_DAYS_MAX      36500
 
 typedef enum eis_trust_key_kind { EIS_TRUST_KEY_P256 = 0, EIS_TRUST_KEY_ED25519 } eis_trust_key_kind;
 
 /* A certificate and its private key as PEM text, zero-terminated. Zero-initialised it is valid to clear. */
 typedef struct eis_trust_pair {
     char *cert, *key;
-    size_t cert_bytes, key_bytes;      /* without the terminator */
+    size_t cert_bytes, key_bytes; /* without the terminator */
 } eis_trust_pair;
 
 /* Wipes and frees both texts. */
 void eis_trust_pair_clear(eis_trust_pair *pair);
 
 typedef struct eis_trust_ca_literal {
-    const char *name;                  /* common name; NULL = "EIS CA" */
-    unsigned days;                     /* validity; 0 = 3650 */
+    const char *name; /* common name; NULL = "EIS CA" */
+    unsigned days;    /* validity; 0 = 3650 */
     eis_trust_key_kind key_kind;
 } eis_trust_ca_literal;
 
 typedef struct eis_trust_leaf_literal {
-    const char *name;                  /* common name; NULL = the first host, or "eis" */
-    const char *const *hosts;          /* [host_count] DNS names and IP addresses for the SAN extension */
+    const char *name;         /* common name; NULL = the first host, or "eis" */
+    const char *const *hosts; /* [host_count] DNS names and IP addresses for the SAN extension */
     size_t host_count;
-    bool server, client;               /* extended key usage; at least one. A server needs a host */
-    unsigned days;                     /* validity; 0 = 825. Cut to the end of the CA's own validity */
+    bool server, client; /* extended key usage; at least one. A server needs a host */
+    unsigned days;       /* validity; 0 = 825. Cut to the end of the CA's own validity */
     eis_trust_key_kind key_kind;
 } eis_trust_leaf_literal;
 

@@ -15,8 +15,8 @@
  * Errors: EIS_ERR_FILE  and what to do about it. */
 EIS_MUST_USE eis_status eis_trust_key_file_check(const char *path);
 
-/* Checks as above and reads the file, on one descriptor, into memory kept out of core dumps; zero-terminated. The caller
- * frees it with eis_mem_free_wiped(*text, *bytes + 1, 1).
+/* Checks as above and reads the file, on one descriptor, into memory kept out of core dumps, zero-terminated; the
+ * caller frees it with eis_mem_free_wiped(*text, *bytes + 1, 1).
  *
  * Errors: EIS_ERR_FILE, EIS_ERR_TOO_LARGE (above EIS_TRUST_KEY_FILE_BYTES_MAX), EIS_ERR_MEMORY; outputs untouched. */
 EIS_MUST_USE eis_status eis_trust_key_file_read(char **text, size_t *bytes, const char *path);

@@ -23,11 +23,11 @@ typedef struct eis_channel {
     const eis_channel_ops *ops;
     void *self;
     uint64_t bytes_sent, bytes_received;
-    uint64_t round_count;      /* receives that follow a send: how often this side has waited for the other */
+    uint64_t round_count; /* receives that follow a send: how often this side has waited for the other */
     uint64_t send_count;
-    uint64_t fail_send_at;     /* test hook: this send (counted from 1) fails; 0 = none */
+    uint64_t fail_send_at; /* test hook: this send (counted from 1) fails; 0 = none */
     int sent_since_receive;
-    eis_status st;             /* sticky: after an error the channel is dead */
+    eis_status st; /* sticky: after an error the channel is dead */
 } eis_channel;
 
 /* Wraps a carrier. The channel owns `self` from here on. */

@@ -16,7 +16,7 @@
 typedef struct eis_reader {
     const uint8_t *data;
     size_t bytes, at;
-    const char *what;          /* names the input in error texts: "HELLO", "tok512.bin" */
+    const char *what; /* names the input in error texts: "HELLO", "tok512.bin" */
     eis_status st;
 } eis_reader;
 

@@ -16,7 +16,7 @@
 #include <stdint.h>
 
 #define EIS_FRAME_HEADER_BYTES 32
-#define EIS_FRAME_VERSION 1
+#define EIS_FRAME_VERSION      1
 
 /* What a parser accepts before HELLO has agreed on more. */
 #define EIS_FRAME_HELLO_BYTES_MAX ((uint64_t)128 << 10)
@@ -24,13 +24,13 @@
 typedef enum eis_frame_protocol { EIS_FRAME_PROTOCOL_SPLIT = 1, EIS_FRAME_PROTOCOL_MPC = 2 } eis_frame_protocol;
 
 typedef struct eis_frame_header {
-    uint8_t protocol;          /* eis_frame_protocol */
-    uint16_t type;             /* of the protocol */
+    uint8_t protocol; /* eis_frame_protocol */
+    uint16_t type;    /* of the protocol */
     uint64_t payload_bytes;
     uint64_t request_id;
     uint32_t layer;
     uint16_t batch;
-    uint8_t suite;             /* 0 = words, else the stream cipher that a seed is for */
+    uint8_t suite; /* 0 = words, else the stream cipher that a seed is for */
     uint8_t truncated_bits;
 } eis_frame_header;
 
@@ -47,14 +47,14 @@ EIS_MUST_USE eis_status eis_wire_frame_read(eis_frame_header *header, const uint
 
 /* Cuts a stream into frames. Fields are read by callers, written here only. */
 typedef struct eis_frame_parser {
-    eis_frame_header header;   /* valid while ready */
-    uint8_t *payload;          /* [header.payload_bytes], valid while ready */
-    bool ready;                /* a whole frame lies here */
+    eis_frame_header header; /* valid while ready */
+    uint8_t *payload;        /* [header.payload_bytes], valid while ready */
+    bool ready;              /* a whole frame lies here */
     uint8_t raw[EIS_FRAME_HEADER_BYTES];
     size_t raw_have, payload_have, payload_capacity;
     uint64_t payload_bytes_max;
     uint8_t protocol;
-    eis_status st;             /* sticky: a stream with a framing fault is dead */
+    eis_status st; /* sticky: a stream with a framing fault is dead */
 } eis_frame_parser;
 
 /* Starts a parser for one protocol. */

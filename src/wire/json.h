@@ -16,7 +16,7 @@
 extern "C" {
 #endif
 
-#define EIS_JSON_DEPTH_MAX 64
+#define EIS_JSON_DEPTH_MAX      64
 #define EIS_JSON_PATH_BYTES_MAX 256
 
 typedef struct eis_json_doc eis_json_doc;
@@ -24,8 +24,8 @@ typedef struct eis_json_doc eis_json_doc;
 typedef enum eis_json_type {
     EIS_JSON_NULL,
     EIS_JSON_BOOL,
-    EIS_JSON_INTEGER,          /* written without fraction and exponent, in [-2^63, 2^64) */
-    EIS_JSON_DOUBLE,           /* any other number, finite as a double */
+    EIS_JSON_INTEGER, /* written without fraction and exponent, in [-2^63, 2^64) */
+    EIS_JSON_DOUBLE,  /* any other number, finite as a double */
     EIS_JSON_STRING,
     EIS_JSON_ARRAY,
     EIS_JSON_OBJECT

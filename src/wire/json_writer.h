@@ -14,9 +14,9 @@
 #define EIS_JSON_WRITER_DEPTH_MAX 64
 
 typedef struct eis_json_writer {
-    eis_writer *buffer;        /* one of the two */
+    eis_writer *buffer; /* one of the two */
     FILE *file;
-    uint64_t in_object;        /* bit d: level d is an object */
+    uint64_t in_object; /* bit d: level d is an object */
     unsigned depth;
     bool need_comma, have_key;
     eis_status st;

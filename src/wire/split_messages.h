@@ -15,7 +15,7 @@
 #include <stdint.h>
 
 #define EIS_SPLIT_VERSION 1
-#define EIS_SPLIT_ALPN "eis-split/1"
+#define EIS_SPLIT_ALPN    "eis-split/1"
 
 typedef enum eis_split_type {
     EIS_SPLIT_HELLO = 1,
@@ -31,10 +31,10 @@ typedef enum eis_split_type {
 
 /* How weights and words are represented; these numbers stand on the wire and in packed files. */
 typedef enum eis_split_profile {
-    EIS_SPLIT_P24 = 1,         /* 24-bit weights, words in Z_2^52 */
-    EIS_SPLIT_P8 = 2,          /* 8-bit weights, words in Z_2^(8 planes), planes 4..8 per layer */
-    EIS_SPLIT_F61_20 = 3,      /* 20-bit weights, words modulo 2^61 - 1 */
-    EIS_SPLIT_F61_8 = 4        /* 8-bit weights, words modulo 2^61 - 1 */
+    EIS_SPLIT_P24 = 1,    /* 24-bit weights, words in Z_2^52 */
+    EIS_SPLIT_P8 = 2,     /* 8-bit weights, words in Z_2^(8 planes), planes 4..8 per layer */
+    EIS_SPLIT_F61_20 = 3, /* 20-bit weights, words modulo 2^61 - 1 */
+    EIS_SPLIT_F61_8 = 4   /* 8-bit weights, words modulo 2^61 - 1 */
 } eis_split_profile;
 
 /* The stream ciphers that expand a seed. */
@@ -45,12 +45,12 @@ typedef enum eis_split_suite {
     EIS_SPLIT_SUITE_CHACHA20 = 3
 } eis_split_suite;
 
-#define EIS_SPLIT_DIGEST_BYTES 32
-#define EIS_SPLIT_MODEL_BYTES_MAX 95       /* without the terminator */
-#define EIS_SPLIT_TOKEN_BYTES_MAX 4096
-#define EIS_SPLIT_LAYERS_MAX 65536
-#define EIS_SPLIT_CLASSES_MAX 16
-#define EIS_SPLIT_SEED_BYTES_MAX 48
+#define EIS_SPLIT_DIGEST_BYTES         32
+#define EIS_SPLIT_MODEL_BYTES_MAX      95 /* without the terminator */
+#define EIS_SPLIT_TOKEN_BYTES_MAX      4096
+#define EIS_SPLIT_LAYERS_MAX           65536
+#define EIS_SPLIT_CLASSES_MAX          16
+#define EIS_SPLIT_SEED_BYTES_MAX       48
 #define EIS_SPLIT_ERROR_CODE_BYTES_MAX 47
 #define EIS_SPLIT_ERROR_TEXT_BYTES_MAX 255
 
@@ -91,17 +91,17 @@ typedef enum eis_split_sharing { EIS_SPLIT_ADDITIVE = 1, EIS_SPLIT_SHAMIR = 2 } 
 /* The first message, client to server. */
 typedef struct eis_split_hello {
     uint16_t version_min, version_max;
-    uint8_t profile;                       /* eis_split_profile */
-    uint8_t sharing;                       /* eis_split_sharing */
-    uint16_t share_index;                  /* from 1: the index of an additive share, or the Shamir point */
-    uint64_t payload_bytes_max;            /* longest reply that the client takes */
+    uint8_t profile;            /* eis_split_profile */
+    uint8_t sharing;            /* eis_split_sharing */
+    uint16_t share_index;       /* from 1: the index of an additive share, or the Shamir point */
+    uint64_t payload_bytes_max; /* longest reply that the client takes */
     uint8_t pack_digest[EIS_SPLIT_DIGEST_BYTES];
-    char model[EIS_SPLIT_MODEL_BYTES_MAX + 1];   /* "" = the only model of the server */
+    char model[EIS_SPLIT_MODEL_BYTES_MAX + 1];     /* "" = the only model of the server */
     uint16_t batch_classes[EIS_SPLIT_CLASSES_MAX]; /* rising: the batch sizes that requests are padded to */
     size_t class_count;
-    const uint8_t *planes;                 /* [layer_count]: 4..8 for P8, 0 otherwise; not owned */
+    const uint8_t *planes; /* [layer_count]: 4..8 for P8, 0 otherwise; not owned */
     uint32_t layer_count;
-    eis_span token;                        /* who the client is; empty = none; not owned */
+    eis_span token; /* who the client is; empty = none; not owned */
 } eis_split_hello;
 
 /* Appends a HELLO payload. Errors (sticky in w): EIS_ERR_PARSE where a field breaks the rules of the reader. */
@@ -115,10 +115,10 @@ EIS_MUST_USE eis_status eis_split_hello_read(eis_split_hello *hello, const void 
 
 /* The answer to HELLO. */
 typedef struct eis_split_hello_ack {
-    uint16_t version;                      /* the one that is spoken from now on */
-    uint8_t profile;                       /* as in HELLO */
+    uint16_t version;                            /* the one that is spoken from now on */
+    uint8_t profile;                             /* as in HELLO */
     uint8_t pack_digest[EIS_SPLIT_DIGEST_BYTES]; /* as in HELLO */
-    uint64_t payload_bytes_max;            /* longest payload either side may send from now on */
+    uint64_t payload_bytes_max;                  /* longest payload either side may send from now on */
     uint32_t layer_count;
 } eis_split_hello_ack;
 
@@ -149,7 +149,7 @@ EIS_MUST_USE eis_status eis_split_masks_read(const uint8_t **seeds, size_t *coun
 
 /* An ERROR as it was received. */
 typedef struct eis_split_error {
-    eis_status status;         /* of the code; EIS_ERR_PROTOCOL for one that we do not know. Never EIS_OK */
+    eis_status status; /* of the code; EIS_ERR_PROTOCOL for one that we do not know. Never EIS_OK */
     bool retryable;
     char code[EIS_SPLIT_ERROR_CODE_BYTES_MAX + 1];
     char text[EIS_SPLIT_ERROR_TEXT_BYTES_MAX + 1];
@@ -168,7 +168,7 @@ typedef enum eis_split_role { EIS_SPLIT_AT_SERVER, EIS_SPLIT_AT_CLIENT } eis_spl
 
 /* One end's view of a connection. Zero-initialised it waits for the first message. */
 typedef struct eis_split_order {
-    uint64_t last_request_id;  /* at the server: requests rise */
+    uint64_t last_request_id; /* at the server: requests rise */
     bool greeted, closed;
 } eis_split_order;
 
