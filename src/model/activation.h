@@ -15,6 +15,11 @@ double eis_exp(double x);
 
 #define EIS_EXP_ERROR 4.5e-16 /* 2 units in the last place */
 
+/* Computes 1 / sqrt(x); an x below 1e-300 (or NaN) counts as 1e-300, so the result is finite.
+ *
+ * Range:   relative error below 1e-15. Secret: x. */
+double eis_inverse_sqrt(double x);
+
 /* x[i] = 1 / (1 + e^-x[i]). Secret: x. */
 void eis_sigmoid(double *x, size_t count);
 

@@ -30,6 +30,10 @@ void eis_lm_session_free(eis_lm_session *session);
 /* Forgets the text and starts at position 0 again; the cache is wiped. */
 void eis_lm_session_reset(eis_lm_session *session);
 
+/* Lets attention use a pool, which must outlive the session; NULL (the default) is the caller's thread alone.
+ * The numbers stay the same. */
+void eis_lm_session_use_pool(eis_lm_session *session, eis_pool *pool);
+
 /* Returns how many tokens have been fed. */
 uint32_t eis_lm_session_position(const eis_lm_session *session);
 

@@ -33,4 +33,14 @@ void eis_tensor_read_f64(double *out, const eis_tensor_view *view, size_t first,
 /* The same in float; rounds F64 to nearest. */
 void eis_tensor_read_f32(float *out, const eis_tensor_view *view, size_t first, size_t count);
 
+/* Reads the block of rows [row, row + rows) and columns [column, column + columns), inside the view (asserted).
+ *
+ * Shape:   out[rows][columns], row-major. */
+void eis_tensor_read_block_f64(double *out, const eis_tensor_view *view, size_t row, size_t rows, size_t column,
+                               size_t columns);
+
+/* The same in float; rounds F64 to nearest. */
+void eis_tensor_read_block_f32(float *out, const eis_tensor_view *view, size_t row, size_t rows, size_t column,
+                               size_t columns);
+
 #endif

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Activations. e^x = 2^k e^r with k = round(x / ln 2) and |r| <= ln 2 / 2: k comes from adding 1.5 * 2^52, which
+ * leaves the rounded integer in the low bits; e^r is its Taylor polynomial up to r^13 / 13!, whose rest is below
+ * 0.3466^14 / 14! = 4.2e-18; 2^k is put together from its exponent bits. Comparisons are written so that they become
+ * minimum and maximum instructions. */
+#include "model/activation.h"
+
+#include <string.h>
+
+#define EXP_LOWEST (-708.0) /* e^-708 is the last normal number among whole exponents */
+#define EXP_HIGHEST 709.0
+
+static inline uint64_t bits_of(double v)
+{
+    uint64_t bits;
+    memcpy(&bits, &v, sizeof bits);
+    return bits;
+}
+
+static inline double double_of(uint64_t bits)
+{
+    double v;
+    memcpy(&v, &bits, sizeof v);
+    return v;
+}
+
+static inline double exp_core(double x)
+{
+    const double to_integer = 0x1.8p52;
+
+    x = x > EXP_LOWEST ? x : EXP_LOWEST;   /* also takes a NaN away */
+    x = x < EXP_HIGHEST ? x : EXP_HIGHEST;
+    const double shifted = x * 1.4426950408889634 + to_integer;
+    const double k = shifted - to_integer;
+    /* ln 2 in two parts; the first has 32 bits, so k * part is exact. */
+    const double r = (x - k * 0x1.62e42feep-1) - k * 0x1.a39ef35793c76p-33;
+    double p = 1.0 / 6227020800.0;
+    p = p * r + 1.0 / 479001600.0;
+    p = p * r + 1.0 / 39916800.0;
+    p = p * r + 1.0 / 3628800.0;
+    p = p * r + 1.0 / 362880.0;
+    p = p * r + 1.0 / 40320.0;
+    p = p * r + 1.0 / 5040.0;
+    p = p * r + 1.0 / 720.0;
+    p = p * r + 1.0 / 120.0;
+    p = p * r + 1.0 / 24.0;
+    p = p * r + 1.0 / 6.0;
+    p = p * r + 0.5;
+    p = p * (r * r) + r;
+    return (p + 1.0) * double_of((bits_of(shifted) + 1023) << 52);
+}
+
+double eis_exp(double x) { return exp_core(x); }
+
+double eis_inverse_sqrt(double x)
+{
+    x = x > 1e-300 ? x : 1e-300;
+    /* Halving and negating the exponent gives 1/sqrt(x) within 3.5 %; each Newton step squares the error. */
+    double y = double_of(0x5fe6eb50c7b537a9u - (bits_of(x) >> 1));
+    for (int i = 0; i < 5; i++) y = y * (1.5 - 0.5 * x * y * y);
+    return y;
+}
+
+void eis_sigmoid(double *x, size_t count)
+{
+    for (size_t i = 0; i < count; i++) x[i] = 1.0 / (1.0 + exp_core(-x[i]));
+}
+
+void eis_silu(double *x, size_t count)
+{
+    for (size_t i = 0; i < count; i++) x[i] = x[i] / (1.0 + exp_core(-x[i]));
+}
+
+void eis_gelu_tanh(double *x, size_t count)
+{
+    /* (1 + tanh u) / 2 = 1 / (1 + e^-2u); 2 sqrt(2/pi) = 1.5957691216057308. */
+    for (size_t i = 0; i < count; i++) {
+        const double u2 = 1.5957691216057308 * (x[i] + 0.044715 * x[i] * x[i] * x[i]);
+        x[i] = x[i] / (1.0 + exp_core(-u2));
+    }
+}
+
+void eis_softmax(double *x, size_t count)
+{
+    double largest = x[0], sum = 0;
+
+    for (size_t i = 1; i < count; i++) largest = x[i] > largest ? x[i] : largest;
+    for (size_t i = 0; i < count; i++) x[i] = exp_core(x[i] - largest);
+    for (size_t i = 0; i < count; i++) sum += x[i];
+    const double factor = 1.0 / sum;       /* sum >= 1: the largest entry gives e^0 */
+    for (size_t i = 0; i < count; i++) x[i] *= factor;
+}
+
+uint64_t eis_zero_not_finite(double *x, size_t count)
+{
+    const uint64_t exponent = 0x7ff0000000000000u;
+    uint64_t found = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        const uint64_t bits = bits_of(x[i]);
+        /* An exponent of all ones carries into the top bit when one is added to it. */
+        const uint64_t bad = 0 - (((bits & exponent) + 0x0010000000000000u) >> 63);
+        x[i] = double_of(bits & ~bad);
+        found |= bad;
+    }
+    return found;
+}
