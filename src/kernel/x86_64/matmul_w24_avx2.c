@@ -22,6 +22,7 @@
 
 #define BLOCK_COLS 256
 #define SET_VECTORS 16 /* vectors whose sums are kept at a time */
+#define PREFETCH_BYTES 3072
 #define COLUMN_BYTES (3 * EIS_PANEL_ROWS_W24)
 _Static_assert((UINT64_C(1) << 52) * BLOCK_COLS <= UINT64_C(1) << 60, "W20: a block and the folded sum fit into 64 bits");
 
@@ -90,6 +91,15 @@ static inline void add_folded(uint64_t *sums, __m256i more)
     _mm256_storeu_si256((__m256i *)(void *)sums, sum);
 }
 
+/* A single vector waits for memory. */
+static inline void prefetch_ahead(const uint8_t *w, size_t strip_bytes)
+{
+    uintptr_t ahead = (uintptr_t)w + PREFETCH_BYTES;
+
+    _mm_prefetch((const char *)ahead, _MM_HINT_T0);
+    if (strip_bytes > 64) _mm_prefetch((const char *)(ahead + 64), _MM_HINT_T0);
+}
+
 /* Strips: GROUPS groups of 8 rows times VECTORS vectors over `cols` columns. w points at the first group of the first
  * column, x at the first word of the first vector; vectors stand `vector_bytes` apart. All sums are in registers. */
 #define DEFINE_STRIP_W24(VECTORS, GROUPS)                                                                          \
@@ -104,6 +114,7 @@ static inline void add_folded(uint64_t *sums, __m256i more)
             }                                                                                                      \
         }                                                                                                          \
         for (size_t j = 0; j < cols; j++, w += COLUMN_BYTES, x += 8) {                                             \
+            if (VECTORS == 1) prefetch_ahead(w, 24 * GROUPS);                                                      \
             _Pragma("GCC unroll 4") for (int g = 0; g < GROUPS; g++) {                                             \
                 __m256i weights = load_weights8(w + 24 * g), shifted = _mm256_srli_epi64(weights, 32);             \
                 _Pragma("GCC unroll 4") for (int v = 0; v < VECTORS; v++) {                                        \
@@ -138,6 +149,7 @@ static inline void add_folded(uint64_t *sums, __m256i more)
             }                                                                                                      \
         }                                                                                                          \
         for (size_t j = 0; j < cols; j++, w += COLUMN_BYTES, x += 8) {                                             \
+            if (VECTORS == 1) prefetch_ahead(w, 24 * GROUPS);                                                      \
             _Pragma("GCC unroll 4") for (int g = 0; g < GROUPS; g++) {                                             \
                 __m256i weights = load_weights8(w + 24 * g), shifted = _mm256_srli_epi64(weights, 32);             \
                 _Pragma("GCC unroll 4") for (int v = 0; v < VECTORS; v++) {                                        \

@@ -124,6 +124,15 @@ static inline __attribute__((always_inline)) void multiply_add(__m256i *acc, __m
                      : [w] "x"(weights), [x] "x"(limb));
 }
 
+/* A single vector waits for memory: its strips ask for their part of the next block of columns. */
+static inline void prefetch_block(const uint8_t *w, size_t strip_bytes)
+{
+    uintptr_t ahead = (uintptr_t)w + (uintptr_t)BLOCK_GROUPS * 4 * EIS_PANEL_ROWS_W8;
+
+    _mm_prefetch((const char *)ahead, _MM_HINT_T0);
+    if (strip_bytes > 64) _mm_prefetch((const char *)(ahead + 64), _MM_HINT_T0);
+}
+
 /* One strip: sums[width][48] += HEIGHT strip rows x WIDTH limb columns over `groups` groups. The sums live in registers:
  * HEIGHT * WIDTH <= 12 leaves room for the operands, and every loop over them is unrolled. Wide tiles hold the
  * weights and stream x, narrow ones hold x and stream the weights; the compiler orders the loads by itself. */
@@ -136,6 +145,7 @@ static inline __attribute__((always_inline)) void multiply_add(__m256i *acc, __m
             _Pragma("GCC unroll 8") for (int c = 0; c < WIDTH; c++) acc[r][c] = _mm256_setzero_si256();            \
         }                                                                                                          \
         for (size_t g = 0; g < groups; g++, w += 4 * EIS_PANEL_ROWS_W8, x += 8 * WIDTH) {                          \
+            if (WIDTH <= 4) prefetch_block(w, 16 * HEIGHT);                                                        \
             if (HEIGHT > WIDTH) {                                                                                  \
                 __m256i limb[WIDTH];                                                                               \
                 _Pragma("GCC unroll 8") for (int c = 0; c < WIDTH; c++) limb[c] = broadcast_limb(x + 8 * c);       \
