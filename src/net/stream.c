@@ -495,12 +495,18 @@ static void sleep_on(eis_stream *const *streams, size_t count, uint64_t deadline
     (void)poll(fds, n, eis_net_poll_ms(deadline_ns)); /* a failure or a signal leads to another look */
 }
 
+/* Also holds the contract that there is somebody to wait for. */
 static uint64_t longest_spin_ns(eis_stream *const *streams, size_t count)
 {
     uint64_t us = 0;
+    bool any = false;
 
-    for (size_t i = 0; i < count; i++)
-        if (streams[i] != NULL && streams[i]->options.spin_us > us) us = streams[i]->options.spin_us;
+    for (size_t i = 0; i < count; i++) {
+        if (streams[i] == NULL) continue;
+        any = true;
+        if (streams[i]->options.spin_us > us) us = streams[i]->options.spin_us;
+    }
+    EIS_ASSERT(any);
     return us * 1000;
 }
 

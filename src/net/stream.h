@@ -86,7 +86,7 @@ EIS_MUST_USE eis_status eis_net_stream_send(eis_stream *stream, const eis_frame_
 EIS_MUST_USE eis_status eis_net_stream_recv(eis_stream_frame *frame, eis_stream *stream, uint32_t wait_ms);
 
 /* Receives the next whole frame from any of several streams, reading from all of them meanwhile: a client with k
- * servers waits on one thread and pays no wake-up per server. NULL entries are skipped.
+ * servers waits on one thread and pays no wake-up per server. NULL entries are skipped; one is not NULL.
  *
  * Range:   count <= EIS_STREAM_ANY_MAX; wait_ms covers the whole call; 0 only looks.
  * Errors:  EIS_ERR_TIMEOUT with *which == count: none is complete; all go on living, parts of frames are kept.

@@ -195,18 +195,25 @@ static eis_status fail_by_reason(int reason, const char *peer)
     }
 }
 
+/* Empties the queue and returns the last reason of the TLS library in it (others stand below it), or 0. */
+static int ssl_reason(void)
+{
+    unsigned long error;
+    int reason = 0;
+
+    while ((error = ERR_get_error()) != 0)
+        if (ERR_GET_LIB(error) == ERR_LIB_SSL) reason = ERR_GET_REASON(error);
+    return reason;
+}
+
 eis_status eis_net_tls_fail(const eis_tls_socket *socket, SSL *ssl, const char *peer, bool in_handshake)
 {
-    unsigned long error = ERR_peek_error();
-    int reason = ERR_GET_REASON(error);
+    int reason = ssl_reason();
     long verified = SSL_get_verify_result(ssl);
     bool hung_up = socket->eof || socket->error == ECONNRESET || socket->error == EPIPE;
 
-    ERR_clear_error();
-    if (in_handshake && verified != X509_V_OK && reason == SSL_R_CERTIFICATE_VERIFY_FAILED)
-        return eis_net_tls_fail_verify(verified, peer);
-    if (ERR_GET_LIB(error) == ERR_LIB_SSL && reason != SSL_R_UNEXPECTED_EOF_WHILE_READING)
-        return fail_by_reason(reason, peer);
+    if (in_handshake && verified != X509_V_OK) return eis_net_tls_fail_verify(verified, peer);
+    if (reason != 0 && reason != SSL_R_UNEXPECTED_EOF_WHILE_READING) return fail_by_reason(reason, peer);
     if (in_handshake && hung_up)
         return eis_fail(EIS_ERR_UNAVAILABLE, "%s hung up before TLS was up (at its limit of connections, or no TLS server)",
                         peer);
