@@ -42,6 +42,7 @@ typedef struct eis_fixed_bound {
     eis_ring ring;
     double room2; /* (2^f |x|_2)^2 stays below it; all slack for rounding is taken off */
     double room;  /* its root */
+    double row_norm, limit; /* |row_norm * |x_int|_2| stays below limit: what the tests and debug builds check */
 } eis_fixed_bound;
 
 /* Makes the bound from R (2^f |x|_2 + sqrt(n)/2) < half - h, where half is 2^(bits-1), or (p-1)/2 in F61, and h is
@@ -66,6 +67,10 @@ double eis_fixed_norm2(const double *x, size_t n);
  * Range:   norm2 from eis_fixed_norm2; for conv2d the largest of all windows.
  * Secret:  norm2 and the result: no branch, no division, no loop. */
 int eis_fixed_bits(const eis_fixed_bound *bound, double norm2);
+
+/* Tells whether quantised words keep the bound, by their exact norm: for EIS_VERIFY and tests. conv2d: one window.
+ * Shape: words[n]. Variable time. */
+bool eis_fixed_bound_holds_var(const eis_fixed_bound *bound, const uint64_t *words, size_t n);
 
 /* Chooses the ring of byte planes for 8-bit weights: the smallest of Z32, Z40, Z48, Z56, Z64 in which a vector of the
  * declared norm gets min_bits fraction bits; Z64 where none does.

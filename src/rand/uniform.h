@@ -25,7 +25,7 @@ typedef struct eis_vectors {
 
 /* No share is larger: products of sizes below stay far from overflow. */
 #define EIS_VECTORS_N_MAX EIS_PACKED_COLS_MAX
-#define EIS_VECTORS_BYTES_MAX ((size_t)1 << 40)
+#define EIS_VECTORS_BYTES_MAX ((size_t)1 << 37) /* ChaCha20 with a 32-bit block counter repeats at 2^38 */
 
 /* Checks and sets a shape.
  *

@@ -24,7 +24,7 @@ void eis_f61_axpy(uint64_t *y, uint64_t c, const uint64_t *x, size_t n);
  *
  * Shape:   y[n], x[terms][n] by pointers, none of them y; c[terms]; terms > 0.
  * Range:   canonical words.
- * Secret:  x, y; the time depends on c only through which of them are 1. */
+ * Secret:  x, y, c. */
 void eis_f61_combine(uint64_t *y, const uint64_t *const *x, const uint64_t *c, size_t terms, size_t n);
 
 /* Returns a^-1. Range: 0 < a < p (asserted). Variable time: a is public. */

@@ -45,7 +45,7 @@ EIS_MUST_USE eis_status eis_share_expand(eis_prg *prg, void *vectors, const eis_
 /* Writes one vector of kernel-ready memory as words without padding. Shape: words[n]; vector[eis_vectors_stride(shape)]. */
 void eis_share_words_read(uint64_t *words, const void *vector, const eis_vectors *shape);
 
-/* Writes words as one vector of kernel-ready memory, padding cleared. Shape as above; words may lie in vector. */
+/* Writes words as one vector of kernel-ready memory, padding cleared. Shape as above. */
 void eis_share_words_write(void *vector, const uint64_t *words, const eis_vectors *shape);
 
 /* Wipes seed and words, keeps the memory for the next call. Safe on a zeroed share. */

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Streams by libcrypto's counter modes. Ciphers are fetched once for the process, contexts are made once per generator;
+ * what remains per seed is the key set-up and, at the end, a reset that wipes the key schedule. */
+#include "rand/prg.h"
+
+#include "base/mem.h"
+
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <pthread.h>
+#include <string.h>
+
+/* Zeros are encrypted in place piece by piece, so that they are still in the first cache. */
+#define PIECE_BYTES ((size_t)16384)
+
+#define BLOCK_BYTES 16
+
+typedef struct suite_row {
+    const char *name;
+    size_t key_bytes, seed_bytes;
+} suite_row;
+
+static const suite_row suites[EIS_SUITE_COUNT] = {
+    [EIS_SUITE_AES128] = {"AES-128-CTR", 16, 32},
+    [EIS_SUITE_AES256] = {"AES-256-CTR", 32, 48},
+    [EIS_SUITE_CHACHA20] = {"ChaCha20", 32, 32},
+};
+
+static EVP_CIPHER *fetched[EIS_SUITE_COUNT];
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+static void fetch_ciphers(void)
+{
+    for (unsigned suite = 1; suite < EIS_SUITE_COUNT; suite++)
+        fetched[suite] = EVP_CIPHER_fetch(NULL, suites[suite].name, NULL);
+    ERR_clear_error();
+}
+
+size_t eis_suite_seed_bytes(unsigned suite) { return suite < EIS_SUITE_COUNT ? suites[suite].seed_bytes : 0; }
+
+static eis_status libcrypto_failed(void)
+{
+    ERR_clear_error(); /* what stays in its queue would be taken for a failure of the next TLS call */
+    return eis_fail(EIS_ERR_INTERNAL, "libcrypto cannot run the cipher of a share's stream");
+}
+
+static eis_status make_context(eis_prg *prg, unsigned suite)
+{
+    if (prg->cipher[suite] != NULL) return EIS_OK;
+    prg->cipher[suite] = EVP_CIPHER_CTX_new();
+    if (prg->cipher[suite] != NULL) return EIS_OK;
+    ERR_clear_error();
+    return eis_fail(EIS_ERR_MEMORY, "not enough memory for a cipher context");
+}
+
+/* The counter block that libcrypto wants: for AES the rest of the seed, for ChaCha20 a counter and a nonce of zeros. */
+static void first_counter(uint8_t counter[BLOCK_BYTES], unsigned suite, const uint8_t *seed)
+{
+    size_t key_bytes = suites[suite].key_bytes, rest = suites[suite].seed_bytes - key_bytes;
+
+    memset(counter, 0, BLOCK_BYTES);
+    memcpy(counter, seed + key_bytes, rest);
+}
+
+eis_status eis_prg_start(eis_prg *prg, unsigned suite, const uint8_t *seed, size_t seed_bytes)
+{
+    uint8_t counter[BLOCK_BYTES];
+    int ok;
+    eis_status st = EIS_OK;
+
+    eis_prg_stop(prg);
+    EIS_REQUIRE(eis_suite_seed_bytes(suite) != 0, EIS_ERR_UNSUPPORTED, "there is no cipher suite %u; known are 1 to %d",
+                suite, EIS_SUITE_COUNT - 1);
+    EIS_REQUIRE(seed_bytes == suites[suite].seed_bytes, EIS_ERR_PARSE, "a seed of suite %u has %zu bytes, this one %zu",
+                suite, suites[suite].seed_bytes, seed_bytes);
+    pthread_once(&once, fetch_ciphers);
+    if (fetched[suite] == NULL) return libcrypto_failed();
+    EIS_TRY(make_context(prg, suite));
+    first_counter(counter, suite, seed);
+    prg->suite = suite;
+    ok = EVP_EncryptInit_ex2(prg->cipher[suite], fetched[suite], seed, counter, NULL);
+    eis_mem_wipe(counter, sizeof counter);
+    if (ok != 1) {
+        eis_prg_stop(prg);
+        return libcrypto_failed();
+    }
+out:
+    return st;
+}
+
+eis_status eis_prg_read(eis_prg *prg, void *out, size_t bytes)
+{
+    uint8_t *to = out;
+
+    EIS_ASSERT(prg->suite != 0);
+    for (size_t done = 0; done < bytes;) {
+        size_t piece = bytes - done < PIECE_BYTES ? bytes - done : PIECE_BYTES;
+        int written = 0;
+
+        memset(to + done, 0, piece);
+        if (EVP_EncryptUpdate(prg->cipher[prg->suite], to + done, &written, to + done, (int)piece) != 1 ||
+            written != (int)piece) {
+            eis_mem_wipe(out, bytes);
+            eis_prg_stop(prg);
+            return libcrypto_failed();
+        }
+        done += piece;
+    }
+    return EIS_OK;
+}
+
+void eis_prg_stop(eis_prg *prg)
+{
+    if (prg->suite == 0) return;
+    (void)EVP_CIPHER_CTX_reset(prg->cipher[prg->suite]); /* clears and frees the key schedule, keeps the context */
+    prg->suite = 0;
+}
+
+void eis_prg_clear(eis_prg *prg)
+{
+    eis_prg_stop(prg);
+    for (unsigned suite = 1; suite < EIS_SUITE_COUNT; suite++) EVP_CIPHER_CTX_free(prg->cipher[suite]);
+    memset(prg, 0, sizeof *prg);
+}
+
+static eis_status read_prg(void *ctx, void *out, size_t bytes) { return eis_prg_read(ctx, out, bytes); }
+
+eis_stream eis_prg_stream(eis_prg *prg)
+{
+    eis_stream stream = {read_prg, prg};
+    return stream;
+}
