@@ -184,7 +184,7 @@ out:
     return st;
 }
 
-/* Maps the file for a model of this kind first, since the model owns the mapping. */
+/* A client part says itself of which kind it is. */
 static eis_status open_file(eis_model **model, const char *path)
 {
     eis_status st = EIS_OK;
@@ -192,10 +192,7 @@ static eis_status open_file(eis_model **model, const char *path)
 
     EIS_TRY(eis_model_new(model, EIS_MODEL_LM));
     EIS_TRY(eis_model_map_file(*model, path, &file));
-    if (eis_part_recognise(file)) {
-        eis_model_free(*model);
-        return eis_part_open(model, path);
-    }
+    if (eis_part_recognise(file)) return eis_part_load(*model, file, path);
     EIS_REQUIRE(file.bytes < 8 || memcmp(file.data, "EISPACK1", 8) != 0, EIS_ERR_MODEL,
                 "%s: is the pack of a server; a client needs the model or its client part (client.eispart)", path);
     EIS_TRY(eis_llama2c_load(*model, file, path));

@@ -4,8 +4,8 @@
  *   "EISPART1" | version u32 | kind u32 | total length u64 | SHA-256 of the file with this field zero, 32 bytes |
  *   pack digest, 32 bytes | profile u32 | linear nodes u32 | body | zero bytes up to a multiple of 8
  *
- * Words are little-endian. The body is a sequence of fields in the order of part_write.c, which writes and reads
- * each of them side by side. */
+ * Words are little-endian. The body is a sequence of fields in the order of part.c, part_lm.c and part_classifier.c,
+ * which write and read each of them side by side. */
 #ifndef EIS_MODEL_PART_H
 #define EIS_MODEL_PART_H
 
@@ -44,18 +44,16 @@ typedef struct eis_part_info {
 
 /* Writes a client part: to a temporary name beside `path`, synced, renamed. On failure nothing is left behind.
  *
- * Errors:  EIS_ERR_FILE, EIS_ERR_MEMORY; EIS_ERR_RANGE a scale or norm is not finite and >= 0. */
+ * Errors:  EIS_ERR_FILE, EIS_ERR_MEMORY; EIS_ERR_RANGE a scale or norm is not finite and >= 0; EIS_ERR_MODEL, EIS_ERR_PARSE
+ *          a part that would not be read again. */
 EIS_MUST_USE eis_status eis_part_write(const char *path, const eis_model *model, const eis_part_info *info);
 
-/* Opens a client part; eis_model_open does the same when it sees the magic.
+/* Fills an empty model from a client part in memory that outlives it. Whoever has a path calls eis_model_open.
  *
  * Cost:    the whole file is hashed.
- * Errors:  EIS_ERR_FILE; EIS_ERR_VERSION; EIS_ERR_DIGEST the content does not match its own digest; EIS_ERR_MODEL damaged;
- *          EIS_ERR_MEMORY. *model is then NULL. */
-EIS_MUST_USE eis_status eis_part_open(eis_model **model, const char *path);
-
-/* Reads a client part from memory that outlives the model. */
-EIS_MUST_USE eis_status eis_part_read(eis_model **model, eis_span file, const char *name);
+ * Errors:  EIS_ERR_VERSION; EIS_ERR_DIGEST the content does not match its own digest; EIS_ERR_MODEL, EIS_ERR_PARSE damaged;
+ *          EIS_ERR_MEMORY. The text begins with `name`. */
+EIS_MUST_USE eis_status eis_part_load(eis_model *model, eis_span file, const char *name);
 
 /* Returns whether bytes begin like a client part. */
 bool eis_part_recognise(eis_span file);
