@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What AVX2 replaces. */
+/* What AVX2 replaces. Sums and dot products stay in plain C: the 64-bit multiplier is as fast as four halves. */
 #include "kernel/x86_64/avx2.h"
 
 void eis_kernels_avx2(eis_kernels *k)
@@ -7,4 +7,13 @@ void eis_kernels_avx2(eis_kernels *k)
     k->matmul_w8 = (eis_matmul_kernel){matmul_w8_scratch_avx2, matmul_w8_prepare_avx2, matmul_w8_run_avx2};
     k->matmul_w24.run = matmul_w24_run_avx2;
     k->matmul_w20.run = matmul_w20_run_avx2;
+    k->words_add = words_add_avx2;
+    k->words_sub = words_sub_avx2;
+    k->words_from_reals = words_from_reals_avx2;
+    k->words_to_reals = words_to_reals_avx2;
+    k->planes_from_words = planes_from_words_avx2;
+    k->words_from_planes = words_from_planes_avx2;
+    k->bytes_from_words52 = bytes_from_words52_avx2;
+    k->words52_from_bytes = words52_from_bytes_avx2;
+    k->f61_axpy = f61_axpy_avx2;
 }
