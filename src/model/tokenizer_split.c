@@ -201,6 +201,7 @@ static void matcher_clear(matcher *m)
     pcre2_match_data_free(m->found);
     pcre2_match_context_free(m->limits);
     pcre2_general_context_free(m->memory);
+    *m = (matcher){0};
 }
 
 static eis_status matcher_init(matcher *m, const pcre2_code *code)
