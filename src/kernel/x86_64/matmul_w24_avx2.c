@@ -174,7 +174,7 @@ static inline void prefetch_ahead(const uint8_t *w, size_t strip_bytes)
     }
 
 DEFINE_STRIP_W24(1, 4)
-DEFINE_STRIP_W24(2, 2)
+DEFINE_STRIP_W24(2, 1)
 DEFINE_STRIP_W24(3, 1)
 DEFINE_STRIP_W24(4, 1)
 DEFINE_STRIP_W20(1, 2)
@@ -190,7 +190,7 @@ typedef struct strip_kind {
 } strip_kind;
 
 /* By the number of vectors; `widest` is the last. */
-static const strip_kind strips_w24[] = {{NULL, 0}, {strip_w24_1, 32}, {strip_w24_2, 16}, {strip_w24_3, 8}, {strip_w24_4, 8}};
+static const strip_kind strips_w24[] = {{NULL, 0}, {strip_w24_1, 32}, {strip_w24_2, 8}, {strip_w24_3, 8}, {strip_w24_4, 8}};
 static const strip_kind strips_w20[] = {{NULL, 0}, {strip_w20_1, 16}, {strip_w20_2, 8}, {strip_w20_3, 8}};
 
 /* sums[vectors] = panel times vectors. */
