@@ -16,12 +16,18 @@ typedef struct eis_embedded eis_embedded;
 
 /* Starts `count` servers of the pack behind pack_fd (each maps the same pages) and waits until all listen.
  *
- * Each child is a fork of this process that runs eis_embedded_child_main and nothing else: no key, prompt or path is on
- * a command line. Certificates come over a pipe; the death of the parent ends the child (PR_SET_PDEATHSIG and a closed
- * pipe). Must be called before the caller starts threads of its own.
+ * Each child is a fresh process of this very program, `serve split --embedded`, so nothing of the parent's memory gets into
+ * it; certificates, key and pack come over inherited descriptors, never the command line, the environment or the disk.
+ * program is what to run (NULL: /proc/self/exe); tests name build/eis. The death of the parent ends the child
+ * (PR_SET_PDEATHSIG and a closed pipe).
  *
  * Errors: EIS_ERR_LIMIT, EIS_ERR_MEMORY, EIS_ERR_UNAVAILABLE (a child ended early); nothing is left running. */
-EIS_MUST_USE eis_status eis_embedded_start(eis_embedded **embedded, int pack_fd, size_t count, unsigned threads_each);
+EIS_MUST_USE eis_status eis_embedded_start(eis_embedded **embedded, const char *program, int pack_fd, size_t count,
+                                           unsigned threads_each);
+
+/* What a child does with what it inherited: reads its papers, serves until the pipe closes or SIGTERM comes.
+ * `serve split --embedded` calls it and exits with its status. */
+EIS_MUST_USE eis_status eis_embedded_child_run(unsigned threads);
 
 /* What a client needs to reach them; the pointers live as long as the servers. */
 typedef struct eis_embedded_access {
