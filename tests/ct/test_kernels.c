@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A branch or an address that depends on a share or on an input would tell a neighbour on the same machine about it.
+ * Every entry of every level runs on inputs that valgrind takes for undefined; it reports whatever depends on them. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/ct.h"
+#include "base/mem.h"
+#include "kernel/kernel.h"
+#include "ring/f61mat.h"
+#include "ring/z2k.h"
+
+#define ROWS 50
+#define COLS 70
+#define BATCH 5
+#define WORDS 67
+
+static const eis_ring rings[] = {EIS_RING_Z32, EIS_RING_Z40, EIS_RING_Z48, EIS_RING_Z52,
+                                 EIS_RING_Z56, EIS_RING_F61, EIS_RING_Z64};
+
+/* Weights are public, and all alike here: only the flow counts. */
+static void multiply(eis_geometry geometry, eis_ring ring)
+{
+    eis_packed w;
+    uint8_t *panels, *x;
+    uint64_t *y = eis_mem_new((size_t)ROWS * BATCH, sizeof *y);
+    size_t bytes;
+
+    assert_int_equal(eis_packed_init(&w, geometry, ROWS, COLS, NULL), EIS_OK);
+    panels = eis_mem_new(w.bytes, 1);
+    bytes = BATCH * eis_ring_input_bytes(&w, ring);
+    x = eis_mem_new(bytes, 1);
+    assert_non_null(y);
+    assert_non_null(panels);
+    assert_non_null(x);
+    w.panels = panels;
+    EIS_SECRET(x, bytes);
+    assert_int_equal(eis_ring_matmul(NULL, y, &w, x, BATCH, ring), EIS_OK);
+    EIS_PUBLIC(x, bytes);                                    /* the test is over */
+    EIS_PUBLIC(y, (size_t)ROWS * BATCH * sizeof *y);         /* the test is over */
+    eis_mem_free(panels);
+    eis_mem_free(x);
+    eis_mem_free(y);
+}
+
+static void products_do_not_look_at_shares(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < eis_kernels_level_count(); i++) {
+        assert_int_equal(eis_kernels_use(eis_kernels_level_name(i)), EIS_OK);
+        for (int g = EIS_GEOMETRY_W8; g <= EIS_GEOMETRY_W20; g++) {
+            for (size_t r = 0; r < 7; r++) {
+                if (eis_ring_fits_geometry(rings[r], (eis_geometry)g)) multiply((eis_geometry)g, rings[r]);
+            }
+        }
+    }
+}
+
+static void word_entries(const eis_kernels *k, eis_ring ring)
+{
+    uint64_t a[WORDS] = {0}, b[WORDS] = {0}, r[WORDS], sum;
+    double x[WORDS] = {0}, out[WORDS];
+    uint8_t bytes[8 * WORDS + 64] = {0};
+
+    EIS_SECRET(a, sizeof a);
+    EIS_SECRET(b, sizeof b);
+    EIS_SECRET(x, sizeof x);
+    EIS_SECRET(bytes, sizeof bytes);
+    k->words_add(r, a, b, WORDS, ring);
+    k->words_sub(r, a, b, WORDS, ring);
+    sum = k->words_sum(a, WORDS, ring);
+    k->words_from_reals(r, x, WORDS, 16.0, ring);
+    k->words_to_reals(out, r, NULL, WORDS, 0.5, 0.25, ring);
+    k->planes_from_words(bytes, a, WORDS, eis_ring_planes(ring));
+    k->words_from_planes(r, bytes, WORDS, eis_ring_planes(ring));
+    k->bytes_from_words52(bytes, a, WORDS);
+    k->words52_from_bytes(r, bytes, WORDS);
+    sum += k->f61_dot(a, b, WORDS);
+    k->f61_axpy(r, a[0], b, WORDS);
+    (void)sum;
+}
+
+static void vectors_do_not_look_at_words(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < eis_kernels_level_count(); i++) {
+        for (size_t r = 0; r < 7; r++) word_entries(eis_kernels_level(i), rings[r]);
+    }
+}
+
+static void checks_do_not_look_at_their_key(void **state)
+{
+    (void)state;
+    for (int g = EIS_GEOMETRY_W8; g <= EIS_GEOMETRY_W20; g++) {
+        eis_packed w;
+        uint64_t r[ROWS] = {0}, z[COLS] = {0};
+        uint8_t *panels;
+
+        assert_int_equal(eis_packed_init(&w, (eis_geometry)g, ROWS, COLS, NULL), EIS_OK);
+        panels = eis_mem_new(w.bytes, 1);
+        assert_non_null(panels);
+        w.panels = panels;
+        EIS_SECRET(r, sizeof r);
+        eis_f61mat_left_multiply(z, &w, r, 1, 0, eis_packed_panels(&w));
+        eis_mem_free(panels);
+    }
+}
+
+static void a_word_out_of_range_is_all_that_shows(void **state)
+{
+    uint64_t words[WORDS] = {0};
+
+    (void)state;
+    EIS_SECRET(words, sizeof words);
+    assert_true(eis_ring_words_canonical(words, WORDS, EIS_RING_F61));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(products_do_not_look_at_shares),
+        cmocka_unit_test(vectors_do_not_look_at_words),
+        cmocka_unit_test(checks_do_not_look_at_their_key),
+        cmocka_unit_test(a_word_out_of_range_is_all_that_shows),
+    };
+
+    printf("levels tested:");
+    for (size_t i = 0; i < eis_kernels_level_count(); i++) printf(" %s", eis_kernels_level_name(i));
+    printf("\n");
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
