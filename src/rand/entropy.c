@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "rand/entropy.h"
 
+#include "base/ct.h"
 #include "base/mem.h"
 
 #include <errno.h>
@@ -26,7 +27,10 @@ eis_status eis_entropy_draw(void *out, size_t bytes)
         got = getrandom(out, bytes, 0);
     } while (got < 0 && errno == EINTR); /* only while the kernel still waits for its first entropy after boot */
     if (++draw_count == fail_at) got = -1;
-    if (got == (ssize_t)bytes) return EIS_OK;
+    if (got == (ssize_t)bytes) {
+        EIS_SECRET(out, bytes);
+        return EIS_OK;
+    }
     eis_mem_wipe(out, bytes);
     return eis_fail(EIS_ERR_ENTROPY, "the operating system gave no random bytes; nothing was sent");
 }

@@ -3,11 +3,12 @@
  * what remains per seed is the key set-up and, at the end, a reset that wipes the key schedule. */
 #include "rand/prg.h"
 
+#include "base/ct.h"
 #include "base/mem.h"
 
 #include <openssl/err.h>
 #include <openssl/evp.h>
-#include <pthread.h>
+#include <stdatomic.h>
 #include <string.h>
 
 /* Zeros are encrypted in place piece by piece, so that they are still in the first cache. */
@@ -26,14 +27,18 @@ static const suite_row suites[EIS_SUITE_COUNT] = {
     [EIS_SUITE_CHACHA20] = {"ChaCha20", 32, 32},
 };
 
-static EVP_CIPHER *fetched[EIS_SUITE_COUNT];
-static pthread_once_t once = PTHREAD_ONCE_INIT;
+static _Atomic(EVP_CIPHER *) fetched[EIS_SUITE_COUNT]; /* for the life of the process */
 
-static void fetch_ciphers(void)
+/* Looks a cipher up once; NULL where libcrypto has none or no memory, and then the next call tries again. */
+static const EVP_CIPHER *cipher_of(unsigned suite)
 {
-    for (unsigned suite = 1; suite < EIS_SUITE_COUNT; suite++)
-        fetched[suite] = EVP_CIPHER_fetch(NULL, suites[suite].name, NULL);
-    ERR_clear_error();
+    EVP_CIPHER *cipher = atomic_load(&fetched[suite]), *expected = NULL;
+
+    if (cipher != NULL) return cipher;
+    cipher = EVP_CIPHER_fetch(NULL, suites[suite].name, NULL);
+    if (cipher == NULL || atomic_compare_exchange_strong(&fetched[suite], &expected, cipher)) return cipher;
+    EVP_CIPHER_free(cipher); /* another thread was faster */
+    return expected;
 }
 
 size_t eis_suite_seed_bytes(unsigned suite) { return suite < EIS_SUITE_COUNT ? suites[suite].seed_bytes : 0; }
@@ -65,6 +70,7 @@ static void first_counter(uint8_t counter[BLOCK_BYTES], unsigned suite, const ui
 eis_status eis_prg_start(eis_prg *prg, unsigned suite, const uint8_t *seed, size_t seed_bytes)
 {
     uint8_t counter[BLOCK_BYTES];
+    const EVP_CIPHER *cipher;
     int ok;
     eis_status st = EIS_OK;
 
@@ -73,12 +79,14 @@ eis_status eis_prg_start(eis_prg *prg, unsigned suite, const uint8_t *seed, size
                 suite, EIS_SUITE_COUNT - 1);
     EIS_REQUIRE(seed_bytes == suites[suite].seed_bytes, EIS_ERR_PARSE, "a seed of suite %u has %zu bytes, this one %zu",
                 suite, suites[suite].seed_bytes, seed_bytes);
-    pthread_once(&once, fetch_ciphers);
-    if (fetched[suite] == NULL) return libcrypto_failed();
+    cipher = cipher_of(suite);
+    if (cipher == NULL) return libcrypto_failed();
     EIS_TRY(make_context(prg, suite));
     first_counter(counter, suite, seed);
+    /* A stream is as good as its key, whoever knows the counter; and libcrypto branches where the low 32 bits carry. */
+    EIS_PUBLIC(counter, sizeof counter);
     prg->suite = suite;
-    ok = EVP_EncryptInit_ex2(prg->cipher[suite], fetched[suite], seed, counter, NULL);
+    ok = EVP_EncryptInit_ex2(prg->cipher[suite], cipher, seed, counter, NULL);
     eis_mem_wipe(counter, sizeof counter);
     if (ok != 1) {
         eis_prg_stop(prg);

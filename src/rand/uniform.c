@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "rand/uniform.h"
 
+#include "base/ct.h"
 #include "base/mem.h"
 #include "kernel/f61_word.h"
 
@@ -99,6 +100,7 @@ eis_status eis_uniform_vectors(void *out, const eis_vectors *shape, const eis_st
             above |= mask_words((uint64_t *)(void *)vector, shape->n, eis_ring_mask(shape->ring));
         eis_vectors_clear_padding(vector, shape);
     }
+    EIS_PUBLIC(&above, sizeof above); /* words that are p are thrown away: that there were some tells nothing of the rest */
     if (shape->ring != EIS_RING_F61 || (above >> EIS_F61_BITS) == 0) goto out;
     vector = out;
     for (size_t v = 0; v < shape->batch; v++, vector += stride)
@@ -111,12 +113,14 @@ out:
 eis_status eis_uniform_words(uint64_t *out, size_t n, eis_ring ring, const eis_stream *stream)
 {
     uint8_t rest[64];
+    uint64_t above;
     eis_status st = EIS_OK;
 
     EIS_TRY(stream->read(stream->ctx, out, n * 8));
     EIS_TRY(stream->read(stream->ctx, rest, eis_round_up(n * 8, 64) - n * 8));
-    if (mask_words(out, n, eis_ring_mask(ring)) >> EIS_F61_BITS != 0 && ring == EIS_RING_F61)
-        EIS_TRY(replace_p(out, n, stream));
+    above = mask_words(out, n, eis_ring_mask(ring));
+    EIS_PUBLIC(&above, sizeof above); /* as above */
+    if (ring == EIS_RING_F61 && above >> EIS_F61_BITS != 0) EIS_TRY(replace_p(out, n, stream));
 out:
     eis_mem_wipe(rest, sizeof rest);
     if (st != EIS_OK) eis_mem_wipe(out, n * 8);
