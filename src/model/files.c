@@ -61,10 +61,12 @@ bool eis_file_is_directory(const char *path)
 bool eis_file_exists(const char *directory, const char *name)
 {
     struct stat info;
-    char *path = eis_file_join(directory, name);
-    bool found = path != NULL && stat(path, &info) == 0 && S_ISREG(info.st_mode);
+    const int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    bool found;
 
-    eis_mem_free(path);
+    if (fd < 0) return false;
+    found = fstatat(fd, name, &info, 0) == 0 && S_ISREG(info.st_mode);
+    close(fd);
     return found;
 }
 
