@@ -31,50 +31,70 @@ eis_status eis_packed_init(eis_packed *packed, eis_geometry geometry, size_t row
     return EIS_OK;
 }
 
-/* Returns where the weight of a row and column begins. */
-static size_t weight_offset(const eis_packed *shape, size_t row, size_t col)
-{
-    size_t height = eis_geometry_panel_rows(shape->geometry), in_panel = row % height;
-    size_t panel = row / height * height * shape->cols_padded;
-
-    if (shape->geometry == EIS_GEOMETRY_W8) {
-        return panel + col / 4 * (4 * EIS_PANEL_ROWS_W8) + in_panel / 16 * 64 + in_panel % 16 * 4 + col % 4;
-    }
-    return 3 * (panel + col * EIS_PANEL_ROWS_W24 + in_panel);
-}
-
 /* Returns what is added to a weight before it is stored. */
 static int32_t weight_offset_binary(eis_geometry geometry)
 {
     return geometry == EIS_GEOMETRY_W24 ? 1 << 23 : geometry == EIS_GEOMETRY_W20 ? 1 << 19 : 0;
 }
 
-static void store_weight(uint8_t *panels, const eis_packed *shape, size_t row, size_t col, int32_t weight)
+/* Returns where the first weight of a row begins. */
+static size_t row_offset(const eis_packed *shape, size_t row)
 {
-    uint8_t *at = panels + weight_offset(shape, row, col);
-    uint32_t stored = (uint32_t)(weight + weight_offset_binary(shape->geometry));
+    size_t height = eis_geometry_panel_rows(shape->geometry), in_panel = row % height;
+    size_t panel = (row - in_panel) * shape->cols_padded;
 
-    at[0] = (uint8_t)stored;
-    if (shape->geometry != EIS_GEOMETRY_W8) {
-        at[1] = (uint8_t)(stored >> 8);
-        at[2] = (uint8_t)(stored >> 16);
+    if (shape->geometry == EIS_GEOMETRY_W8) return panel + in_panel / 16 * 64 + in_panel % 16 * 4;
+    return 3 * (panel + in_panel);
+}
+
+/* Returns how far from a row's first weight the one of a column begins. */
+static size_t column_offset_w8(size_t col) { return col / 4 * (4 * EIS_PANEL_ROWS_W8) + col % 4; }
+
+static size_t column_offset_w24(size_t col) { return col * (3 * EIS_PANEL_ROWS_W24); }
+
+/* Writes columns [first, last) of a row; w NULL means zeros. */
+static void store_row(uint8_t *panels, const eis_packed *shape, size_t row, const int32_t *w, size_t first, size_t last)
+{
+    uint8_t *at = panels + row_offset(shape, row);
+    int32_t offset = weight_offset_binary(shape->geometry);
+
+    if (shape->geometry == EIS_GEOMETRY_W8) {
+        for (size_t j = first; j < last; j++) at[column_offset_w8(j)] = w != NULL ? (uint8_t)w[j] : 0;
+        return;
+    }
+    for (size_t j = first; j < last; j++) {
+        uint8_t *to = at + column_offset_w24(j);
+        uint32_t stored = (uint32_t)((w != NULL ? w[j] : 0) + offset);
+
+        to[0] = (uint8_t)stored;
+        to[1] = (uint8_t)(stored >> 8);
+        to[2] = (uint8_t)(stored >> 16);
     }
 }
 
-static int32_t load_weight(const eis_packed *packed, size_t row, size_t col)
+static void load_row(int32_t *w, const eis_packed *packed, size_t row)
 {
-    const uint8_t *at = packed->panels + weight_offset(packed, row, col);
+    const uint8_t *at = packed->panels + row_offset(packed, row);
+    int32_t offset = weight_offset_binary(packed->geometry);
 
-    if (packed->geometry == EIS_GEOMETRY_W8) return (int8_t)at[0];
-    return (int32_t)((uint32_t)at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16)
-           - weight_offset_binary(packed->geometry);
+    if (packed->geometry == EIS_GEOMETRY_W8) {
+        for (size_t j = 0; j < packed->cols; j++) w[j] = (int8_t)at[column_offset_w8(j)];
+        return;
+    }
+    for (size_t j = 0; j < packed->cols; j++) {
+        const uint8_t *from = at + column_offset_w24(j);
+        w[j] = (int32_t)((uint32_t)from[0] | (uint32_t)from[1] << 8 | (uint32_t)from[2] << 16) - offset;
+    }
 }
 
 #ifdef EIS_VERIFY_BUILD
-static bool weight_in_range(eis_geometry geometry, int32_t weight)
+static bool row_in_range(eis_geometry geometry, const int32_t *w, size_t cols)
 {
     int32_t limit = geometry == EIS_GEOMETRY_W8 ? 128 : weight_offset_binary(geometry);
-    return weight >= -limit && weight < limit;
+    bool inside = true;
+
+    for (size_t j = 0; j < cols; j++) inside &= w[j] >= -limit && w[j] < limit;
+    return inside;
 }
 #endif
 
@@ -83,26 +103,20 @@ void eis_packed_write_rows(uint8_t *panels, const eis_packed *shape, const int32
 {
     EIS_ASSERT(row_first <= shape->rows && row_count <= shape->rows - row_first);
     for (size_t i = 0; i < row_count; i++) {
-        for (size_t j = 0; j < shape->cols; j++) {
-            EIS_VERIFY(weight_in_range(shape->geometry, w[i * shape->cols + j]));
-            store_weight(panels, shape, row_first + i, j, w[i * shape->cols + j]);
-        }
+        EIS_VERIFY(row_in_range(shape->geometry, w + i * shape->cols, shape->cols));
+        store_row(panels, shape, row_first + i, w + i * shape->cols, 0, shape->cols);
     }
 }
 
 void eis_packed_fill_padding(uint8_t *panels, const eis_packed *shape)
 {
     for (size_t i = 0; i < shape->rows_padded; i++) {
-        for (size_t j = i < shape->rows ? shape->cols : 0; j < shape->cols_padded; j++) {
-            store_weight(panels, shape, i, j, 0);
-        }
+        store_row(panels, shape, i, NULL, i < shape->rows ? shape->cols : 0, shape->cols_padded);
     }
 }
 
 void eis_packed_read_rows(int32_t *w, const eis_packed *packed, size_t row_first, size_t row_count)
 {
     EIS_ASSERT(row_first <= packed->rows && row_count <= packed->rows - row_first);
-    for (size_t i = 0; i < row_count; i++) {
-        for (size_t j = 0; j < packed->cols; j++) w[i * packed->cols + j] = load_weight(packed, row_first + i, j);
-    }
+    for (size_t i = 0; i < row_count; i++) load_row(w + i * packed->cols, packed, row_first + i);
 }

@@ -2,9 +2,7 @@
 #include "ring/z2k.h"
 
 #include "base/bytes.h"
-#include "base/ct.h"
 #include "base/mem.h"
-#include "kernel/f61_word.h"
 
 /* Chunks per thread, so that one slow thread does not hold up the rest. */
 #define CHUNKS_PER_THREAD 4
@@ -82,14 +80,4 @@ void eis_ring_input_write(void *x, const eis_packed *w, eis_ring ring, const uin
         if (used > 0) memcpy(bytes, words, used);
     }
     memset(bytes + used, 0, eis_ring_input_bytes(w, ring) - used);
-}
-
-bool eis_ring_words_canonical(const uint64_t *words, size_t n, eis_ring ring)
-{
-    /* The mask of the field is p itself, which is not canonical. */
-    uint64_t largest = eis_ring_mask(ring) - (ring == EIS_RING_F61), outside = 0;
-
-    for (size_t i = 0; i < n; i++) outside |= eis_ct_mask_less(largest, words[i]);
-    EIS_PUBLIC(&outside, sizeof outside); /* whether a peer keeps the format is no secret: the call fails openly */
-    return outside == 0;
 }

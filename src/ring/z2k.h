@@ -34,7 +34,4 @@ EIS_MUST_USE eis_status eis_ring_matmul(eis_pool *pool, uint64_t *y, const eis_p
  * Secret:  both. */
 void eis_ring_input_write(void *x, const eis_packed *w, eis_ring ring, const uint64_t *words);
 
-/* Says whether all words are canonical. Constant time in the words; the answer is public. */
-bool eis_ring_words_canonical(const uint64_t *words, size_t n, eis_ring ring);
-
 #endif

@@ -13,7 +13,6 @@
 #include "base/ct.h"
 #include "base/mem.h"
 #include "kernel/kernel.h"
-#include "ring/f61mat.h"
 #include "ring/z2k.h"
 
 #define ROWS 50
@@ -94,40 +93,11 @@ static void vectors_do_not_look_at_words(void **state)
     }
 }
 
-static void checks_do_not_look_at_their_key(void **state)
-{
-    (void)state;
-    for (int g = EIS_GEOMETRY_W8; g <= EIS_GEOMETRY_W20; g++) {
-        eis_packed w;
-        uint64_t r[ROWS] = {0}, z[COLS] = {0};
-        uint8_t *panels;
-
-        assert_int_equal(eis_packed_init(&w, (eis_geometry)g, ROWS, COLS, NULL), EIS_OK);
-        panels = eis_mem_new(w.bytes, 1);
-        assert_non_null(panels);
-        w.panels = panels;
-        EIS_SECRET(r, sizeof r);
-        eis_f61mat_left_multiply(z, &w, r, 1, 0, eis_packed_panels(&w));
-        eis_mem_free(panels);
-    }
-}
-
-static void a_word_out_of_range_is_all_that_shows(void **state)
-{
-    uint64_t words[WORDS] = {0};
-
-    (void)state;
-    EIS_SECRET(words, sizeof words);
-    assert_true(eis_ring_words_canonical(words, WORDS, EIS_RING_F61));
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(products_do_not_look_at_shares),
         cmocka_unit_test(vectors_do_not_look_at_words),
-        cmocka_unit_test(checks_do_not_look_at_their_key),
-        cmocka_unit_test(a_word_out_of_range_is_all_that_shows),
     };
 
     printf("levels tested:");
