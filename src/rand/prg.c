@@ -133,8 +133,8 @@ void eis_prg_clear(eis_prg *prg)
 
 static eis_status read_prg(void *ctx, void *out, size_t bytes) { return eis_prg_read(ctx, out, bytes); }
 
-eis_stream eis_prg_stream(eis_prg *prg)
+eis_byte_source eis_prg_stream(eis_prg *prg)
 {
-    eis_stream stream = {read_prg, prg};
+    eis_byte_source stream = {read_prg, prg};
     return stream;
 }

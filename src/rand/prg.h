@@ -57,12 +57,12 @@ void eis_prg_stop(eis_prg *prg);
 void eis_prg_clear(eis_prg *prg);
 
 /* Where words come from: a generator, or in tests a stream made by hand. */
-typedef struct eis_stream {
+typedef struct eis_byte_source {
     eis_status (*read)(void *ctx, void *out, size_t bytes); /* the contract of eis_prg_read */
     void *ctx;
-} eis_stream;
+} eis_byte_source;
 
 /* Returns the running stream of a generator. */
-eis_stream eis_prg_stream(eis_prg *prg);
+eis_byte_source eis_prg_stream(eis_prg *prg);
 
 #endif

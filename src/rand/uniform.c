@@ -52,7 +52,7 @@ static uint64_t mask_words(uint64_t *words, size_t n, uint64_t mask)
 }
 
 /* Reads words behind the bulk until one is below p. */
-static eis_status read_replacement(uint64_t *word, const eis_stream *stream)
+static eis_status read_replacement(uint64_t *word, const eis_byte_source *stream)
 {
     uint8_t bytes[8];
     eis_status st = EIS_OK;
@@ -67,7 +67,7 @@ out:
 }
 
 /* Once in 2^61 words: each p gives way to the next word behind the bulk. */
-static eis_status replace_p(uint64_t *words, size_t n, const eis_stream *stream)
+static eis_status replace_p(uint64_t *words, size_t n, const eis_byte_source *stream)
 {
     eis_status st = EIS_OK;
 
@@ -87,7 +87,7 @@ void eis_vectors_clear_padding(uint8_t *vector, const eis_vectors *shape)
         memset(vector + used - 4 * planes + 4 * q + shape->n % 4, 0, 4 - shape->n % 4);
 }
 
-eis_status eis_uniform_vectors(void *out, const eis_vectors *shape, const eis_stream *stream)
+eis_status eis_uniform_vectors(void *out, const eis_vectors *shape, const eis_byte_source *stream)
 {
     size_t stride = eis_vectors_stride(shape), taken = eis_vectors_stream_stride(shape);
     uint8_t *vector = out;
@@ -110,7 +110,7 @@ out:
     return st;
 }
 
-eis_status eis_uniform_words(uint64_t *out, size_t n, eis_ring ring, const eis_stream *stream)
+eis_status eis_uniform_words(uint64_t *out, size_t n, eis_ring ring, const eis_byte_source *stream)
 {
     uint8_t rest[64];
     uint64_t above;

@@ -71,14 +71,14 @@ static inline size_t eis_vectors_stream_stride(const eis_vectors *shape)
  * Shape:   out[eis_vectors_bytes(shape)]; padded columns are cleared.
  * Secret:  out. A word of 2^61 - 1 takes a longer way, which tells nothing: it is not part of the result.
  * Errors:  what the stream returns; out is wiped. */
-EIS_MUST_USE eis_status eis_uniform_vectors(void *out, const eis_vectors *shape, const eis_stream *stream);
+EIS_MUST_USE eis_status eis_uniform_vectors(void *out, const eis_vectors *shape, const eis_byte_source *stream);
 
 /* Fills n words, one vector without padding.
  *
  * Shape:   out[n]; reads and replaces as for a batch of one vector in the form WORDS.
  * Secret:  out.
  * Errors:  what the stream returns; out is wiped. */
-EIS_MUST_USE eis_status eis_uniform_words(uint64_t *out, size_t n, eis_ring ring, const eis_stream *stream);
+EIS_MUST_USE eis_status eis_uniform_words(uint64_t *out, size_t n, eis_ring ring, const eis_byte_source *stream);
 
 /* Clears columns n and up of one vector, after words came from somewhere else. Shape: vector[eis_vectors_stride(shape)]. */
 void eis_vectors_clear_padding(uint8_t *vector, const eis_vectors *shape);

@@ -18,7 +18,7 @@
 static eis_status draw_vector(uint64_t *r, size_t rows, eis_prg *prg)
 {
     uint8_t seed[32];
-    eis_stream stream = eis_prg_stream(prg);
+    eis_byte_source stream = eis_prg_stream(prg);
     eis_status st = EIS_OK;
 
     EIS_TRY(eis_entropy_draw(seed, sizeof seed));

@@ -88,7 +88,7 @@ uint64_t *eis_share_vector_words(const eis_share *share, size_t v)
 eis_status eis_share_expand(eis_prg *prg, void *vectors, const eis_share *share)
 {
     size_t bytes = eis_vectors_bytes(&share->shape);
-    eis_stream stream = eis_prg_stream(prg);
+    eis_byte_source stream = eis_prg_stream(prg);
     eis_status st = EIS_OK;
 
     if (share->suite == EIS_SUITE_WORDS) {

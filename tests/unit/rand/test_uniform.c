@@ -56,7 +56,7 @@ static void words_are_low_bits_of_8_bytes(void **state)
         for (size_t r = 0; r < 3; r++) {
             size_t n = lengths[l], batch = 3, stream_stride = (8 * n + 63) / 64 * 64;
             tape t = {0, SIZE_MAX};
-            eis_stream stream = {read_tape, &t};
+            eis_byte_source stream = {read_tape, &t};
             eis_vectors shape;
             uint64_t *out, *single = eis_mem_new(n, 8);
 
@@ -89,7 +89,7 @@ static void planes_are_the_stream_itself(void **state)
         for (size_t p = 4; p <= 8; p++) {
             size_t n = lengths[l], batch = 2, stream_stride = ((n + 3) / 4 * 4 * p + 63) / 64 * 64;
             tape t = {0, SIZE_MAX};
-            eis_stream stream = {read_tape, &t};
+            eis_byte_source stream = {read_tape, &t};
             eis_vectors shape;
             uint8_t *out;
 
@@ -116,7 +116,7 @@ static void p_gives_way_to_words_behind_the_bulk(void **state)
 {
     size_t n = 10, stride = 128, batch = 3, bulk = stride * batch;
     tape t = {0, SIZE_MAX};
-    eis_stream stream = {read_tape, &t};
+    eis_byte_source stream = {read_tape, &t};
     eis_vectors shape;
     uint64_t *out;
 
@@ -158,7 +158,7 @@ static void a_failing_stream_leaves_nothing(void **state)
     out = eis_mem_new(eis_vectors_bytes(&shape), 1);
     for (size_t fail_from = 0; fail_from <= 2 * 192 + 7; fail_from += 13) {
         tape t = {0, fail_from};
-        eis_stream stream = {read_tape, &t};
+        eis_byte_source stream = {read_tape, &t};
 
         memset(out, 0xee, eis_vectors_bytes(&shape));
         assert_int_equal(eis_uniform_vectors(out, &shape, &stream), EIS_ERR_INTERNAL);

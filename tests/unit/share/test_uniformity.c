@@ -21,7 +21,7 @@ static uint8_t seed[32];
 /* Repeatable: the runs of this test always see the same streams. */
 static void draw(size_t count, eis_ring ring)
 {
-    eis_stream stream = eis_prg_stream(&prg);
+    eis_byte_source stream = eis_prg_stream(&prg);
 
     seed[0]++;
     if (seed[0] == 0) seed[1]++;
