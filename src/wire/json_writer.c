@@ -153,7 +153,11 @@ static void put_real(eis_json_writer *w, double v, int digits)
         if (w->st == EIS_OK) w->st = eis_fail(EIS_ERR_RANGE, "a number that is not finite has no form in JSON");
         v = 0;
     }
-    snprintf(text, sizeof text, "%.*g", digits, v);
+    /* "-0" would be read back as an integer, which has no sign at zero. */
+    if (v == 0 && signbit(v))
+        snprintf(text, sizeof text, "-0.0");
+    else
+        snprintf(text, sizeof text, "%.*g", digits, v);
     /* A program that links the library may have set a locale. */
     for (char *p = text; *p; p++)
         if (*p == ',') *p = '.';
