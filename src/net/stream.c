@@ -470,8 +470,16 @@ static eis_status check_patience(eis_stream *s, uint64_t now_ns)
     return EIS_OK;
 }
 
-/* Sleeps until a stream may have bytes, a flag is raised or the nearest deadline passes. */
-static void sleep_on(eis_stream *const *streams, size_t count, uint64_t deadline_ns)
+static inline void pause_briefly(void)
+{
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#endif
+}
+
+/* Waits until a stream may have bytes, a flag is raised or the nearest deadline passes; until spin_until_ns without
+ * sleeping. It spins on poll and not on reads, because a read takes the socket's lock, which the arriving bytes need. */
+static void wait_on(eis_stream *const *streams, size_t count, uint64_t spin_until_ns, uint64_t deadline_ns)
 {
     struct pollfd fds[3 * EIS_STREAM_ANY_MAX];
     const eis_cancel *cancel = NULL, *draining = NULL;
@@ -492,7 +500,12 @@ static void sleep_on(eis_stream *const *streams, size_t count, uint64_t deadline
         }
         if (frame_has_begun(s) && s->frame_deadline_ns < deadline_ns) deadline_ns = s->frame_deadline_ns;
     }
-    (void)poll(fds, n, eis_net_poll_ms(deadline_ns)); /* a failure or a signal leads to another look */
+    if (deadline_ns < spin_until_ns) spin_until_ns = deadline_ns;
+    do {
+        if (poll(fds, n, 0) != 0) return; /* a failure too leads to another look at the streams */
+        pause_briefly();
+    } while (eis_clock_ns() < spin_until_ns);
+    (void)poll(fds, n, eis_net_poll_ms(deadline_ns));
 }
 
 /* Also holds the contract that there is somebody to wait for. */
@@ -517,13 +530,6 @@ static eis_status deliver(eis_stream_frame *frame, eis_stream *s)
     frame->header = s->parser.header;
     frame->payload = (eis_span){.data = s->parser.payload, .bytes = (size_t)s->parser.header.payload_bytes};
     return EIS_OK;
-}
-
-static inline void pause_briefly(void)
-{
-#if defined(__x86_64__)
-    __builtin_ia32_pause();
-#endif
 }
 
 /* first_byte_only: the deadline no longer counts once a frame has begun (its own clock does). */
@@ -555,8 +561,7 @@ static eis_status receive(size_t *which, eis_stream_frame *frame, eis_stream *co
         *which = count;
         if (now_ns >= deadline_ns && !(first_byte_only && begun)) return EIS_ERR_TIMEOUT;
         if (progress) spin_until_ns = now_ns + spin_ns;
-        if (now_ns < spin_until_ns) pause_briefly();
-        else sleep_on(streams, count, first_byte_only && begun ? EIS_NEVER_NS : deadline_ns);
+        wait_on(streams, count, spin_until_ns, first_byte_only && begun ? EIS_NEVER_NS : deadline_ns);
     }
 }
 
