@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Activations. e^x = 2^k e^r with k = round(x / ln 2) and |r| <= ln 2 / 2: k comes from adding 1.5 * 2^52, which
  * leaves the rounded integer in the low bits; e^r is its Taylor polynomial up to r^13 / 13!, whose rest is below
- * 0.3466^14 / 14! = 4.2e-18; 2^k is put together from its exponent bits. Comparisons are written so that they become
- * minimum and maximum instructions. */
+ * 0.3466^14 / 14! = 4.2e-18; 2^k is put together from its exponent bits.
+ *
+ * A comparison of doubles may become a branch (gcc keeps it one, lest a NaN traps), so limits and selections work on
+ * the bits: magnitudes of doubles are ordered like their bits read as integers. */
 #include "model/activation.h"
 
 #include <string.h>
 
-#define EXP_LOWEST (-708.0) /* e^-708 is the last normal number among whole exponents */
-#define EXP_HIGHEST 709.0
+#define SIGN 0x8000000000000000u
+#define EXP_LIMIT 0x4086200000000000u    /* check-magic: the bits of 708.0; e^-708 is the last normal one */
+#define TINY 0x01a56e1fc2f8f359u         /* check-magic: the bits of 1e-300 */
+#define HUGE_LIMIT 0x7e37e43c8800759cu   /* check-magic: the bits of 1e300 */
 
 static inline uint64_t bits_of(double v)
 {
@@ -24,12 +28,19 @@ static inline double double_of(uint64_t bits)
     return v;
 }
 
+/* Returns a where mask is all ones, b where it is 0. */
+static inline uint64_t choose(uint64_t mask, uint64_t a, uint64_t b) { return b ^ (mask & (a ^ b)); }
+
+/* Returns all ones where a < b, for a and b below 2^63. */
+static inline uint64_t less(uint64_t a, uint64_t b) { return 0 - ((a - b) >> 63); }
+
 static inline double exp_core(double x)
 {
     const double to_integer = 0x1.8p52;
+    const uint64_t bits = bits_of(x), magnitude = bits & ~SIGN;
 
-    x = x > EXP_LOWEST ? x : EXP_LOWEST;   /* also takes a NaN away */
-    x = x < EXP_HIGHEST ? x : EXP_HIGHEST;
+    /* Infinity and NaN have the largest magnitudes of all, so they end at the limit too. */
+    x = double_of(choose(less(EXP_LIMIT, magnitude), EXP_LIMIT, magnitude) | (bits & SIGN));
     const double shifted = x * 1.4426950408889634 + to_integer;
     const double k = shifted - to_integer;
     /* ln 2 in two parts; the first has 32 bits, so k * part is exact. */
@@ -54,9 +65,13 @@ double eis_exp(double x) { return exp_core(x); }
 
 double eis_inverse_sqrt(double x)
 {
-    x = x > 1e-300 ? x : 1e-300;
+    uint64_t bits = bits_of(x) & ~SIGN;
+
+    bits = choose(less(bits, TINY), TINY, bits);
+    bits = choose(less(HUGE_LIMIT, bits), HUGE_LIMIT, bits);
+    x = double_of(bits);
     /* Halving and negating the exponent gives 1/sqrt(x) within 3.5 %; each Newton step squares the error. */
-    double y = double_of(0x5fe6eb50c7b537a9u - (bits_of(x) >> 1));
+    double y = double_of(0x5fe6eb50c7b537a9u - (bits >> 1));
     for (int i = 0; i < 5; i++) y = y * (1.5 - 0.5 * x * y * y);
     return y;
 }
@@ -84,7 +99,8 @@ void eis_softmax(double *x, size_t count)
 {
     double largest = x[0], sum = 0;
 
-    for (size_t i = 1; i < count; i++) largest = x[i] > largest ? x[i] : largest;
+    for (size_t i = 1; i < count; i++) /* the sign of the difference chooses */
+        largest = double_of(choose(0 - (bits_of(largest - x[i]) >> 63), bits_of(x[i]), bits_of(largest)));
     for (size_t i = 0; i < count; i++) x[i] = exp_core(x[i] - largest);
     for (size_t i = 0; i < count; i++) sum += x[i];
     const double factor = 1.0 / sum;       /* sum >= 1: the largest entry gives e^0 */

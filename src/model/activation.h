@@ -6,16 +6,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Computes e^x for finite or infinite x.
+/* Computes e^x.
  *
- * Range:   relative error below EIS_EXP_ERROR for x in [-708, 709]; clamped to e^-708 and e^709 outside, so the
- *          result is always finite, normal and > 0. A NaN gives e^-708 or e^709.
+ * Range:   relative error below EIS_EXP_ERROR for |x| <= 708; a larger magnitude, infinity and NaN count as 708 with
+ *          their sign, so the result is always finite, normal and > 0.
  * Secret:  x. */
 double eis_exp(double x);
 
 #define EIS_EXP_ERROR 4.5e-16 /* 2 units in the last place */
 
-/* Computes 1 / sqrt(x); an x below 1e-300 (or NaN) counts as 1e-300, so the result is finite.
+/* Computes 1 / sqrt(|x|); a magnitude outside [1e-300, 1e300] (or NaN) counts as the nearer end, so the result is finite.
  *
  * Range:   relative error below 1e-15. Secret: x. */
 double eis_inverse_sqrt(double x);

@@ -4,6 +4,7 @@
 #include "model/plain.h"
 
 #include "base/mem.h"
+#include "model/dot.h"
 
 #include <string.h>
 
@@ -58,18 +59,6 @@ typedef struct job {
     size_t batch;
 } job;
 
-/* Eight sums side by side. */
-static double dot(const double *a, const double *b, size_t n)
-{
-    double sum[8] = {0, 0, 0, 0, 0, 0, 0, 0};
-    size_t i = 0;
-
-    for (; i + 8 <= n; i += 8)
-        for (int lane = 0; lane < 8; lane++) sum[lane] += a[i + (size_t)lane] * b[i + (size_t)lane];
-    for (; i < n; i++) sum[0] += a[i] * b[i];
-    return ((sum[0] + sum[1]) + (sum[2] + sum[3])) + ((sum[4] + sum[5]) + (sum[6] + sum[7]));
-}
-
 /* Reads tile rows [first, first + rows) of the node, which may cross from one piece into the next. */
 static void read_tile(double *tile, const eis_linear *node, size_t first, size_t rows, size_t column, size_t columns)
 {
@@ -102,7 +91,7 @@ static void multiply_rows(void *arg, size_t first, size_t last)
             read_tile(tile, j->node, row, rows, column, columns);
             for (size_t v = 0; v < j->batch; v++)
                 for (size_t r = 0; r < rows; r++)
-                    j->y[v * out + row + r] += dot(tile + r * columns, j->x + v * in + column, columns);
+                    j->y[v * out + row + r] += eis_dot(tile + r * columns, j->x + v * in + column, columns);
         }
     }
 }
