@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The HTTP client, on libcurl's multi interface. Where pins decide, the certificate check of the stream is put into curl's
- * TLS context, so that both transports refuse the same servers for the same reasons. */
+/* The HTTP client, on libcurl's multi interface. The certificate check of the stream is put into curl's TLS context, so that
+ * both transports refuse the same servers for the same reasons; the name, where no pin replaces it, is checked by curl. */
 #include "net/http_client.h"
 
 #include "base/mem.h"
@@ -197,14 +197,14 @@ static int verify_certificate(X509_STORE_CTX *chain, void *context)
     return good;
 }
 
-/* Pins decide: our own check takes the place of curl's, which is told not to look at name and CA. */
+/* Puts our check in. Where pins decide, curl was told not to look at name and CA, so a CA given beside them is added here. */
 static CURLcode use_own_check(CURL *easy, void *ssl_ctx, void *context)
 {
     const transfer *t = context;
     SSL_CTX *ctx = ssl_ctx;
 
     (void)easy;
-    if (t->client->tls->checks_chain &&
+    if (t->client->tls->pin_count > 0 && t->client->tls->checks_chain &&
         eis_net_tls_add_cas(SSL_CTX_get_cert_store(ctx),
                             (eis_span){.data = t->client->ca, .bytes = t->client->ca_bytes}) != EIS_OK)
         return CURLE_SSL_CACERT_BADFILE;
@@ -234,10 +234,9 @@ static bool set_tls(transfer *t)
     SET(CURLOPT_SSL_SESSIONID_CACHE, 0L);
     SET(CURLOPT_SSL_VERIFYPEER, pinned ? 0L : 1L);
     SET(CURLOPT_SSL_VERIFYHOST, pinned ? 0L : 2L);
-    if (pinned) {
-        SET(CURLOPT_SSL_CTX_FUNCTION, use_own_check);
-        SET(CURLOPT_SSL_CTX_DATA, (void *)t);
-    } else if (ca.len > 0) {
+    SET(CURLOPT_SSL_CTX_FUNCTION, use_own_check);
+    SET(CURLOPT_SSL_CTX_DATA, (void *)t);
+    if (!pinned && ca.len > 0) {
         SET(CURLOPT_CAINFO_BLOB, &ca);
         SET(CURLOPT_CAPATH, NULL);
     }
@@ -334,10 +333,7 @@ static void release(transfer *t)
 
 static eis_status fail_tls(const transfer *t)
 {
-    long verified = t->verified;
-
-    if (verified == X509_V_OK) (void)curl_easy_getinfo(t->easy, CURLINFO_SSL_VERIFYRESULT, &verified);
-    if (verified != X509_V_OK) return eis_net_tls_fail_verify(verified, t->call->url);
+    if (t->verified != X509_V_OK) return eis_net_tls_fail_verify(t->verified, t->call->url);
     if (strstr(t->error, "subject name") != NULL)
         return eis_net_tls_fail_verify(X509_V_ERR_HOSTNAME_MISMATCH, t->call->url);
     if (strstr(t->error, "wrong version number") != NULL)

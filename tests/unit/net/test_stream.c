@@ -122,6 +122,18 @@ static void stop_echo(echo *e)
     eis_net_tls_free(e->tls);
 }
 
+/* The server counts a failure after the client has noticed it. */
+static void await_failed_handshakes(const echo *e, uint64_t count)
+{
+    eis_listener_counts counts = {0};
+
+    for (int i = 0; i < 1000 && counts.handshakes_failed < count; i++) {
+        eis_net_listener_counts(&counts, e->listener);
+        if (counts.handshakes_failed < count) sleep_ms(5);
+    }
+    assert_int_equal(counts.handshakes_failed, count);
+}
+
 static eis_tls_client_config trusting(const identity *authority)
 {
     return (eis_tls_client_config){.ca_pem = cert_of(authority), .alpn = EIS_TLS_ALPN_SPLIT};
@@ -231,7 +243,7 @@ typedef struct sender {
     eis_status st;
 } sender;
 
-static void *send_twice(void *arg)
+static void *send_three_times(void *arg)
 {
     sender *s = arg;
     eis_frame_header header = {.type = 3};
@@ -255,7 +267,7 @@ static void one_thread_sends_while_another_receives(void **state)
     start_echo_with(&e, &server_id, NULL, (eis_listener_config){.stream.payload_bytes_max = bytes});
     for (size_t i = 0; i < bytes; i++) data[i] = (uint8_t)(i * 31 + i / 65537);
     s = (sender){.stream = connect_to(&e), .data = data, .bytes = bytes};
-    assert_int_equal(pthread_create(&thread, NULL, send_twice, &s), 0);
+    assert_int_equal(pthread_create(&thread, NULL, send_three_times, &s), 0);
     for (int i = 0; i < 3; i++) {
         assert_int_equal(eis_net_stream_recv(&frame, s.stream, 20000), EIS_OK);
         assert_int_equal(frame.payload.bytes, bytes);
@@ -404,7 +416,6 @@ static eis_status exchange_as(const echo *e, const identity *id)
 
 static void a_client_ca_lets_only_its_clients_in(void **state)
 {
-    eis_listener_counts counts;
     echo e = {0};
 
     (void)state;
@@ -416,8 +427,7 @@ static void a_client_ca_lets_only_its_clients_in(void **state)
     assert_int_equal(exchange_as(&e, &stranger_id), EIS_ERR_TLS);
     assert_detail("refused our certificate");
     assert_int_equal(atomic_load(&e.requests), 1);
-    eis_net_listener_counts(&counts, e.listener);
-    assert_int_equal(counts.handshakes_failed, 2);
+    await_failed_handshakes(&e, 2);
     stop_echo(&e);
 }
 
@@ -555,7 +565,6 @@ static void nobody_there_is_said(void **state)
 
 static void a_client_that_talks_http_to_us_is_counted(void **state)
 {
-    eis_listener_counts counts = {0};
     struct sockaddr_in to = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     int fd = socket(AF_INET, SOCK_STREAM, 0);
     echo e;
@@ -565,11 +574,7 @@ static void a_client_that_talks_http_to_us_is_counted(void **state)
     to.sin_port = htons(e.address.port);
     assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof to), 0);
     (void)!send(fd, "GET / HTTP/1.1\r\n\r\n", 18, MSG_NOSIGNAL);
-    for (int i = 0; i < 500 && counts.handshakes_failed == 0; i++) {
-        sleep_ms(5);
-        eis_net_listener_counts(&counts, e.listener);
-    }
-    assert_int_equal(counts.handshakes_failed, 1);
+    await_failed_handshakes(&e, 1);
     close(fd);
     stop_echo(&e);
 }
