@@ -38,8 +38,8 @@ out:
 
 eis_status eis_trust_key_file_check(const char *path)
 {
-    int file;
-    size_t bytes;
+    int file = -1;
+    size_t bytes = 0;
     eis_status st = open_checked(&file, &bytes, path, true);
 
     if (st == EIS_OK) close(file);

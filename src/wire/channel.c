@@ -92,7 +92,7 @@ static eis_status queue_room(queue *q, size_t bytes)
         capacity = q->capacity <= SIZE_MAX / 2 && 2 * q->capacity > need ? 2 * q->capacity : need;
         fresh = eis_mem_new_secret(capacity, 1);
         if (fresh == NULL) return EIS_ERR_MEMORY;
-        if (waiting > 0) memcpy(fresh, q->data + q->at, waiting);
+        if (q->data != NULL) memcpy(fresh, q->data + q->at, waiting);
         eis_mem_free_wiped(q->data, q->capacity, 1);
         q->data = fresh;
         q->capacity = capacity;
@@ -116,7 +116,9 @@ static eis_status pair_send(void *self, const eis_span *parts, size_t part_count
         EIS_REQUIRE(eis_size_add(&bytes, bytes, parts[i].bytes), EIS_ERR_TOO_LARGE, "a message is too long");
     EIS_TRY(queue_room(q, bytes));
     for (size_t i = 0; i < part_count; i++) {
-        if (parts[i].bytes > 0) memcpy(q->data + q->end, parts[i].data, parts[i].bytes);
+        if (parts[i].bytes == 0) continue;
+        EIS_ASSERT(parts[i].data != NULL);
+        memcpy(q->data + q->end, parts[i].data, parts[i].bytes);
         q->end += parts[i].bytes;
     }
     pthread_cond_broadcast(&both->changed);

@@ -183,7 +183,7 @@ static int grow(eis_writer *w, size_t bytes)
         w->st = EIS_ERR_MEMORY;
         return 0;
     }
-    if (w->bytes > 0) memcpy(fresh, w->data, w->bytes);
+    if (w->data != NULL) memcpy(fresh, w->data, w->bytes);
     eis_mem_free_wiped(w->data, w->capacity, 1);
     w->data = fresh;
     w->capacity = capacity;

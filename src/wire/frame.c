@@ -81,7 +81,7 @@ static eis_status grow_payload(eis_frame_parser *p)
     if (capacity > whole) capacity = whole;
     fresh = eis_mem_new_secret(capacity, 1);
     if (fresh == NULL) return p->st = EIS_ERR_MEMORY;
-    if (p->payload_have > 0) memcpy(fresh, p->payload, p->payload_have);
+    if (p->payload != NULL) memcpy(fresh, p->payload, p->payload_have);
     eis_mem_free_wiped(p->payload, p->payload_capacity, 1);
     p->payload = fresh;
     p->payload_capacity = capacity;

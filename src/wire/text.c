@@ -72,7 +72,7 @@ static int decode_last(uint8_t *out, size_t out_bytes, const uint8_t text[4])
 eis_status eis_wire_base64_read(uint8_t *out, size_t out_bytes, const void *text, size_t length)
 {
     const uint8_t *from = text;
-    size_t bytes, done = 0;
+    size_t bytes = 0, done = 0;
     eis_status st = EIS_OK;
 
     EIS_TRY(eis_wire_base64_bytes(&bytes, text, length));

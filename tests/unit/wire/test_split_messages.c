@@ -8,6 +8,9 @@
 
 #include <cmocka.h>
 
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -482,6 +485,30 @@ static void a_client_takes_replies_only(void **state)
     assert_int_equal(eis_split_order_accept(&order, EIS_SPLIT_AT_CLIENT, &error), EIS_OK);
 }
 
+/* The document's code blocks, white space left out, hold the vectors above. */
+static void the_document_shows_these_vectors(void **state)
+{
+    static const char *const vectors[] = {hello_hex, ack_hex, masks_hex, error_hex, frame_hex};
+    static char path[512], text[1 << 16];
+    const char *root = getenv("EIS_TEST_ROOT");
+    size_t n = 0;
+    FILE *file;
+    int c;
+
+    (void)state;
+    if (root == NULL) {
+        print_message("skipped: EIS_TEST_ROOT is not set\n");
+        skip();
+    }
+    snprintf(path, sizeof path, "%s/docs/wire/split.md", root);
+    file = fopen(path, "r");
+    assert_non_null(file);
+    while ((c = fgetc(file)) != EOF && n + 1 < sizeof text)
+        if (!isspace(c)) text[n++] = (char)c;
+    fclose(file);
+    for (size_t i = 0; i < sizeof vectors / sizeof vectors[0]; i++) assert_non_null(strstr(text, vectors[i]));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -498,6 +525,7 @@ int main(void)
         cmocka_unit_test(words_have_one_spelling),
         cmocka_unit_test(frames_come_in_order),
         cmocka_unit_test(a_client_takes_replies_only),
+        cmocka_unit_test(the_document_shows_these_vectors),
     };
     return cmocka_run_group_tests_name("wire/split_messages", tests, NULL, NULL);
 }
