@@ -7,6 +7,9 @@
 /* Chunks per thread, so that one slow thread does not hold up the rest. */
 #define CHUNKS_PER_THREAD 4
 
+/* Below this many multiply-adds (a few microseconds) waking the workers takes longer than the work. */
+#define SERIAL_MACS_MAX 65536
+
 bool eis_ring_fits_geometry(eis_ring ring, eis_geometry geometry)
 {
     switch (ring) {
@@ -43,6 +46,12 @@ static size_t grain_of(const eis_pool *pool, size_t panels)
     return panels / chunks + 1;
 }
 
+static bool is_small(const eis_matmul *job)
+{
+    size_t weights = job->w->rows_padded * job->w->cols_padded;
+    return weights == 0 || job->batch <= SERIAL_MACS_MAX / weights;
+}
+
 eis_status eis_ring_matmul(eis_pool *pool, uint64_t *y, const eis_packed *w, const void *x, size_t batch, eis_ring ring)
 {
     const eis_matmul_kernel *kernel = eis_kernels_matmul(eis_kernels_get(), w->geometry);
@@ -61,7 +70,7 @@ eis_status eis_ring_matmul(eis_pool *pool, uint64_t *y, const eis_packed *w, con
     job.scratch = eis_mem_new(scratch_bytes, 1);
     if (job.scratch == NULL) return EIS_ERR_MEMORY;
     kernel->prepare(&job);
-    eis_pool_run(pool, eis_packed_panels(w), grain_of(pool, eis_packed_panels(w)), run_panels, &loop);
+    eis_pool_run(is_small(&job) ? NULL : pool, eis_packed_panels(w), grain_of(pool, eis_packed_panels(w)), run_panels, &loop);
 out:
     eis_mem_free_wiped(job.scratch, scratch_bytes, 1);
     return st;

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -300,6 +301,20 @@ static void an_unknown_level_is_refused(void **state)
     }
 }
 
+/* A typing error in EIS_KERNELS must not silently choose another level than the one asked for. */
+static void the_environment_names_a_level(void **state)
+{
+    (void)state;
+    assert_int_equal(setenv("EIS_KERNELS", "generic", 1), 0);
+    assert_int_equal(eis_kernels_use(NULL), EIS_OK);
+    assert_string_equal(eis_kernels_get()->name, "generic");
+    assert_int_equal(setenv("EIS_KERNELS", "genreic", 1), 0);
+    assert_int_equal(eis_kernels_use(NULL), EIS_ERR_USAGE);
+    assert_int_equal(unsetenv("EIS_KERNELS"), 0);
+    assert_int_equal(eis_kernels_use(NULL), EIS_OK);
+    assert_ptr_equal(eis_kernels_get(), eis_kernels_level(eis_kernels_level_count() - 1));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -307,6 +322,7 @@ int main(void)
         cmocka_unit_test(levels_agree_at_any_alignment),  cmocka_unit_test(levels_agree_on_extremes),
         cmocka_unit_test(levels_agree_on_long_rows),      cmocka_unit_test(weights_come_back_from_panels),
         cmocka_unit_test(impossible_shapes_are_refused),  cmocka_unit_test(an_unknown_level_is_refused),
+        cmocka_unit_test(the_environment_names_a_level),
     };
 
     printf("levels tested:");

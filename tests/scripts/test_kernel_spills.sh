@@ -1,0 +1,35 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# A compiler that keeps the sums of a hot loop on the stack halves the speed without any wrong result (gcc 12 does so
+# when it may choose the order itself: six and more stores per loop). The hot loops are functions named strip_*; from
+# their first to their last multiply at most two vector registers, operands, may be stored to the stack.
+set -u
+build=${EIS_TEST_BUILD:?}
+if ! grep -q '^CMAKE_BUILD_TYPE:[A-Z]*=Release' "$build/CMakeCache.txt"; then
+    echo "skipped: only a release build is meant to be fast"
+    exit 77
+fi
+if ! command -v objdump > /dev/null; then
+    echo "skipped: no objdump"
+    exit 77
+fi
+mapfile -t objects < <(find "$build" -path '*eis_kernel_*' -name 'matmul_*.o')
+if [ ${#objects[@]} -eq 0 ]; then
+    echo "skipped: no kernels for this kind of processor"
+    exit 77
+fi
+
+failed=0
+for object in "${objects[@]}"; do
+    report=$(objdump -d --no-show-raw-insn "$object" | awk '
+        /^[0-9a-f]+ <.*>:/ { name = ($2 ~ /^<strip_/) ? $2 : "" }
+        name != "" && /vpmaddwd|vpmuludq|vpmulld|vpdpbusd|vpmadd52/ { spills[name] += pending[name]; pending[name] = 0; seen[name] = 1 }
+        name != "" && seen[name] && /vmov[a-z0-9]+ +%[yz]mm[0-9]+,-?(0x[0-9a-f]+)?\(%r[sb]p/ { pending[name]++ }
+        END { for (f in seen) printf "%s %d\n", f, spills[f] }')
+    echo "$(basename "$object"): $(grep -c . <<< "$report") loops"
+    if bad=$(grep -v ' [012]$' <<< "$report"); then
+        echo "sums on the stack (loop, stores): $bad"
+        failed=1
+    fi
+done
+exit $failed
