@@ -58,7 +58,7 @@ eis_status eis_ring_matmul(eis_pool *pool, uint64_t *y, const eis_packed *w, con
     eis_matmul job = {.y = y, .w = w, .x = x, .batch = batch, .ring = ring};
     panel_loop loop = {kernel, &job};
     eis_status st = EIS_OK;
-    size_t scratch_bytes = 0, words;
+    size_t scratch_bytes = 0, words, panels;
 
     EIS_REQUIRE(eis_ring_fits_geometry(ring, w->geometry), EIS_ERR_SHAPE,
                 "weights of geometry %d cannot be multiplied in the ring of %d bits", (int)w->geometry, (int)ring);
@@ -70,7 +70,8 @@ eis_status eis_ring_matmul(eis_pool *pool, uint64_t *y, const eis_packed *w, con
     job.scratch = eis_mem_new(scratch_bytes, 1);
     if (job.scratch == NULL) return EIS_ERR_MEMORY;
     kernel->prepare(&job);
-    eis_pool_run(is_small(&job) ? NULL : pool, eis_packed_panels(w), grain_of(pool, eis_packed_panels(w)), run_panels, &loop);
+    panels = eis_packed_panels(w);
+    eis_pool_run(is_small(&job) ? NULL : pool, panels, grain_of(pool, panels), run_panels, &loop);
 out:
     eis_mem_free_wiped(job.scratch, scratch_bytes, 1);
     return st;
