@@ -28,7 +28,7 @@ typedef struct eis_split_sight {
     bool is_seed;
     eis_ring ring;
     const uint64_t *words;    /* [word_count] */
-    const double *reals;      /* [word_count]: what was shared */
+    const double *reals;      /* [word_count]: what was shared; NULL for the seeds of masks, which stand for nothing */
     size_t word_count;
 } eis_split_sight;
 
@@ -47,6 +47,8 @@ typedef struct eis_split_client_config {
     bool pad_batches;                    /* to 1, 8, 32, 128, multiples of 128 */
     const eis_cancel *cancel;
     const char *mask_store_path;         /* for prefetched masks; NULL: in memory */
+    const char *mask_key_path;           /* of that store; NULL: its key, and so its masks, die with the process */
+    uint64_t frame_bytes_max;            /* longest reply that we take; 0: 64 MiB */
     void (*sight)(void *context, const eis_split_sight *sight);
     void *sight_context;
 } eis_split_client_config;
