@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/mem.h"
 #include "store/db.h"
 #include "store/masks.h"
 
@@ -445,6 +447,71 @@ static void foreign_files_are_refused(void **state)
     assert_null(s);
 }
 
+static void short_memory_loses_a_mask_rather_than_repeating_it(void **state)
+{
+    eis_mask_kind kind = kind_of(&pin_a, &pin_b);
+    eis_mask_store *s = NULL;
+    uint8_t body[BODY_BYTES];
+    bool seen[64] = {false};
+    eis_status st = EIS_ERR_MEMORY;
+
+    (void)state;
+    for (unsigned long n = 1; st != EIS_OK; n++) {
+        (void)eis_mem_fail_at(n);
+        st = eis_store_masks_open(&s, path, key_path);
+        (void)eis_mem_fail_at(0);
+        if (st != EIS_OK) assert_null(s);
+    }
+    put(s, &kind, 1, 16);
+    st = EIS_ERR_MEMORY;
+    for (unsigned long n = 1; n < 40; n++) {
+        (void)eis_mem_fail_at(n);
+        st = eis_store_masks_take(s, body, sizeof body, &kind);
+        (void)eis_mem_fail_at(0);
+        if (st == EIS_ERR_MASKS_EXHAUSTED) break;
+        if (st != EIS_OK) continue;
+        assert_false(seen[body[0]]);
+        seen[body[0]] = true;
+    }
+    assert_int_equal(st, EIS_ERR_MASKS_EXHAUSTED);
+    eis_store_masks_close(s);
+}
+
+/* Takes until nothing is left and marks what came in a table of its own. */
+typedef struct taker {
+    eis_mask_store *store;
+    uint8_t seen[256];
+} taker;
+
+static void *take_all(void *arg)
+{
+    eis_mask_kind kind = kind_of(&pin_a, &pin_b);
+    taker *t = arg;
+    uint8_t body[BODY_BYTES];
+
+    while (eis_store_masks_take(t->store, body, sizeof body, &kind) == EIS_OK) t->seen[body[0]]++;
+    return NULL;
+}
+
+static void threads_never_share_a_mask(void **state)
+{
+    eis_mask_kind kind = kind_of(&pin_a, &pin_b);
+    taker takers[4] = {{0}};
+    pthread_t thread[4];
+
+    (void)state;
+    takers[0].store = opened(NULL, NULL);
+    for (int i = 0; i < 10; i++) put(takers[0].store, &kind, (uint8_t)(1 + 16 * i), 16);
+    for (int i = 0; i < 4; i++) {
+        takers[i].store = takers[0].store;
+        assert_int_equal(pthread_create(&thread[i], NULL, take_all, &takers[i]), 0);
+    }
+    for (int i = 0; i < 4; i++) pthread_join(thread[i], NULL);
+    for (int m = 1; m <= 160; m++)
+        assert_int_equal(takers[0].seen[m] + takers[1].seen[m] + takers[2].seen[m] + takers[3].seen[m], 1);
+    eis_store_masks_close(takers[0].store);
+}
+
 static int pragma(sqlite3 *db, const char *sql)
 {
     sqlite3_stmt *statement = NULL;
@@ -539,6 +606,8 @@ int main(void)
         TEST(rows_do_not_open_in_another_place),
         TEST(a_second_opening_and_a_child_are_refused),
         TEST(foreign_files_are_refused),
+        TEST(short_memory_loses_a_mask_rather_than_repeating_it),
+        TEST(threads_never_share_a_mask),
         TEST(a_commit_is_on_the_disk),
         TEST(bodies_are_not_in_the_file),
     };

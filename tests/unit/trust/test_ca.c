@@ -17,6 +17,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/mem.h"
 #include "trust/ca.h"
 #include "trust/cert.h"
 #include "trust/key_file.h"
@@ -281,6 +282,29 @@ static void a_pin_names_the_key_not_the_certificate(void **state)
     eis_trust_pair_clear(&b);
 }
 
+static void short_memory_leaves_no_file(void **state)
+{
+    eis_trust_ca_literal literal = {0};
+    eis_status st = EIS_ERR_MEMORY;
+
+    (void)state;
+    for (unsigned long n = 1; st != EIS_OK; n++) {
+        (void)eis_mem_fail_at(n);
+        st = eis_trust_ca_init_files(in_dir("ca3"), &literal);
+        (void)eis_mem_fail_at(0);
+        if (st == EIS_OK) break;
+        assert_int_equal(st, EIS_ERR_MEMORY);
+        assert_int_equal(access(in_dir("ca3/ca.key"), F_OK), -1);
+    }
+    st = EIS_ERR_MEMORY;
+    for (unsigned long n = 1; st != EIS_OK; n++) {
+        (void)eis_mem_fail_at(n);
+        st = eis_trust_leaf_issue_files(in_dir("ca3"), in_dir("s3"), &server_leaf);
+        (void)eis_mem_fail_at(0);
+        if (st != EIS_OK) assert_int_equal(access(in_dir("s3.key"), F_OK), -1);
+    }
+}
+
 static int make_dir(void **state)
 {
     (void)state;
@@ -290,8 +314,9 @@ static int make_dir(void **state)
 
 static int remove_dir(void **state)
 {
-    static const char *const files[] = {"ca/ca.key", "ca",     "ca2/ca.key", "ca2/ca.crt", "ca2",
-                                        "s1.crt",    "s1.key", "k",          "t",          "fifo"};
+    static const char *const files[] = {"ca/ca.key", "ca",         "ca2/ca.key", "ca2/ca.crt", "ca2",
+                                        "s1.crt",    "ca3/ca.key", "ca3/ca.crt", "ca3",        "s3.crt",
+                                        "s3.key",    "s1.key",     "k",          "t",          "fifo"};
 
     (void)state;
     for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) (void)remove(in_dir(files[i]));
@@ -308,6 +333,7 @@ int main(void)
         cmocka_unit_test(key_files_are_checked),
         cmocka_unit_test(tokens_are_one_clean_line),
         cmocka_unit_test(a_pin_names_the_key_not_the_certificate),
+        cmocka_unit_test(short_memory_leaves_no_file),
     };
     return cmocka_run_group_tests_name("trust/ca", tests, make_dir, remove_dir);
 }
