@@ -44,13 +44,8 @@ static double power_of_two(int e) { return from_bits((uint64_t)(1023 + e) << 52)
 
 int32_t eis_fixed_weight_limit(eis_geometry geometry)
 {
-    switch (geometry) {
-    case EIS_GEOMETRY_W8: return 127;
-    case EIS_GEOMETRY_W20: return (1 << 19) - 1;
-    case EIS_GEOMETRY_W24: return (1 << 23) - 1;
-    }
-    EIS_ASSERT(!"unknown geometry");
-    return 0;
+    EIS_ASSERT(geometry == EIS_GEOMETRY_W8 || geometry == EIS_GEOMETRY_W20 || geometry == EIS_GEOMETRY_W24);
+    return geometry == EIS_GEOMETRY_W8 ? 127 : geometry == EIS_GEOMETRY_W20 ? (1 << 19) - 1 : (1 << 23) - 1;
 }
 
 static eis_status largest_magnitude(double *largest, const double *row, size_t n)

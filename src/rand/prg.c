@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Streams by libcrypto's counter modes. Ciphers are fetched once for the process, contexts are made once per generator;
- * what remains per seed is the key set-up and, at the end, a reset that wipes the key schedule. */
+/* Streams by libcrypto's counter modes, and by our kernel for AES-128 where there is one. Ciphers are fetched once for the
+ * process, contexts are made once per generator; what remains per seed is the key set-up and, at the end, a reset that
+ * wipes the key schedule. */
 #include "rand/prg.h"
 
 #include "base/ct.h"
@@ -67,11 +68,25 @@ static void first_counter(uint8_t counter[BLOCK_BYTES], unsigned suite, const ui
     memcpy(counter, seed + key_bytes, rest);
 }
 
+static eis_status start_libcrypto(eis_prg *prg, unsigned suite, const uint8_t *key, const uint8_t *counter)
+{
+    const EVP_CIPHER *cipher = cipher_of(suite);
+    eis_status st = EIS_OK;
+
+    if (cipher == NULL) return libcrypto_failed();
+    EIS_TRY(make_context(prg, suite));
+    prg->suite = suite;
+    if (EVP_EncryptInit_ex2(prg->cipher[suite], cipher, key, counter, NULL) != 1) {
+        eis_prg_stop(prg);
+        st = libcrypto_failed();
+    }
+out:
+    return st;
+}
+
 eis_status eis_prg_start(eis_prg *prg, unsigned suite, const uint8_t *seed, size_t seed_bytes)
 {
     uint8_t counter[BLOCK_BYTES];
-    const EVP_CIPHER *cipher;
-    int ok;
     eis_status st = EIS_OK;
 
     eis_prg_stop(prg);
@@ -79,48 +94,73 @@ eis_status eis_prg_start(eis_prg *prg, unsigned suite, const uint8_t *seed, size
                 suite, EIS_SUITE_COUNT - 1);
     EIS_REQUIRE(seed_bytes == suites[suite].seed_bytes, EIS_ERR_PARSE, "a seed of suite %u has %zu bytes, this one %zu",
                 suite, suites[suite].seed_bytes, seed_bytes);
-    cipher = cipher_of(suite);
-    if (cipher == NULL) return libcrypto_failed();
-    EIS_TRY(make_context(prg, suite));
     first_counter(counter, suite, seed);
-    /* A stream is as good as its key, whoever knows the counter; and libcrypto branches where the low 32 bits carry. */
+    /* A stream is as good as its key, whoever knows the counter; and both libraries branch where its low bits carry. */
     EIS_PUBLIC(counter, sizeof counter);
-    prg->suite = suite;
-    ok = EVP_EncryptInit_ex2(prg->cipher[suite], cipher, seed, counter, NULL);
-    eis_mem_wipe(counter, sizeof counter);
-    if (ok != 1) {
-        eis_prg_stop(prg);
-        return libcrypto_failed();
+    prg->own = suite == EIS_SUITE_AES128 ? eis_aes128_kernel_get() : NULL;
+    if (prg->own != NULL) {
+        prg->own->start(&prg->aes, seed, counter);
+        prg->suite = suite;
+    } else {
+        st = start_libcrypto(prg, suite, seed, counter);
     }
+    eis_mem_wipe(counter, sizeof counter);
 out:
     return st;
 }
 
-eis_status eis_prg_read(eis_prg *prg, void *out, size_t bytes)
+/* Takes what is left of the last block, whole blocks, and the beginning of one more. */
+static void read_own(eis_prg *prg, uint8_t *out, size_t bytes)
 {
-    uint8_t *to = out;
+    size_t left = bytes < prg->rest_bytes ? bytes : prg->rest_bytes, tail;
 
-    EIS_ASSERT(prg->suite != 0);
+    memcpy(out, prg->rest + BLOCK_BYTES - prg->rest_bytes, left);
+    prg->rest_bytes -= (unsigned)left;
+    out += left;
+    bytes -= left;
+    tail = bytes % BLOCK_BYTES;
+    prg->own->stream(&prg->aes, out, bytes / BLOCK_BYTES);
+    if (tail == 0) return;
+    prg->own->stream(&prg->aes, prg->rest, 1);
+    memcpy(out + bytes - tail, prg->rest, tail);
+    prg->rest_bytes = (unsigned)(BLOCK_BYTES - tail);
+}
+
+static int read_libcrypto(eis_prg *prg, uint8_t *out, size_t bytes)
+{
     for (size_t done = 0; done < bytes;) {
         size_t piece = bytes - done < PIECE_BYTES ? bytes - done : PIECE_BYTES;
         int written = 0;
 
-        memset(to + done, 0, piece);
-        if (EVP_EncryptUpdate(prg->cipher[prg->suite], to + done, &written, to + done, (int)piece) != 1 ||
-            written != (int)piece) {
-            eis_mem_wipe(out, bytes);
-            eis_prg_stop(prg);
-            return libcrypto_failed();
-        }
+        memset(out + done, 0, piece);
+        if (EVP_EncryptUpdate(prg->cipher[prg->suite], out + done, &written, out + done, (int)piece) != 1) return 0;
+        if (written != (int)piece) return 0;
         done += piece;
     }
-    return EIS_OK;
+    return 1;
+}
+
+eis_status eis_prg_read(eis_prg *prg, void *out, size_t bytes)
+{
+    EIS_ASSERT(prg->suite != 0);
+    if (prg->own != NULL) {
+        read_own(prg, out, bytes);
+        return EIS_OK;
+    }
+    if (read_libcrypto(prg, out, bytes)) return EIS_OK;
+    eis_mem_wipe(out, bytes);
+    eis_prg_stop(prg);
+    return libcrypto_failed();
 }
 
 void eis_prg_stop(eis_prg *prg)
 {
     if (prg->suite == 0) return;
-    (void)EVP_CIPHER_CTX_reset(prg->cipher[prg->suite]); /* clears and frees the key schedule, keeps the context */
+    if (prg->own == NULL) (void)EVP_CIPHER_CTX_reset(prg->cipher[prg->suite]); /* clears and frees the key schedule */
+    eis_mem_wipe(&prg->aes, sizeof prg->aes);
+    eis_mem_wipe(prg->rest, sizeof prg->rest);
+    prg->rest_bytes = 0;
+    prg->own = NULL;
     prg->suite = 0;
 }
 

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The stream that a seed stands for: a cipher in counter mode (libcrypto) whose output is read in order. Both ends of a
+/* The stream that a seed stands for: a cipher in counter mode (libcrypto, or for AES-128 our own kernel where there is one) whose output is read in
+ * order. Both ends of a
  * connection expand the same seed, so the suites are part of the wire format. */
 #ifndef EIS_RAND_PRG_H
 #define EIS_RAND_PRG_H
 
 #include "base/status.h"
+#include "kernel/aes.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -32,6 +34,10 @@ size_t eis_suite_seed_bytes(unsigned suite);
 typedef struct eis_prg {
     void *cipher[EIS_SUITE_COUNT]; /* contexts, made when first needed; no key stays in them between stop and start */
     unsigned suite;                /* 0: stopped */
+    const eis_aes128_kernel *own;  /* our AES-128 instead of libcrypto's, or NULL; then `aes` and what is left of its last block */
+    eis_aes128 aes;
+    uint8_t rest[EIS_AES_BLOCK_BYTES];
+    unsigned rest_bytes;           /* at the end of `rest` */
 } eis_prg;
 
 /* Starts the stream of a seed at its first byte. A stream that is still running is stopped.

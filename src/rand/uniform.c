@@ -38,13 +38,23 @@ out:
     return st;
 }
 
+/* Stream bytes are little-endian; a plain load lets compilers take several words at once. */
+static uint64_t from_little_endian(uint64_t word)
+{
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    return __builtin_bswap64(word);
+#else
+    return word;
+#endif
+}
+
 /* Takes stream bytes as words, in place. Returns a number with bit 61 set where a word of 61 bits is p itself. */
 static uint64_t mask_words(uint64_t *words, size_t n, uint64_t mask)
 {
     uint64_t above = 0;
 
     for (size_t i = 0; i < n; i++) {
-        uint64_t word = eis_load_le64(&words[i]) & mask;
+        uint64_t word = from_little_endian(words[i]) & mask;
         words[i] = word;
         above |= word + 1;
     }

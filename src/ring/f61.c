@@ -3,55 +3,27 @@
 
 #include "kernel/kernel.h"
 
+#include <string.h>
+
 uint64_t eis_f61_sum(const uint64_t *a, size_t n) { return eis_kernels_get()->words_sum(a, n, EIS_RING_F61); }
 
 uint64_t eis_f61_dot(const uint64_t *a, const uint64_t *b, size_t n) { return eis_kernels_get()->f61_dot(a, b, n); }
 
 void eis_f61_axpy(uint64_t *y, uint64_t c, const uint64_t *x, size_t n) { eis_kernels_get()->f61_axpy(y, c, x, n); }
 
-/* Products of canonical words are below 2^122: this many sums of them, and one carried-over word, fit 128 bits. */
-#define TERMS_AT_ONCE 63
-
-/* Two and three terms are what thresholds in use need; fixed counts let the compiler keep everything in registers. */
-static void combine_two(uint64_t *y, const uint64_t *a, const uint64_t *b, const uint64_t *c, size_t n)
-{
-    uint64_t c0 = c[0], c1 = c[1];
-
-    for (size_t i = 0; i < n; i++) y[i] = eis_f61_word_reduce128((eis_u128)c0 * a[i] + (eis_u128)c1 * b[i]);
-}
-
-static void combine_three(uint64_t *y, const uint64_t *const *x, const uint64_t *c, size_t n)
-{
-    const uint64_t *x0 = x[0], *x1 = x[1], *x2 = x[2];
-    uint64_t c0 = c[0], c1 = c[1], c2 = c[2];
-
-    for (size_t i = 0; i < n; i++)
-        y[i] = eis_f61_word_reduce128((eis_u128)c0 * x0[i] + (eis_u128)c1 * x1[i] + (eis_u128)c2 * x2[i]);
-}
-
-static uint64_t combine_word(const uint64_t *const *x, const uint64_t *c, size_t terms, size_t i)
-{
-    uint64_t total = 0;
-
-    for (size_t first = 0; first < terms; first += TERMS_AT_ONCE) {
-        size_t last = terms - first < TERMS_AT_ONCE ? terms : first + TERMS_AT_ONCE;
-        eis_u128 sum = total;
-
-        for (size_t j = first; j < last; j++) sum += (eis_u128)c[j] * x[j][i];
-        total = eis_f61_word_reduce128(sum);
-    }
-    return total;
-}
+/* Sums are kept in the first cache while the terms pass. */
+#define PIECE_WORDS ((size_t)512)
 
 void eis_f61_combine(uint64_t *y, const uint64_t *const *x, const uint64_t *c, size_t terms, size_t n)
 {
+    const eis_kernels *k = eis_kernels_get();
+
     EIS_ASSERT(terms > 0);
-    if (terms == 2) {
-        combine_two(y, x[0], x[1], c, n);
-    } else if (terms == 3) {
-        combine_three(y, x, c, n);
-    } else {
-        for (size_t i = 0; i < n; i++) y[i] = combine_word(x, c, terms, i);
+    for (size_t first = 0; first < n; first += PIECE_WORDS) {
+        size_t count = n - first < PIECE_WORDS ? n - first : PIECE_WORDS;
+
+        memset(y + first, 0, count * sizeof *y);
+        for (size_t j = 0; j < terms; j++) k->f61_axpy(y + first, c[j], x[j] + first, count);
     }
 }
 

@@ -96,6 +96,7 @@ static void interpolate_share(eis_share *share, const uint64_t *x, const uint8_t
             values[j] = (const uint64_t *)(const void *)(expanded + (j - 1) * bytes + v * stride);
         eis_shamir_combine_raw(eis_share_vector_words(share, v), values, coefficients, threshold, shape->n,
                                EIS_F61_BITS);
+        eis_vectors_clear_padding(share->body + v * stride, shape);
     }
 }
 
@@ -118,7 +119,7 @@ eis_status eis_shamir_split(eis_prg *prg, eis_share *shares, size_t servers, siz
         EIS_TRY(eis_share_expand(prg, expanded + i * bytes, &shares[i]));
     }
     for (size_t i = seeds; i < servers; i++) {
-        EIS_TRY(eis_share_init_words(&shares[i], shape, (uint32_t)i + 1));
+        EIS_TRY(eis_share_init_uncleared(&shares[i], shape, (uint32_t)i + 1));
         interpolate_share(&shares[i], x, expanded, threshold);
     }
 out:

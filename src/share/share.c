@@ -6,16 +6,21 @@
 
 #include <string.h>
 
-/* Forgets everything but the memory. */
-void eis_share_wipe(eis_share *share)
+/* Forgets everything but the memory and what is in it. */
+static void forget(eis_share *share)
 {
     uint8_t *body = share->body;
     size_t capacity = share->capacity;
 
-    eis_mem_wipe(body, capacity);
     eis_mem_wipe(share, sizeof *share);
     share->body = body;
     share->capacity = capacity;
+}
+
+void eis_share_wipe(eis_share *share)
+{
+    eis_mem_wipe(share->body, share->capacity);
+    forget(share);
 }
 
 void eis_share_clear(eis_share *share)
@@ -34,17 +39,23 @@ static eis_status reserve(eis_share *share, size_t bytes)
     return EIS_OK;
 }
 
-eis_status eis_share_init_words(eis_share *share, const eis_vectors *shape, uint32_t index)
+eis_status eis_share_init_uncleared(eis_share *share, const eis_vectors *shape, uint32_t index)
 {
     eis_status st;
 
-    eis_share_wipe(share);
+    forget(share);
     st = reserve(share, eis_vectors_bytes(shape));
     if (st != EIS_OK) return st;
     share->shape = *shape;
     share->index = index;
     share->suite = EIS_SUITE_WORDS;
     return EIS_OK;
+}
+
+eis_status eis_share_init_words(eis_share *share, const eis_vectors *shape, uint32_t index)
+{
+    eis_mem_wipe(share->body, share->capacity);
+    return eis_share_init_uncleared(share, shape, index);
 }
 
 eis_status eis_share_init_seed(eis_share *share, const eis_vectors *shape, uint32_t index, unsigned suite)

@@ -21,6 +21,9 @@ typedef struct eis_share {
  * Errors:  EIS_ERR_MEMORY  the share is empty. */
 EIS_MUST_USE eis_status eis_share_init_words(eis_share *share, const eis_vectors *shape, uint32_t index);
 
+/* The same without clearing the memory: the caller writes every vector, padding included, or wipes the share. */
+EIS_MUST_USE eis_status eis_share_init_uncleared(eis_share *share, const eis_vectors *shape, uint32_t index);
+
 /* Makes the share a fresh seed from the operating system. What it held before is wiped.
  *
  * Errors:  EIS_ERR_UNSUPPORTED, EIS_ERR_ENTROPY  the share is empty. */

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The seeds of the first k - 1 servers are expanded here as those servers will expand them; what is left of x goes to
- * the last. Byte planes pass through words in short pieces on the stack. */
+/* The seeds of the first k - 1 servers are expanded here as those servers will expand them, and what is left of x goes to
+ * the last. In rings Z / 2^r that happens in pieces that stay in the first cache: stream, byte planes to words, difference,
+ * words to byte planes. In F61 a stream may owe a word that comes behind its bulk, so it is expanded as a whole. */
 #include "share/split.h"
 
 #include "base/mem.h"
 
-/* Columns at once: a multiple of 4, 2 KiB of words. */
-#define PIECE_COLS ((size_t)256)
+/* Columns at once: a multiple of 64, so that every piece starts where the stream has a multiple of 64 bytes. */
+#define PIECE_COLS ((size_t)512)
 
 void eis_share_subtract_raw(uint64_t *r, const uint64_t *a, const uint64_t *b, size_t n, unsigned bits)
 {
@@ -15,84 +16,106 @@ void eis_share_subtract_raw(uint64_t *r, const uint64_t *a, const uint64_t *b, s
     for (size_t i = 0; i < n; i++) r[i] = (a[i] - b[i]) & mask;
 }
 
-static void subtract_words(uint64_t *r, const uint64_t *a, const uint64_t *b, size_t n, eis_ring ring)
-{
-    if (ring == EIS_RING_F61)
-        eis_kernels_get()->words_sub(r, a, b, n, ring);
-    else
-        eis_share_subtract_raw(r, a, b, n, (unsigned)ring);
-}
+/* Room for one piece, wiped by whoever has it. */
+typedef struct piece {
+    uint64_t stream[PIECE_COLS], words[PIECE_COLS], kept[PIECE_COLS];
+} piece;
 
-/* r = a - planes, piece by piece; a are words, r are planes, and may be the same planes. */
-static void subtract_planes(uint8_t *r, const uint64_t *a, const uint8_t *planes, const eis_vectors *shape)
+/* Some columns of a vector: to = x - stream, or to - stream where x is NULL. */
+static void subtract_planes(uint8_t *to, const uint64_t *x, piece *room, size_t cols, eis_ring ring)
 {
     const eis_kernels *k = eis_kernels_get();
-    unsigned p = eis_ring_planes(shape->ring);
-    uint64_t piece[PIECE_COLS];
+    unsigned p = eis_ring_planes(ring);
+
+    k->words_from_planes(room->words, (const uint8_t *)room->stream, cols, p);
+    if (x == NULL) k->words_from_planes(room->kept, to, cols, p);
+    k->words_sub(room->words, x != NULL ? x : room->kept, room->words, cols, ring);
+    k->planes_from_words(to, room->words, cols, p);
+}
+
+/* One vector and its part of a running stream, in Z / 2^r; x as above. */
+static eis_status subtract_stream(uint8_t *vector, const uint64_t *x, eis_prg *prg, const eis_vectors *shape, piece *room)
+{
+    bool planes = shape->form == EIS_FORM_PLANES;
+    size_t col_bytes = planes ? eis_ring_planes(shape->ring) : 8, taken = eis_vectors_stream_stride(shape);
+    eis_status st = EIS_OK;
 
     for (size_t first = 0; first < shape->n; first += PIECE_COLS) {
-        size_t cols = shape->n - first < PIECE_COLS ? shape->n - first : PIECE_COLS;
+        size_t left = shape->n - first, cols = left < PIECE_COLS ? left : PIECE_COLS;
+        const uint64_t *from = x != NULL ? x + first : NULL;
+        uint8_t *to = vector + first * col_bytes;
+        uint64_t *words = (uint64_t *)(void *)to;
 
-        k->words_from_planes(piece, planes + first * p, cols, p);
-        subtract_words(piece, a + first, piece, cols, shape->ring);
-        k->planes_from_words(r + first * p, piece, cols, p);
+        EIS_TRY(eis_prg_read(prg, room->stream, left <= PIECE_COLS ? taken - first * col_bytes : cols * col_bytes));
+        if (planes)
+            subtract_planes(to, from, room, cols, shape->ring);
+        else /* the difference is masked, so the stream need not be */
+            eis_share_subtract_raw(words, from != NULL ? from : words, room->stream, cols, (unsigned)shape->ring);
     }
-    eis_mem_wipe(piece, sizeof piece);
+    eis_vectors_clear_padding(vector, shape);
+out:
+    return st;
 }
 
-/* vector = x - vector, x in words without padding. */
-static void subtract_from_x(uint8_t *vector, const uint64_t *x, const eis_vectors *shape)
+/* All vectors and one seed; x in words without padding, or NULL to go on with what is in the vectors. */
+static eis_status subtract_seed(eis_prg *prg, uint8_t *vectors, const uint64_t *x, const eis_share *seed)
 {
-    uint64_t *words = (uint64_t *)(void *)vector;
+    const eis_vectors *shape = &seed->shape;
+    size_t stride = eis_vectors_stride(shape);
+    piece room;
+    eis_status st = EIS_OK;
 
-    if (shape->form == EIS_FORM_PLANES)
-        subtract_planes(vector, x, vector, shape);
-    else
-        subtract_words(words, x, words, shape->n, shape->ring);
+    EIS_TRY(eis_prg_start(prg, seed->suite, seed->seed, eis_suite_seed_bytes(seed->suite)));
+    for (size_t v = 0; v < shape->batch; v++)
+        EIS_TRY(subtract_stream(vectors + v * stride, x != NULL ? x + v * shape->n : NULL, prg, shape, &room));
+out:
+    eis_prg_stop(prg);
+    eis_mem_wipe(&room, sizeof room);
+    return st;
 }
 
-/* vector = vector - other, both kernel-ready. */
-static void subtract_vector(uint8_t *vector, const uint8_t *other, const eis_vectors *shape)
+/* The same in F61. The first seed is expanded where the share will lie, further ones into `room`. */
+static eis_status subtract_field_seed(eis_prg *prg, uint8_t *vectors, const uint64_t *x, const eis_share *seed,
+                                      uint8_t *room)
 {
     const eis_kernels *k = eis_kernels_get();
-    unsigned p = eis_ring_planes(shape->ring);
-    uint64_t *words = (uint64_t *)(void *)vector;
-    uint64_t piece[PIECE_COLS];
+    const eis_vectors *shape = &seed->shape;
+    size_t stride = eis_vectors_stride(shape);
+    uint8_t *expanded = x != NULL ? vectors : room;
+    eis_status st = EIS_OK;
 
-    if (shape->form == EIS_FORM_WORDS) {
-        subtract_words(words, words, (const uint64_t *)(const void *)other, shape->n, shape->ring);
-        return;
-    }
-    for (size_t first = 0; first < shape->n; first += PIECE_COLS) {
-        size_t cols = shape->n - first < PIECE_COLS ? shape->n - first : PIECE_COLS;
-        eis_vectors part = {shape->ring, shape->form, cols, cols, 1};
+    EIS_TRY(eis_share_expand(prg, expanded, seed));
+    for (size_t v = 0; v < shape->batch; v++) {
+        uint64_t *to = (uint64_t *)(void *)(vectors + v * stride);
+        const uint64_t *words = (const uint64_t *)(const void *)(expanded + v * stride);
 
-        k->words_from_planes(piece, vector + first * p, cols, p);
-        subtract_planes(vector + first * p, piece, other + first * p, &part);
+        k->words_sub(to, x != NULL ? x + v * shape->n : to, words, shape->n, shape->ring);
     }
-    eis_mem_wipe(piece, sizeof piece);
+out:
+    return st;
 }
 
-/* The last share: x minus the expansions of all seeds. The first is expanded where the share will lie. */
+/* The last share: x minus the expansions of all seeds. */
 static eis_status subtract_seeds(eis_prg *prg, uint8_t *vectors, const uint64_t *x, const eis_share *seeds, size_t count)
 {
     const eis_vectors *shape = &seeds[0].shape;
-    size_t stride = eis_vectors_stride(shape), bytes = eis_vectors_bytes(shape);
-    uint8_t *expanded = NULL;
+    bool field = shape->ring == EIS_RING_F61;
+    size_t bytes = eis_vectors_bytes(shape);
+    uint8_t *room = NULL;
     eis_status st = EIS_OK;
 
-    EIS_TRY(eis_share_expand(prg, vectors, &seeds[0]));
-    for (size_t v = 0; v < shape->batch; v++) subtract_from_x(vectors + v * stride, x + v * shape->n, shape);
-    if (count == 1) goto out;
-    expanded = eis_mem_new_secret(bytes, 1);
-    EIS_REQUIRE(expanded != NULL, EIS_ERR_MEMORY, "not enough memory to expand a share");
-    for (size_t i = 1; i < count; i++) {
-        EIS_TRY(eis_share_expand(prg, expanded, &seeds[i]));
-        for (size_t v = 0; v < shape->batch; v++)
-            subtract_vector(vectors + v * stride, expanded + v * stride, shape);
+    if (field && count > 1) {
+        room = eis_mem_new_secret(bytes, 1);
+        EIS_REQUIRE(room != NULL, EIS_ERR_MEMORY, "not enough memory to expand a share");
+    }
+    for (size_t i = 0; i < count; i++) {
+        const uint64_t *from = i == 0 ? x : NULL;
+
+        EIS_TRY(field ? subtract_field_seed(prg, vectors, from, &seeds[i], room)
+                      : subtract_seed(prg, vectors, from, &seeds[i]));
     }
 out:
-    eis_mem_free_wiped(expanded, bytes, 1);
+    eis_mem_free_wiped(room, bytes, 1);
     return st;
 }
 
@@ -105,7 +128,7 @@ eis_status eis_share_split(eis_prg *prg, eis_share *shares, size_t k, const uint
                 "an input is split among 2 to %d servers, not %zu: a single server would see all of it",
                 EIS_SHARE_COUNT_MAX, k);
     for (size_t i = 0; i + 1 < k; i++) EIS_TRY(eis_share_init_seed(&shares[i], shape, (uint32_t)i + 1, suite));
-    EIS_TRY(eis_share_init_words(&shares[k - 1], shape, (uint32_t)k));
+    EIS_TRY(eis_share_init_uncleared(&shares[k - 1], shape, (uint32_t)k));
     EIS_TRY(subtract_seeds(prg, shares[k - 1].body, x, shares, k - 1));
 out:
     if (st != EIS_OK)

@@ -14,7 +14,7 @@
  * Shape:   shares[k], each zeroed or used before; x[batch][n] words without padding.
  * Range:   canonical words.
  * Secret:  x, shares. A seed is drawn in this call, by a system call of its own, and serves this call only.
- * Cost:    k - 1 draws and expansions; once shares have their memory, one allocation for k > 2 and none for k = 2.
+ * Cost:    k - 1 draws and expansions; once shares have their memory, no allocation but one in F61 with k > 2.
  * Errors:  EIS_ERR_USAGE  k < 2 (the share would be x itself) or k > EIS_SHARE_COUNT_MAX.
  *          EIS_ERR_UNSUPPORTED, EIS_ERR_ENTROPY, EIS_ERR_MEMORY, EIS_ERR_INTERNAL.  All shares are wiped on error. */
 EIS_MUST_USE eis_status eis_share_split(eis_prg *prg, eis_share *shares, size_t k, const uint64_t *x,
@@ -26,14 +26,14 @@ EIS_MUST_USE eis_status eis_share_split(eis_prg *prg, eis_share *shares, size_t 
  * Shape:   share from eis_share_init_words; masks[count] are seeds with shapes of batch 1 and the share's ring, form
  *          and n (asserted); count > 0 (asserted); x[n].
  * Secret:  x, masks, share.
- * Cost:    count expansions; with two masks or more one allocation of a vector.
+ * Cost:    count expansions; in F61 with two masks or more one allocation of a vector.
  * Errors:  EIS_ERR_USAGE  no masks, or one of them has no seed;
  *          EIS_ERR_MEMORY, EIS_ERR_INTERNAL.  The share is wiped on error. */
 EIS_MUST_USE eis_status eis_share_split_masked(eis_prg *prg, eis_share *share, size_t v, const uint64_t *x,
                                                const eis_share *masks, size_t count);
 
 /* r[i] = a[i] - b[i] mod 2^bits, the step that sharing consists of, for any ring size: tests run all of Z / 2^4
- * through it. Shape: r, a, b [n]; r may be a or b. */
+ * through it, and compare the kernels with it. Shape: r, a, b [n]; r may be a or b. */
 void eis_share_subtract_raw(uint64_t *r, const uint64_t *a, const uint64_t *b, size_t n, unsigned bits);
 
 #endif

@@ -60,6 +60,25 @@ static void three_shares_of_the_ring(void **state)
     }
 }
 
+/* The kernels that split in the rings in use do the same step: low bits of a difference depend on low bits alone. */
+static void kernels_do_the_same_step(void **state)
+{
+    static const eis_ring rings[] = {EIS_RING_Z32, EIS_RING_Z40, EIS_RING_Z48, EIS_RING_Z52, EIS_RING_Z56, EIS_RING_Z64};
+    uint64_t a[RING * RING], b[RING * RING], small[RING * RING], large[RING * RING];
+
+    (void)state;
+    for (uint64_t i = 0; i < RING * RING; i++) {
+        a[i] = i % RING;
+        b[i] = i / RING;
+    }
+    eis_share_subtract_raw(small, a, b, RING * RING, RING_BITS);
+    for (size_t level = 0; level < eis_kernels_level_count(); level++)
+        for (size_t r = 0; r < sizeof rings / sizeof rings[0]; r++) {
+            eis_kernels_level(level)->words_sub(large, a, b, RING * RING, rings[r]);
+            for (size_t i = 0; i < RING * RING; i++) assert_int_equal(large[i] % RING, small[i]);
+        }
+}
+
 /* Every weight row of two, every x, every share: the servers' products add up to the product. */
 static void products_of_the_ring(void **state)
 {
@@ -160,6 +179,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(two_shares_of_the_ring),  cmocka_unit_test(three_shares_of_the_ring),
+        cmocka_unit_test(kernels_do_the_same_step),
         cmocka_unit_test(products_of_the_ring),    cmocka_unit_test(thresholds_of_the_field),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

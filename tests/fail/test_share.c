@@ -87,7 +87,15 @@ static eis_status split_planes(scene *s)
     eis_vectors shape;
 
     assert_int_equal(eis_vectors_init(&shape, EIS_RING_Z40, EIS_FORM_PLANES, N, 2), EIS_OK);
-    return eis_share_split(&s->prg, s->shares, 4, x, &shape, EIS_SUITE_AES128);
+    return eis_share_split(&s->prg, s->shares, 4, x, &shape, EIS_SUITE_CHACHA20);
+}
+
+static eis_status split_field(scene *s)
+{
+    eis_vectors shape;
+
+    assert_int_equal(eis_vectors_init(&shape, EIS_RING_F61, EIS_FORM_WORDS, N, 2), EIS_OK);
+    return eis_share_split(&s->prg, s->shares, 3, x, &shape, EIS_SUITE_AES128);
 }
 
 static eis_status split_threshold(scene *s)
@@ -106,7 +114,7 @@ static eis_status make_keys(scene *s)
     return st;
 }
 
-static const call_fn calls[] = {split_planes, split_threshold, make_keys};
+static const call_fn calls[] = {split_planes, split_field, split_threshold, make_keys};
 
 static unsigned long arm_memory(unsigned long n) { return eis_mem_fail_at(n); }
 static unsigned long arm_entropy(unsigned long n) { return eis_entropy_fail_at(n); }
@@ -137,7 +145,7 @@ static void every_failure_is_clean(arm_fn arm, eis_status expected)
             scene_clear(&s);
             assert_true(n < 1000);
         }
-        assert_true(failures >= 2);
+        assert_true(failures >= 1);
     }
 }
 
@@ -166,8 +174,8 @@ static void masks_run_out(void **state)
     eis_prg prg = {0};
 
     (void)state;
-    assert_int_equal(eis_vectors_init(&shape, EIS_RING_Z52, EIS_FORM_WORDS, N, 2), EIS_OK);
-    assert_int_equal(eis_vectors_init(&single, EIS_RING_Z52, EIS_FORM_WORDS, N, 1), EIS_OK);
+    assert_int_equal(eis_vectors_init(&shape, EIS_RING_F61, EIS_FORM_WORDS, N, 2), EIS_OK);
+    assert_int_equal(eis_vectors_init(&single, EIS_RING_F61, EIS_FORM_WORDS, N, 1), EIS_OK);
     for (uint32_t i = 0; i < 2; i++)
         assert_int_equal(eis_share_init_seed(&masks[i], &single, i + 1, EIS_SUITE_AES128), EIS_OK);
     assert_int_equal(eis_share_init_words(&share, &shape, 3), EIS_OK);
@@ -190,6 +198,7 @@ int main(void)
         cmocka_unit_test(masks_run_out),
     };
 
+    if (eis_kernels_use("generic") != EIS_OK) return 1; /* every suite by libcrypto, whose failures are wanted here */
     if (CRYPTO_set_mem_functions(crypto_malloc, crypto_realloc, crypto_free) != 1) return 1;
     EVP_CIPHER_free(EVP_CIPHER_fetch(NULL, "AES-128-ECB", NULL)); /* libcrypto 3.0 itself dies when its start fails */
     for (size_t i = 0; i < 2 * N; i++) x[i] = i;

@@ -13,6 +13,7 @@
 #include <openssl/evp.h>
 
 #include "base/bytes.h"
+#include "kernel/kernel.h"
 #include "rand/entropy.h"
 #include "rand/prg.h"
 
@@ -235,5 +236,10 @@ int main(void)
         cmocka_unit_test(suites_and_lengths_are_checked),
         cmocka_unit_test(draws_differ_and_failures_wipe),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    int failed;
+
+    if (eis_kernels_use("generic") != EIS_OK) return 1; /* libcrypto alone */
+    failed = cmocka_run_group_tests(tests, NULL, NULL);
+    if (eis_kernels_use(NULL) != EIS_OK) return 1; /* our own AES-128 where the processor has what it takes */
+    return failed + cmocka_run_group_tests(tests, NULL, NULL);
 }
