@@ -7,12 +7,14 @@
  * the bits: magnitudes of doubles are ordered like their bits read as integers. */
 #include "model/activation.h"
 
+#include "base/ct.h"
+
 #include <string.h>
 
 #define SIGN 0x8000000000000000u
-#define EXP_LIMIT 0x4086200000000000u    /* check-magic: the bits of 708.0; e^-708 is the last normal one */
-#define TINY 0x01a56e1fc2f8f359u         /* check-magic: the bits of 1e-300 */
-#define HUGE_LIMIT 0x7e37e43c8800759cu   /* check-magic: the bits of 1e300 */
+#define EXP_LIMIT 0x4086200000000000u    /* the bits of 708.0; e^-708 is the last normal one */
+#define TINY 0x01a56e1fc2f8f359u         /* the bits of 1e-300 */
+#define HUGE_LIMIT 0x7e37e43c8800759cu   /* the bits of 1e300 */
 
 static inline uint64_t bits_of(double v)
 {
@@ -99,8 +101,8 @@ void eis_softmax(double *x, size_t count)
 {
     double largest = x[0], sum = 0;
 
-    for (size_t i = 1; i < count; i++) /* the sign of the difference chooses */
-        largest = double_of(choose(0 - (bits_of(largest - x[i]) >> 63), bits_of(x[i]), bits_of(largest)));
+    for (size_t i = 1; i < count; i++) /* the sign of the difference chooses, behind a barrier: clang sees a maximum */
+        largest = double_of(eis_ct_select(0 - (bits_of(largest - x[i]) >> 63), bits_of(x[i]), bits_of(largest)));
     for (size_t i = 0; i < count; i++) x[i] = exp_core(x[i] - largest);
     for (size_t i = 0; i < count; i++) sum += x[i];
     const double factor = 1.0 / sum;       /* sum >= 1: the largest entry gives e^0 */

@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-/* check-magic: 16 rows of 128 doubles are 16 KiB, half a first-level cache */
+/* 16 rows of 128 doubles are 16 KiB, half a first-level cache */
 enum { TILE_ROWS = 16, TILE_COLUMNS = 128 };
 
 struct eis_plain_backend {

@@ -17,6 +17,7 @@
  * behind each node, a mask remembers it, and the mask is looked at when all nodes have been asked. */
 #include "model/plain.h"
 
+#include "base/ct.h"
 #include "base/mem.h"
 #include "model/activation.h"
 #include "model/dot.h"
@@ -398,6 +399,7 @@ eis_status eis_lm_feed(eis_lm_session *session, double *logits, const eis_linear
         EIS_TRY(ask(session, backend, EIS_LM_LINEARS_PER_BLOCK * lm->layers, logits, session->normed + (count - 1) * lm->dim, 1));
     }
     session->position += (uint32_t)count;
+    EIS_PUBLIC(&session->not_finite, sizeof session->not_finite); /* the caller is told, when nothing is left to ask */
     EIS_REQUIRE(session->not_finite == 0, EIS_ERR_RANGE,
                 "an activation was not finite; the weights are damaged or a server answered wrongly");
 out:
