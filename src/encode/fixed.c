@@ -40,7 +40,7 @@ static double from_bits(uint64_t word)
 /* Returns 2^e. Range: -1022 <= e <= 1023. */
 static double power_of_two(int e) { return from_bits((uint64_t)(1023 + e) << 52); }
 
-/* --- weights ------------------------------------------------------------------------------------------------------- */
+/* --- weights ---------------------------------------------------------------------------------- */
 
 int32_t eis_fixed_weight_limit(eis_geometry geometry)
 {
@@ -96,7 +96,7 @@ double eis_fixed_row_norm(const int32_t *w, size_t n)
     return sqrt((double)sum * (1 + 0x1p-51)) * (1 + 0x1p-51);
 }
 
-/* --- the bound ----------------------------------------------------------------------------------------------------- */
+/* --- the bound -------------------------------------------------------------------------------- */
 
 eis_status eis_fixed_bound_init(eis_fixed_bound *bound, eis_ring ring, double row_norm, size_t n,
                                 unsigned truncated_bits, size_t truncated_count)
@@ -149,9 +149,9 @@ bool eis_fixed_bound_holds_var(const eis_fixed_bound *bound, const uint64_t *wor
     eis_u128 sum = 0;
 
     for (size_t i = 0; i < n; i++) {
-        int64_t v = bound->ring == EIS_RING_F61 ? eis_f61_word_centre(words[i])
-                                                : (int64_t)(words[i] << (64 - (unsigned)bound->ring)) >>
-                                                      (64 - (unsigned)bound->ring);
+        int64_t v = bound->ring == EIS_RING_F61
+                        ? eis_f61_word_centre(words[i])
+                        : (int64_t)(words[i] << (64 - (unsigned)bound->ring)) >> (64 - (unsigned)bound->ring);
         sum += (eis_u128)((__int128)v * v);
     }
     return bound->row_norm * sqrt((double)sum) < bound->limit;
@@ -182,7 +182,7 @@ out:
     return st;
 }
 
-/* --- inputs and answers ---------------------------------------------------------------------------------------------- */
+/* --- inputs and answers ----------------------------------------------------------------------- */
 
 /* All ones where an entry is infinite, NaN or too large. */
 static uint64_t entry_refused(double v)

@@ -20,7 +20,7 @@
 /* Default of the fraction bits that a model asks for at its declared norm. */
 #define EIS_FIXED_MIN_BITS 12
 
-/* --- weights (public) ------------------------------------------------------------------------------------------ */
+/* --- weights (public) ------------------------------------------------------------------------- */
 
 /* Returns the largest integer weight of a geometry: 127, 2^19 - 1 or 2^23 - 1. The smallest is -127, -2^19, -2^23. */
 int32_t eis_fixed_weight_limit(eis_geometry geometry);
@@ -35,13 +35,13 @@ EIS_MUST_USE eis_status eis_fixed_weight_row(int32_t *w, double *scale, const do
 /* Returns the Euclidean norm of an integer row, rounded up. Shape: w[n]; |w| <= 2^23, n <= EIS_PACKED_COLS_MAX. */
 double eis_fixed_row_norm(const int32_t *w, size_t n);
 
-/* --- the certain bound ------------------------------------------------------------------------------------------ */
+/* --- the certain bound ------------------------------------------------------------------------ */
 
 /* How large 2^f |x|_2 may be in one layer, ring and mode. Public; made once. */
 typedef struct eis_fixed_bound {
     eis_ring ring;
-    double room2; /* (2^f |x|_2)^2 stays below it; all slack for rounding is taken off */
-    double room;  /* its root */
+    double room2;           /* (2^f |x|_2)^2 stays below it; all slack for rounding is taken off */
+    double room;            /* its root */
     double row_norm, limit; /* |row_norm * |x_int|_2| stays below limit: what the tests and debug builds check */
 } eis_fixed_bound;
 
@@ -81,7 +81,7 @@ bool eis_fixed_bound_holds_var(const eis_fixed_bound *bound, const uint64_t *wor
 EIS_MUST_USE eis_status eis_fixed_ring_choose(eis_ring *ring, double row_norm, size_t n, double declared_norm,
                                               int min_bits, bool truncate, size_t share_count);
 
-/* --- inputs and answers (secret) -------------------------------------------------------------------------------- */
+/* --- inputs and answers (secret) -------------------------------------------------------------- */
 
 /* Returns true where every entry is finite and below EIS_FIXED_ENTRY_MAX. Secret: x; only the answer is looked at. */
 bool eis_fixed_input_ok(const double *x, size_t n);

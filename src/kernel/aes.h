@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* AES-128 in counter mode, where the processor does two blocks per instruction: three times as fast as libcrypto on the
- * streams that shares are made of. Not in the table of kernels, because there is no plain C behind it: tables would tell
- * the key through the cache. Where this is absent, rand/prg uses libcrypto, which is also its oracle. */
+ * streams that shares are made of. Not in the table of kernels, because there is no plain C behind it: tables would
+ * tell the key through the cache. Where this is absent, rand/prg uses libcrypto, which is also its oracle. */
 #ifndef EIS_KERNEL_AES_H
 #define EIS_KERNEL_AES_H
 
@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 #define EIS_AES128_KEY_BYTES 16
-#define EIS_AES_BLOCK_BYTES 16
+#define EIS_AES_BLOCK_BYTES  16
 
 /* A key and the next counter. Secret: the caller wipes it. */
 typedef struct eis_aes128 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Streams by libcrypto's counter modes, and by our kernel for AES-128 where there is one. Ciphers are fetched once for the
- * process, contexts are made once per generator; what remains per seed is the key set-up and, at the end, a reset that
- * wipes the key schedule. */
+/* Streams by libcrypto's counter modes, and by our kernel for AES-128 where there is one. Ciphers are fetched once for
+ * the process, contexts are made once per generator; what remains per seed is the key set-up and, at the end, a reset
+ * that wipes the key schedule. */
 #include "rand/prg.h"
 
 #include "base/ct.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The stream that a seed stands for: a cipher in counter mode (libcrypto, or for AES-128 our own kernel where there is one) whose output is read in
- * order. Both ends of a
- * connection expand the same seed, so the suites are part of the wire format. */
+/* The stream that a seed stands for: a cipher in counter mode (libcrypto, or for AES-128 our own kernel where there is
+ * one) whose output is read in order. Both ends of a connection expand the same seed, so the suites are part of the
+ * wire format. */
 #ifndef EIS_RAND_PRG_H
 #define EIS_RAND_PRG_H
 
@@ -13,7 +13,8 @@
 
 /* The values travel in one byte.
  *
- *   AES128    32 bytes: key = bytes 0-15, first counter block = bytes 16-31, counted up as one 128-bit big-endian number
+ *   AES128    32 bytes: key = bytes 0-15, first counter block = bytes 16-31, counted up as one 128-bit number,
+ *             big-endian
  *   AES256    48 bytes: key = bytes 0-31, first counter block = bytes 32-47, counted the same way
  *   CHACHA20  32 bytes: the key; nonce and block counter start at zero */
 typedef enum eis_suite {
@@ -23,7 +24,7 @@ typedef enum eis_suite {
     EIS_SUITE_CHACHA20 = 3
 } eis_suite;
 
-#define EIS_SUITE_COUNT 4
+#define EIS_SUITE_COUNT    4
 #define EIS_SEED_BYTES_MAX 48
 
 /* Returns the length of a seed of this suite; 0 for EIS_SUITE_WORDS and for unknown numbers. */
@@ -34,10 +35,10 @@ size_t eis_suite_seed_bytes(unsigned suite);
 typedef struct eis_prg {
     void *cipher[EIS_SUITE_COUNT]; /* contexts, made when first needed; no key stays in them between stop and start */
     unsigned suite;                /* 0: stopped */
-    const eis_aes128_kernel *own;  /* our AES-128 instead of libcrypto's, or NULL; then `aes` and what is left of its last block */
+    const eis_aes128_kernel *own;  /* our AES-128, using `aes`; NULL: libcrypto runs */
     eis_aes128 aes;
-    uint8_t rest[EIS_AES_BLOCK_BYTES];
-    unsigned rest_bytes;           /* at the end of `rest` */
+    uint8_t rest[EIS_AES_BLOCK_BYTES]; /* of `own`: a block of which the last rest_bytes are still to be read */
+    unsigned rest_bytes;
 } eis_prg;
 
 /* Starts the stream of a seed at its first byte. A stream that is still running is stopped.

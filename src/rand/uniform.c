@@ -11,12 +11,14 @@ static bool form_exists(eis_ring ring, eis_form form)
 {
     switch (ring) {
     case EIS_RING_Z52:
-    case EIS_RING_F61: return form == EIS_FORM_WORDS;
+    case EIS_RING_F61:
+        return form == EIS_FORM_WORDS;
     case EIS_RING_Z32:
     case EIS_RING_Z40:
     case EIS_RING_Z48:
     case EIS_RING_Z56:
-    case EIS_RING_Z64: return form == EIS_FORM_WORDS || form == EIS_FORM_PLANES;
+    case EIS_RING_Z64:
+        return form == EIS_FORM_WORDS || form == EIS_FORM_PLANES;
     }
     return false;
 }
@@ -110,7 +112,8 @@ eis_status eis_uniform_vectors(void *out, const eis_vectors *shape, const eis_by
             above |= mask_words((uint64_t *)(void *)vector, shape->n, eis_ring_mask(shape->ring));
         eis_vectors_clear_padding(vector, shape);
     }
-    EIS_PUBLIC(&above, sizeof above); /* words that are p are thrown away: that there were some tells nothing of the rest */
+    /* words that are p are thrown away: that there were some tells nothing of the rest */
+    EIS_PUBLIC(&above, sizeof above);
     if (shape->ring != EIS_RING_F61 || (above >> EIS_F61_BITS) == 0) goto out;
     vector = out;
     for (size_t v = 0; v < shape->batch; v++, vector += stride)

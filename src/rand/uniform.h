@@ -24,7 +24,7 @@ typedef struct eis_vectors {
 } eis_vectors;
 
 /* No share is larger: products of sizes below stay far from overflow. */
-#define EIS_VECTORS_N_MAX EIS_PACKED_COLS_MAX
+#define EIS_VECTORS_N_MAX     EIS_PACKED_COLS_MAX
 #define EIS_VECTORS_BYTES_MAX ((size_t)1 << 37) /* ChaCha20 with a 32-bit block counter repeats at 2^38 */
 
 /* Checks and sets a shape.
@@ -80,7 +80,8 @@ EIS_MUST_USE eis_status eis_uniform_vectors(void *out, const eis_vectors *shape,
  * Errors:  what the stream returns; out is wiped. */
 EIS_MUST_USE eis_status eis_uniform_words(uint64_t *out, size_t n, eis_ring ring, const eis_byte_source *stream);
 
-/* Clears columns n and up of one vector, after words came from somewhere else. Shape: vector[eis_vectors_stride(shape)]. */
+/* Clears columns n and up of one vector, after words came from somewhere else.
+ * Shape: vector[eis_vectors_stride(shape)]. */
 void eis_vectors_clear_padding(uint8_t *vector, const eis_vectors *shape);
 
 #endif

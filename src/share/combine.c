@@ -30,8 +30,7 @@ eis_status eis_share_combine(uint64_t *y, const eis_share_part *parts, size_t k,
 
     EIS_REQUIRE(k >= 2, EIS_ERR_USAGE, "an answer is made of 2 parts or more, not %zu", k);
     for (size_t i = 0; i < k; i++)
-        EIS_REQUIRE(parts[i].truncated_bits == 0 ||
-                        (ring != EIS_RING_F61 && parts[i].truncated_bits < (unsigned)ring),
+        EIS_REQUIRE(parts[i].truncated_bits == 0 || (ring != EIS_RING_F61 && parts[i].truncated_bits < (unsigned)ring),
                     EIS_ERR_USAGE, "%u bits cannot be cut off words of %d bits", parts[i].truncated_bits, (int)ring);
     if (parts[0].truncated_bits == 0 && parts[1].truncated_bits == 0) {
         eis_kernels_get()->words_add(y, parts[0].words, parts[1].words, count, ring);

@@ -10,10 +10,10 @@
 #include "ring/f61.h"
 #include "ring/word.h"
 
-#define LIMB_BITS 31
-#define LIMB_MASK ((UINT64_C(1) << LIMB_BITS) - 1)
+#define LIMB_BITS     31
+#define LIMB_MASK     ((UINT64_C(1) << LIMB_BITS) - 1)
 #define ROWS_PER_FOLD 511
-#define KEYS_MAX 64
+#define KEYS_MAX      64
 
 static eis_status draw_vector(uint64_t *r, size_t rows, eis_prg *prg)
 {
@@ -111,9 +111,10 @@ eis_status eis_freivalds_check(const eis_freivalds *keys, const uint64_t *y, con
     if (!eis_ring_words_canonical(y, keys->rows, EIS_RING_F61, 0))
         return eis_fail(EIS_ERR_INTEGRITY, "an answer holds numbers outside the field");
     for (size_t k = 0; k < keys->key_count; k++)
-        differ |= eis_f61_dot(keys->r + k * keys->rows, y, keys->rows) ^
-                  eis_f61_dot(keys->z + k * keys->cols, x, keys->cols);
-    EIS_PUBLIC(&differ, sizeof differ); /* whether an answer is wrong decides if the call goes on: the sender may know */
+        differ |=
+            eis_f61_dot(keys->r + k * keys->rows, y, keys->rows) ^ eis_f61_dot(keys->z + k * keys->cols, x, keys->cols);
+    /* whether an answer is wrong decides if the call goes on: the sender may know */
+    EIS_PUBLIC(&differ, sizeof differ);
     if (differ == 0) return EIS_OK;
     return eis_fail(EIS_ERR_INTEGRITY, "an answer is not the product that was asked for");
 }

@@ -10,7 +10,7 @@
 /* Points of one call, and the most terms of one sum. */
 #define POINTS_MAX EIS_SHAMIR_SERVERS_MAX
 
-/* --- any field GF(2^bits - 1) ---------------------------------------------------------------------------------------- */
+/* --- any field GF(2^bits - 1) ----------------------------------------------------------------- */
 
 static uint64_t field_mul(uint64_t a, uint64_t b, unsigned bits)
 {
@@ -78,7 +78,7 @@ void eis_shamir_combine_raw(uint64_t *y, const uint64_t *const *x, const uint64_
     }
 }
 
-/* --- splitting ----------------------------------------------------------------------------------------------------- */
+/* --- splitting -------------------------------------------------------------------------------- */
 
 /* One server's words: the polynomial through (0, x) and (j, expanded[j - 1]), j = 1 .. t - 1, at the server's point. */
 static void interpolate_share(eis_share *share, const uint64_t *x, const uint8_t *expanded, size_t threshold)
@@ -129,7 +129,7 @@ out:
     return st;
 }
 
-/* --- recovering ---------------------------------------------------------------------------------------------------- */
+/* --- recovering ------------------------------------------------------------------------------- */
 
 static eis_status check_points(const eis_shamir_answer *answers, size_t count, size_t threshold)
 {
@@ -167,8 +167,8 @@ out:
     return st;
 }
 
-/* Whether all answers but `left_out` (answer_count: none) lie on one polynomial of degree threshold - 1: those behind the
- * first `threshold` must be what these predict. */
+/* Whether all answers but `left_out` (answer_count: none) lie on one polynomial of degree threshold - 1: those behind
+ * the first `threshold` must be what these predict. */
 static bool agree_without(const eis_shamir_answer *answers, size_t answer_count, size_t left_out, size_t threshold,
                           size_t count)
 {

@@ -31,11 +31,13 @@ typedef struct eis_shamir_answer {
  *
  * Shape:   y[count]; answers[threshold].
  * Secret:  words, y; points are public.
- * Errors:  EIS_ERR_USAGE  threshold < 2, a point that is 0, above EIS_SHAMIR_SERVERS_MAX, or there twice.  y is untouched. */
+ * Errors:  EIS_ERR_USAGE  threshold < 2, a point that is 0, above EIS_SHAMIR_SERVERS_MAX, or there twice.
+ *          y is untouched. */
 EIS_MUST_USE eis_status eis_shamir_recover(uint64_t *y, const eis_shamir_answer *answers, size_t threshold,
                                            size_t count);
 
-/* Checks that more than t answers lie on one polynomial: t + 1 detect one wrong answer, t + 2 or more name a lone cheat.
+/* Checks that more than t answers lie on one polynomial: t + 1 detect one wrong answer, t + 2 or
+ * more name a lone cheat.
  *
  * Shape:   answers[answer_count], answer_count > threshold. *cheat is the point that is wrong, 0 where nobody can be
  *          named.
@@ -46,7 +48,7 @@ EIS_MUST_USE eis_status eis_shamir_recover(uint64_t *y, const eis_shamir_answer 
 EIS_MUST_USE eis_status eis_shamir_agree(uint32_t *cheat, const eis_shamir_answer *answers, size_t answer_count,
                                          size_t threshold, size_t count);
 
-/* --- cores for every field GF(2^bits - 1), so that tests can run all of GF(7) ------------------------------------- */
+/* --- cores for every field GF(2^bits - 1), so that tests can run all of GF(7) ----------------- */
 
 /* Lagrange coefficients from points to one point. Shape: coefficients[count], from[count]; variable time, public. */
 void eis_shamir_lagrange_raw_var(uint64_t *coefficients, const uint64_t *from, size_t count, uint64_t at,

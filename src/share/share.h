@@ -9,11 +9,11 @@
 /* Valid when zeroed. Owns `body`, which keeps its memory from call to call. */
 typedef struct eis_share {
     eis_vectors shape;
-    uint32_t index;                    /* the one server it is for, and its point in threshold sharing: 1 .. servers */
-    unsigned suite;                    /* EIS_SUITE_WORDS: the body is the share; else the seed is */
+    uint32_t index; /* the one server it is for, and its point in threshold sharing: 1 .. servers */
+    unsigned suite; /* EIS_SUITE_WORDS: the body is the share; else the seed is */
     uint8_t seed[EIS_SEED_BYTES_MAX];
-    uint8_t *body;                     /* [eis_vectors_bytes(&shape)] with EIS_SUITE_WORDS; kernel-ready */
-    size_t capacity;                   /* bytes of body */
+    uint8_t *body;   /* [eis_vectors_bytes(&shape)] with EIS_SUITE_WORDS; kernel-ready */
+    size_t capacity; /* bytes of body */
 } eis_share;
 
 /* Makes the share one of words: zeros, memory for the shape, the index. What it held before is wiped.
@@ -45,7 +45,8 @@ uint64_t *eis_share_vector_words(const eis_share *share, size_t v);
  * Errors:  of eis_prg_start and eis_prg_read; vectors are wiped. */
 EIS_MUST_USE eis_status eis_share_expand(eis_prg *prg, void *vectors, const eis_share *share);
 
-/* Writes one vector of kernel-ready memory as words without padding. Shape: words[n]; vector[eis_vectors_stride(shape)]. */
+/* Writes one vector of kernel-ready memory as words without padding.
+ * Shape: words[n]; vector[eis_vectors_stride(shape)]. */
 void eis_share_words_read(uint64_t *words, const void *vector, const eis_vectors *shape);
 
 /* Writes words as one vector of kernel-ready memory, padding cleared. Shape as above. */

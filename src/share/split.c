@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The seeds of the first k - 1 servers are expanded here as those servers will expand them, and what is left of x goes to
- * the last. In rings Z / 2^r that happens in pieces that stay in the first cache: stream, byte planes to words, difference,
- * words to byte planes. In F61 a stream may owe a word that comes behind its bulk, so it is expanded as a whole. */
+/* The seeds of the first k - 1 servers are expanded here as those servers will expand them, and what is left of x goes
+ * to the last. In rings Z / 2^r that happens in pieces that stay in the first cache: stream, byte planes to words,
+ * difference, words to byte planes. In F61 a stream may owe a word that comes behind its bulk, so it is expanded as a
+ * whole. */
 #include "share/split.h"
 
 #include "base/mem.h"
@@ -34,7 +35,8 @@ static void subtract_planes(uint8_t *to, const uint64_t *x, piece *room, size_t 
 }
 
 /* One vector and its part of a running stream, in Z / 2^r; x as above. */
-static eis_status subtract_stream(uint8_t *vector, const uint64_t *x, eis_prg *prg, const eis_vectors *shape, piece *room)
+static eis_status subtract_stream(uint8_t *vector, const uint64_t *x, eis_prg *prg, const eis_vectors *shape,
+                                  piece *room)
 {
     bool planes = shape->form == EIS_FORM_PLANES;
     size_t col_bytes = planes ? eis_ring_planes(shape->ring) : 8, taken = eis_vectors_stream_stride(shape);
@@ -96,7 +98,8 @@ out:
 }
 
 /* The last share: x minus the expansions of all seeds. */
-static eis_status subtract_seeds(eis_prg *prg, uint8_t *vectors, const uint64_t *x, const eis_share *seeds, size_t count)
+static eis_status subtract_seeds(eis_prg *prg, uint8_t *vectors, const uint64_t *x, const eis_share *seeds,
+                                 size_t count)
 {
     const eis_vectors *shape = &seeds[0].shape;
     bool field = shape->ring == EIS_RING_F61;

@@ -7,7 +7,7 @@
 #include <math.h>
 
 #define BLOCK_WORDS 64
-#define BYTES_MIN 1280 /* five of each value, the usual condition of the chi-square approximation */
+#define BYTES_MIN   1280 /* five of each value, the usual condition of the chi-square approximation */
 
 /* What is counted in one run; zeroed at the start. */
 typedef struct tally {
@@ -17,7 +17,7 @@ typedef struct tally {
     uint64_t turns[64];             /* by bit: words in which it differs from the next higher one */
 } tally;
 
-/* --- distributions ------------------------------------------------------------------------------------------------- */
+/* --- distributions ---------------------------------------------------------------------------- */
 
 static double log_gamma(double a)
 {
@@ -25,7 +25,7 @@ static double log_gamma(double a)
     return lgamma_r(a, &sign);
 }
 
-/* P(a, x) by its series. [A&S, 6.5.29] */
+/* P(a, x) by its series. (Abramowitz and Stegun, 6.5.29) */
 static double gamma_lower_series(double a, double x)
 {
     double term = 1 / a, sum = term;
@@ -37,7 +37,7 @@ static double gamma_lower_series(double a, double x)
     return sum * exp(a * log(x) - x - log_gamma(a));
 }
 
-/* Q(a, x) by its continued fraction, evaluated from the front (Lentz). [A&S, 6.5.31] */
+/* Q(a, x) by its continued fraction, evaluated from the front (Lentz). (Abramowitz and Stegun, 6.5.31) */
 static double gamma_upper_fraction(double a, double x)
 {
     double b = x + 1 - a, c = 1e300, d = 1 / b, value = d;
@@ -64,7 +64,7 @@ double eis_uniformity_chi2_p(double x, unsigned degrees)
     return half < a + 1 ? 1 - gamma_lower_series(a, half) : gamma_upper_fraction(a, half);
 }
 
-/* Bounds the probability that a fair coin is as far from n/2 as k heads in n are. [Chernoff 1952] */
+/* Bounds the probability that a fair coin is as far from n/2 as k heads in n are. (Chernoff 1952) */
 static double coin_p(uint64_t k, uint64_t n)
 {
     double q = (double)k / (double)n, divergence = 0;
@@ -74,7 +74,7 @@ static double coin_p(uint64_t k, uint64_t n)
     return fmin(1, 2 * exp(-(double)n * divergence));
 }
 
-/* --- the statistics ------------------------------------------------------------------------------------------------ */
+/* --- the statistics --------------------------------------------------------------------------- */
 
 static void count_word(tally *t, uint64_t word, size_t index, unsigned bits)
 {

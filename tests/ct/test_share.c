@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* If a branch or an address depended on an input, its share or a key, the time between two frames would tell a server about
- * it. Under valgrind each secret is undefined memory, and every use in a condition or an address is reported. Not a
- * test of values, though those are looked at too: the marks must not make the code idle. */
+/* If a branch or an address depended on an input, its share or a key, the time between two frames would tell a server
+ * about it. Under valgrind each secret is undefined memory, and every use in a condition or an address is reported. Not
+ * a test of values, though those are looked at too: the marks must not make the code idle. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -202,7 +202,7 @@ static void checks(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(additive_sharing), cmocka_unit_test(cut_replies), cmocka_unit_test(masks),
+        cmocka_unit_test(additive_sharing),  cmocka_unit_test(cut_replies), cmocka_unit_test(masks),
         cmocka_unit_test(threshold_sharing), cmocka_unit_test(checks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

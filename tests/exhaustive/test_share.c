@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* If a share's distribution depended on x in any way, some server could tell two inputs apart. In rings so small that every
- * input, every random choice and every weight can be run, uniformity is counted instead of estimated. */
+/* If a share's distribution depended on x in any way, some server could tell two inputs apart. In rings so small that
+ * every input, every random choice and every weight can be run, uniformity is counted instead of estimated. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,11 +12,11 @@
 #include "share/shamir.h"
 #include "share/split.h"
 
-#define RING_BITS 4u
-#define RING 16u
+#define RING_BITS  4u
+#define RING       16u
 #define FIELD_BITS 3u
-#define FIELD 7u
-#define POINTS 6u
+#define FIELD      7u
+#define POINTS     6u
 
 /* Every x and every r: r is uniform by choice, x - r takes each value once for each x. */
 static void two_shares_of_the_ring(void **state)
@@ -63,7 +63,8 @@ static void three_shares_of_the_ring(void **state)
 /* The kernels that split in the rings in use do the same step: low bits of a difference depend on low bits alone. */
 static void kernels_do_the_same_step(void **state)
 {
-    static const eis_ring rings[] = {EIS_RING_Z32, EIS_RING_Z40, EIS_RING_Z48, EIS_RING_Z52, EIS_RING_Z56, EIS_RING_Z64};
+    static const eis_ring rings[] = {EIS_RING_Z32, EIS_RING_Z40, EIS_RING_Z48,
+                                     EIS_RING_Z52, EIS_RING_Z56, EIS_RING_Z64};
     uint64_t a[RING * RING], b[RING * RING], small[RING * RING], large[RING * RING];
 
     (void)state;
@@ -178,9 +179,9 @@ static void thresholds_of_the_field(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(two_shares_of_the_ring),  cmocka_unit_test(three_shares_of_the_ring),
-        cmocka_unit_test(kernels_do_the_same_step),
-        cmocka_unit_test(products_of_the_ring),    cmocka_unit_test(thresholds_of_the_field),
+        cmocka_unit_test(two_shares_of_the_ring),   cmocka_unit_test(three_shares_of_the_ring),
+        cmocka_unit_test(kernels_do_the_same_step), cmocka_unit_test(products_of_the_ring),
+        cmocka_unit_test(thresholds_of_the_field),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* If a call that fails half-way left a seed or words behind, a retry could pair them with another input, and the difference
- * of two inputs would be on the wire. Every allocation, ours and libcrypto's, and every draw fails once. */
+/* If a call that fails half-way left a seed or words behind, a retry could pair them with another input, and the
+ * difference of two inputs would be on the wire. Every allocation, ours and libcrypto's, and every draw fails once. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -119,8 +119,8 @@ static const call_fn calls[] = {split_planes, split_field, split_threshold, make
 static unsigned long arm_memory(unsigned long n) { return eis_mem_fail_at(n); }
 static unsigned long arm_entropy(unsigned long n) { return eis_entropy_fail_at(n); }
 
-/* Runs each call with the n-th resource missing, for every n that a call asks for. A call that gets by without it is fine
- * (libcrypto's own caches); one that fails leaves nothing behind and works when it is called again. */
+/* Runs each call with the n-th resource missing, for every n that a call asks for. A call that gets by without it is
+ * fine (libcrypto's own caches); one that fails leaves nothing behind and works when it is called again. */
 static void every_failure_is_clean(arm_fn arm, eis_status expected)
 {
     for (size_t c = 0; c < sizeof calls / sizeof calls[0]; c++) {

@@ -7,9 +7,9 @@
 
 #include <immintrin.h>
 
-#define ROUNDS 10
-#define LANES 8                   /* registers in flight */
-#define GROUP_BLOCKS (2 * LANES)  /* blocks in flight */
+#define ROUNDS       10
+#define LANES        8           /* registers in flight */
+#define GROUP_BLOCKS (2 * LANES) /* blocks in flight */
 
 static __m128i load_key(const eis_aes128 *aes, int round)
 {
@@ -53,8 +53,8 @@ static void start_vaes(eis_aes128 *aes, const uint8_t key[EIS_AES128_KEY_BYTES],
 /* Sixteen blocks; counters[0] stands for the first two. */
 static void encrypt_group(uint8_t *out, const __m256i *keys, const __m256i counters[LANES])
 {
-    const __m256i turn = _mm256_setr_epi8(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0, 15, 14, 13, 12, 11, 10, 9, 8,
-                                          7, 6, 5, 4, 3, 2, 1, 0);
+    const __m256i turn = _mm256_setr_epi8(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0, 15, 14, 13, 12, 11, 10,
+                                          9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
     __m256i state[LANES];
 
 #pragma GCC unroll 8
@@ -69,8 +69,8 @@ static void encrypt_group(uint8_t *out, const __m256i *keys, const __m256i count
         _mm256_storeu_si256((__m256i *)(void *)(out + 32 * i), _mm256_aesenclast_epi128(state[i], keys[ROUNDS]));
 }
 
-/* Sets counters for the next blocks and moves on. The halves of a block are low, high; only where the low half runs over
- * within these blocks is each counted by itself. */
+/* Sets counters for the next blocks and moves on. The halves of a block are low, high; only where the low half runs
+ * over within these blocks is each counted by itself. */
 static void take_counters(__m256i counters[LANES], eis_aes128 *aes)
 {
     uint64_t low = aes->counter_low, high = aes->counter_high;

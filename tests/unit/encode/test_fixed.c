@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A sum that wraps around in the ring looks like any other answer: if the bound let one input through, a client would get
- * a wrong text without a sign of it. */
+/* A sum that wraps around in the ring looks like any other answer: if the bound let one input through, a client would
+ * get a wrong text without a sign of it. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -60,7 +60,8 @@ static void weights_reach_their_limits_and_no_further(void **state)
     static const struct {
         eis_geometry geometry;
         int32_t low, high;
-    } cases[] = {{EIS_GEOMETRY_W8, -127, 127}, {EIS_GEOMETRY_W20, -524288, 524287}, {EIS_GEOMETRY_W24, -8388608, 8388607}};
+    } cases[] = {
+        {EIS_GEOMETRY_W8, -127, 127}, {EIS_GEOMETRY_W20, -524288, 524287}, {EIS_GEOMETRY_W24, -8388608, 8388607}};
     double row[5] = {1.5, -1.5, 0, 0.75, -1.5 * 1.0000001};
     int32_t w[5];
     double scale;
@@ -222,7 +223,8 @@ static void normal_data_get_the_bits_that_we_publish(void **state)
         eis_geometry geometry;
         eis_ring ring;
         int bits;
-    } cases[] = {{EIS_GEOMETRY_W24, EIS_RING_Z52, 17}, {EIS_GEOMETRY_W8, EIS_RING_Z32, 13}, {EIS_GEOMETRY_W8, EIS_RING_Z40, 21}};
+    } cases[] = {
+        {EIS_GEOMETRY_W24, EIS_RING_Z52, 17}, {EIS_GEOMETRY_W8, EIS_RING_Z32, 13}, {EIS_GEOMETRY_W8, EIS_RING_Z40, 21}};
     enum { N = 4096, ROWS = 64 };
     static double row[N], x[N];
     static int32_t w[N];
@@ -324,9 +326,9 @@ static void rings_grow_with_the_declared_norm(void **state)
     static const struct {
         double norm;
         eis_ring ring;
-    } cases[] = {{0, EIS_RING_Z32},         {64, EIS_RING_Z32},       {64 * 1.1, EIS_RING_Z40}, {64 * 256, EIS_RING_Z40},
-                 {70 * 256, EIS_RING_Z48},  {64 * 0x1p16, EIS_RING_Z48}, {70 * 0x1p16, EIS_RING_Z56}, {70 * 0x1p24, EIS_RING_Z64},
-                 {1e100, EIS_RING_Z64}};
+    } cases[] = {{0, EIS_RING_Z32},           {64, EIS_RING_Z32},          {64 * 1.1, EIS_RING_Z40},
+                 {64 * 256, EIS_RING_Z40},    {70 * 256, EIS_RING_Z48},    {64 * 0x1p16, EIS_RING_Z48},
+                 {70 * 0x1p16, EIS_RING_Z56}, {70 * 0x1p24, EIS_RING_Z64}, {1e100, EIS_RING_Z64}};
     eis_fixed_bound bound;
     eis_ring ring;
 

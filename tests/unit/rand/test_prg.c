@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* If a suite's stream differed from the standard cipher by one bit, client and server would expand one seed to two shares,
- * and every answer would be noise. */
+/* If a suite's stream differed from the standard cipher by one bit, client and server would expand one seed to two
+ * shares, and every answer would be noise. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -134,7 +134,8 @@ static void ctr_from_ecb(uint8_t *out, size_t bytes, const uint8_t *key, size_t 
     int written;
 
     memcpy(counter, first, 16);
-    assert_int_equal(EVP_EncryptInit_ex(ctx, key_bytes == 16 ? EVP_aes_128_ecb() : EVP_aes_256_ecb(), NULL, key, NULL), 1);
+    assert_int_equal(EVP_EncryptInit_ex(ctx, key_bytes == 16 ? EVP_aes_128_ecb() : EVP_aes_256_ecb(), NULL, key, NULL),
+                     1);
     for (size_t done = 0; done < bytes; done += 16) {
         assert_int_equal(EVP_EncryptUpdate(ctx, block, &written, counter, 16), 1);
         memcpy(out + done, block, bytes - done < 16 ? bytes - done : 16);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* If one word were cut from the stream in another place than the other side does, shares would not add up to x; if 2^61 - 1
- * were kept, a field word would have two forms and sums of shares would be off by p. */
+/* If one word were cut from the stream in another place than the other side does, shares would not add up to x; if 2^61
+ * - 1 were kept, a field word would have two forms and sums of shares would be off by p. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -124,12 +124,12 @@ static void p_gives_way_to_words_behind_the_bulk(void **state)
     fill_tape();
     assert_int_equal(eis_vectors_init(&shape, EIS_RING_F61, EIS_FORM_WORDS, n, batch), EIS_OK);
     out = eis_mem_new(eis_vectors_bytes(&shape), 1);
-    eis_store_le64(bytes + 2 * stride + 8 * 9, UINT64_MAX);         /* vector 2, last word */
-    eis_store_le64(bytes + 0 * stride + 8 * 4, EIS_F61_P);          /* vector 0 */
+    eis_store_le64(bytes + 2 * stride + 8 * 9, UINT64_MAX);             /* vector 2, last word */
+    eis_store_le64(bytes + 0 * stride + 8 * 4, EIS_F61_P);              /* vector 0 */
     eis_store_le64(bytes + 0 * stride + 8 * 7, EIS_F61_P | 5ull << 61); /* vector 0 again */
-    eis_store_le64(bytes + 1 * stride + 8 * 12, EIS_F61_P);         /* behind n: not looked at */
+    eis_store_le64(bytes + 1 * stride + 8 * 12, EIS_F61_P);             /* behind n: not looked at */
     eis_store_le64(bytes + bulk, 111);
-    eis_store_le64(bytes + bulk + 8, EIS_F61_P);                    /* a replacement that is p is skipped */
+    eis_store_le64(bytes + bulk + 8, EIS_F61_P); /* a replacement that is p is skipped */
     eis_store_le64(bytes + bulk + 16, EIS_F61_P | 1ull << 63);
     eis_store_le64(bytes + bulk + 24, 222 | 7ull << 61);
     eis_store_le64(bytes + bulk + 32, EIS_F61_P - 1);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* If the field were wrong at its edges, threshold answers and checks would be wrong for rare words only, which no example
- * would show. */
+/* If the field were wrong at its edges, threshold answers and checks would be wrong for rare words only, which no
+ * example would show. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -105,12 +105,9 @@ static void words_outside_are_noticed_anywhere(void **state)
         unsigned cut;
         uint64_t last, first_bad;
     } cases[] = {
-        {EIS_RING_F61, 0, EIS_F61_P - 1, EIS_F61_P},
-        {EIS_RING_F61, 0, EIS_F61_P - 1, UINT64_MAX},
-        {EIS_RING_F61, 0, EIS_F61_P - 1, EIS_F61_P + 1},
-        {EIS_RING_Z52, 0, (1ull << 52) - 1, 1ull << 52},
-        {EIS_RING_Z52, 20, UINT32_MAX, 1ull << 32},
-        {EIS_RING_Z32, 0, UINT32_MAX, UINT64_MAX},
+        {EIS_RING_F61, 0, EIS_F61_P - 1, EIS_F61_P},     {EIS_RING_F61, 0, EIS_F61_P - 1, UINT64_MAX},
+        {EIS_RING_F61, 0, EIS_F61_P - 1, EIS_F61_P + 1}, {EIS_RING_Z52, 0, (1ull << 52) - 1, 1ull << 52},
+        {EIS_RING_Z52, 20, UINT32_MAX, 1ull << 32},      {EIS_RING_Z32, 0, UINT32_MAX, UINT64_MAX},
         {EIS_RING_Z64, 32, UINT32_MAX, 1ull << 63},
     };
     uint64_t words[67];

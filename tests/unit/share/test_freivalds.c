@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* If a wrong answer passed, a server could steer the text; if a right one failed, an honest server would be named a cheat. */
+/* If a wrong answer passed, a server could steer the text; if a right one failed, an honest server would be named a
+ * cheat. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -71,7 +72,8 @@ static void layer_clear(layer *l)
 
 static void right_answers_pass_and_any_single_bit_fails(void **state)
 {
-    static const size_t shapes[][4] = {{1, 1, 1, 1}, {5, 3, 1, 2}, {100, 33, 2, 7}, {1600, 6, 1, 1600}, {1023, 5, 3, 511}};
+    static const size_t shapes[][4] = {
+        {1, 1, 1, 1}, {5, 3, 1, 2}, {100, 33, 2, 7}, {1600, 6, 1, 1600}, {1023, 5, 3, 511}};
 
     (void)state;
     for (size_t s = 0; s < sizeof shapes / sizeof shapes[0]; s++) {

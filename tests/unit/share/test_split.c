@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* If shares did not add up to x, answers would be noise; if a share were not uniform, its server would learn about x. */
+/* If shares did not add up to x, answers would be noise; if a share were not uniform, its server would learn
+ * about x. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -41,7 +42,7 @@ static const struct {
                {EIS_RING_Z56, EIS_FORM_PLANES}, {EIS_RING_Z64, EIS_FORM_PLANES}, {EIS_RING_Z52, EIS_FORM_WORDS},
                {EIS_RING_F61, EIS_FORM_WORDS},  {EIS_RING_Z64, EIS_FORM_WORDS}};
 
-#define DOMAINS (sizeof domains / sizeof domains[0])
+#define DOMAINS    (sizeof domains / sizeof domains[0])
 #define SHARES_MAX 5
 
 static void check_padding(const eis_share *share, size_t v)
@@ -171,7 +172,8 @@ static void masked_vectors_add_up(void **state)
             for (size_t v = 0; v < BATCH; v++) {
                 for (size_t i = 0; i < N; i++) x[v][i] = random_word(domains[d].ring);
                 for (size_t i = 0; i < count; i++)
-                    assert_int_equal(eis_share_init_seed(&masks[i], &single, (uint32_t)i + 1, EIS_SUITE_AES128), EIS_OK);
+                    assert_int_equal(eis_share_init_seed(&masks[i], &single, (uint32_t)i + 1, EIS_SUITE_AES128),
+                                     EIS_OK);
                 assert_int_equal(eis_share_split_masked(&prg, &share, v, x[v], masks, count), EIS_OK);
                 add_up(sum, &prg, masks, count, 0);
                 {
@@ -245,8 +247,8 @@ static void sums_come_back_in_every_ring(void **state)
     assert_memory_equal(y, want, sizeof y);
 }
 
-/* The error of cut replies: the sum lies below the floor of the value by at most k - 1 units; with the centre given back
- * it is off by at most k/2. `whole` further parts are not cut: the stored product of a mask. */
+/* The error of cut replies: the sum lies below the floor of the value by at most k - 1 units; with the centre given
+ * back it is off by at most k/2. `whole` further parts are not cut: the stored product of a mask. */
 static void check_truncation(size_t cut, size_t whole, eis_ring ring)
 {
     enum { N = 2000 };
@@ -304,12 +306,9 @@ static void cut_replies_keep_their_error_bound(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(shares_add_up_in_every_ring),
-        cmocka_unit_test(a_single_server_is_refused),
-        cmocka_unit_test(unknown_suites_are_refused),
-        cmocka_unit_test(masked_vectors_add_up),
-        cmocka_unit_test(every_share_looks_uniform),
-        cmocka_unit_test(sums_come_back_in_every_ring),
+        cmocka_unit_test(shares_add_up_in_every_ring),        cmocka_unit_test(a_single_server_is_refused),
+        cmocka_unit_test(unknown_suites_are_refused),         cmocka_unit_test(masked_vectors_add_up),
+        cmocka_unit_test(every_share_looks_uniform),          cmocka_unit_test(sums_come_back_in_every_ring),
         cmocka_unit_test(cut_replies_keep_their_error_bound),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

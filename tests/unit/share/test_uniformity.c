@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* If the audit passed shares with a fixed bit, it would call a leak safe; if it failed good ones, nobody would believe it. */
+/* If the audit passed shares with a fixed bit, it would call a leak safe; if it failed good ones, nobody would believe
+ * it. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -36,8 +37,8 @@ static void chi_square_matches_tables(void **state)
         double x;
         unsigned degrees;
         double p;
-    } cases[] = {{3.841458820694124, 1, 0.05}, {5.991464547107979, 2, 0.05},  {18.307038053275146, 10, 0.05},
-                 {124.34211340400407, 100, 0.05}, {293.24783508, 255, 0.05},  {2.0, 2, 0.36787944117144233},
+    } cases[] = {{3.841458820694124, 1, 0.05},     {5.991464547107979, 2, 0.05}, {18.307038053275146, 10, 0.05},
+                 {124.34211340400407, 100, 0.05},  {293.24783508, 255, 0.05},    {2.0, 2, 0.36787944117144233},
                  {60.0, 2, 9.357622968840175e-14}, {4.605170185988092, 2, 0.1}};
 
     (void)state;
@@ -112,7 +113,8 @@ static void unmasked_values_fail(void **state)
 
 static void correlation_is_pearsons(void **state)
 {
-    double a[5] = {1, 2, 3, 4, 5}, b[5] = {2, 4, 6, 8, 10}, c[5] = {5, 4, 3, 2, 1}, d[5] = {1, 0, 0, 0, 1}, e[5] = {7, 7, 7, 7, 7};
+    double a[5] = {1, 2, 3, 4, 5}, b[5] = {2, 4, 6, 8, 10}, c[5] = {5, 4, 3, 2, 1}, d[5] = {1, 0, 0, 0, 1},
+           e[5] = {7, 7, 7, 7, 7};
 
     (void)state;
     assert_true(fabs(eis_uniformity_correlation(a, b, 5) - 1) < 1e-12);
@@ -125,12 +127,9 @@ static void correlation_is_pearsons(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(chi_square_matches_tables),
-        cmocka_unit_test(honest_words_pass),
-        cmocka_unit_test(a_bit_stuck_in_64_words_fails),
-        cmocka_unit_test(a_bit_stuck_in_one_word_of_64_fails),
-        cmocka_unit_test(unmasked_values_fail),
-        cmocka_unit_test(correlation_is_pearsons),
+        cmocka_unit_test(chi_square_matches_tables),     cmocka_unit_test(honest_words_pass),
+        cmocka_unit_test(a_bit_stuck_in_64_words_fails), cmocka_unit_test(a_bit_stuck_in_one_word_of_64_fails),
+        cmocka_unit_test(unmasked_values_fail),          cmocka_unit_test(correlation_is_pearsons),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
 
