@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Whoever computes the linear nodes for a command: the model's own weights, or a session with split servers. */
+#ifndef EIS_CLI_BACKEND_H
+#define EIS_CLI_BACKEND_H
+
+#include "base/pool.h"
+#include "base/status.h"
+#include "cli/split_flags.h"
+#include "model/graph.h"
+#include "model/plain.h"
+
+typedef struct eis_cli_backend {
+    eis_linear_backend seam;
+    const eis_model *model;
+    eis_plain_backend *plain;     /* with --engine plain */
+    eis_split_session *session;   /* with --engine split */
+    bool verified;                /* answers of servers are checked */
+    eis_pool *pool;
+    uint64_t opened_ns;
+} eis_cli_backend;
+
+/* Opens what the flags ask for; see eis_cli_split_open. */
+EIS_MUST_USE eis_status eis_cli_backend_open(eis_cli_backend *backend, const eis_cli_split *flags,
+                                             const eis_cli_common *common, const eis_model *model, const char *model_path,
+                                             const eis_ids *ids, const double *inputs, size_t input_count);
+
+/* Closes; embedded servers end. Safe on a zeroed one. */
+void eis_cli_backend_close(eis_cli_backend *backend);
+
+#endif

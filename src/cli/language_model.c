@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/language_model.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "cli/cli.h"
+#include "model/part.h"
+#include "model/plain.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* No prompt file may be larger; the longest contexts take a few megabytes. */
+#define PROMPT_BYTES_MAX ((size_t)64 << 20)
+
+/* ---- model and tokenizer ---- */
+
+/* Finds the tokenizer that travels with a client part. */
+static eis_status open_part_tokenizer(eis_cli_lm *lm, const char *model_path)
+{
+    for (int kind = EIS_TOKENIZER_LLAMA2C; kind <= EIS_TOKENIZER_VOCAB_MERGES; kind++) {
+        const eis_part_blob *blob = eis_part_find_blob(lm->model->part, eis_tokenizer_kind_name((eis_tokenizer_kind)kind));
+        if (blob != NULL)
+            return eis_tokenizer_new(&lm->tokenizer, (eis_tokenizer_kind)kind, blob->bytes.data, blob->bytes.bytes,
+                                     lm->model->lm.vocabulary, model_path);
+    }
+    return EIS_OK;
+}
+
+/* A model directory may lack a tokenizer; then ids are all it can be driven by. */
+static eis_status open_neighbour_tokenizer(eis_cli_lm *lm, const char *model_path)
+{
+    eis_status st = eis_tokenizer_open(&lm->tokenizer, model_path, lm->model->lm.vocabulary);
+
+    if (st != EIS_ERR_NOT_FOUND) return st;
+    eis_error_clear();
+    return EIS_OK;
+}
+
+static bool is_directory(const char *path)
+{
+    FILE *probe = NULL;
+    char inside[4096];
+
+    if (snprintf(inside, sizeof inside, "%s/config.json", path) < (int)sizeof inside) probe = fopen(inside, "rb");
+    if (probe == NULL) return false;
+    fclose(probe);
+    return true;
+}
+
+eis_status eis_cli_lm_open(eis_cli_lm *lm, const char *model_path, const char *tokenizer_path)
+{
+    eis_status st = EIS_OK;
+
+    memset(lm, 0, sizeof *lm);
+    EIS_TRY(eis_model_open(&lm->model, model_path, NULL));
+    EIS_REQUIRE(lm->model->kind == EIS_MODEL_LM, EIS_ERR_MODEL, "%s is a classifier; use `eis classify`", model_path);
+    if (tokenizer_path != NULL)
+        EIS_TRY(eis_tokenizer_open(&lm->tokenizer, tokenizer_path, lm->model->lm.vocabulary));
+    else if (lm->model->part != NULL)
+        EIS_TRY(open_part_tokenizer(lm, model_path));
+    else if (is_directory(model_path))
+        EIS_TRY(open_neighbour_tokenizer(lm, model_path));
+out:
+    if (st != EIS_OK) eis_cli_lm_close(lm);
+    return st;
+}
+
+void eis_cli_lm_close(eis_cli_lm *lm)
+{
+    eis_tokenizer_free(lm->tokenizer);
+    eis_model_free(lm->model);
+    memset(lm, 0, sizeof *lm);
+}
+
+/* ---- prompts ---- */
+
+static eis_status check_ids(const eis_ids *ids, size_t first, const eis_model *model)
+{
+    for (size_t i = first; i < ids->count; i++)
+        if (ids->ids[i] >= model->lm.vocabulary)
+            return eis_fail(EIS_ERR_RANGE, "token %zu of the prompt has id %u; the model knows %u tokens", i, ids->ids[i],
+                            model->lm.vocabulary);
+    return EIS_OK;
+}
+
+static eis_status parse_ids(eis_ids *ids, const char *text)
+{
+    eis_status st = EIS_OK;
+
+    do {
+        char *end;
+        unsigned long id;
+        errno = 0;
+        id = strtoul(text, &end, 10);
+        EIS_REQUIRE(errno == 0 && *text >= '0' && *text <= '9' && id < EIS_TOKEN_NONE && (*end == ',' || *end == '\0'),
+                    EIS_ERR_USAGE, "--prompt-ids takes token ids separated by commas, such as 1,2,3");
+        EIS_TRY(eis_ids_append(ids, (uint32_t)id));
+        text = *end == ',' ? end + 1 : end;
+        EIS_REQUIRE(*end == '\0' || *text != '\0', EIS_ERR_USAGE, "--prompt-ids ends with a comma");
+    } while (*text != '\0');
+out:
+    return st;
+}
+
+static eis_status read_prompt_file(eis_text *text, const char *path)
+{
+    eis_status st = EIS_OK;
+    FILE *file = strcmp(path, "-") == 0 ? stdin : fopen(path, "rb");
+    uint8_t chunk[4096];
+    size_t got;
+
+    if (file == NULL) return eis_fail(EIS_ERR_FILE, "%s: %s", path, strerror(errno));
+    while ((got = fread(chunk, 1, sizeof chunk, file)) > 0) {
+        EIS_REQUIRE(text->bytes + got <= PROMPT_BYTES_MAX, EIS_ERR_TOO_LARGE, "%s: the prompt has more than %zu bytes", path,
+                    PROMPT_BYTES_MAX);
+        EIS_TRY(eis_text_append(text, chunk, got));
+    }
+    EIS_REQUIRE(!ferror(file), EIS_ERR_FILE, "%s: %s", path, strerror(errno));
+out:
+    eis_mem_wipe(chunk, sizeof chunk);
+    if (file != stdin) fclose(file);
+    return st;
+}
+
+static eis_status encode_text(eis_ids *ids, const eis_cli_lm *lm, const uint8_t *data, size_t bytes)
+{
+    eis_status st = EIS_OK;
+
+    EIS_REQUIRE(lm->tokenizer != NULL, EIS_ERR_USAGE,
+                "the model comes without a tokenizer; name one with --tokenizer, or give --prompt-ids");
+    EIS_TRY(eis_tokenizer_encode(lm->tokenizer, ids, data, bytes));
+    if (ids->count == 0) {
+        EIS_REQUIRE(lm->model->lm.bos_id >= 0, EIS_ERR_USAGE, "an empty prompt needs a model with a beginning-of-text token");
+        EIS_TRY(eis_ids_append(ids, (uint32_t)lm->model->lm.bos_id));
+    }
+out:
+    return st;
+}
+
+eis_status eis_cli_prompt_read(eis_ids *ids, const eis_cli_lm *lm, const eis_cli_prompt *prompt)
+{
+    eis_status st = EIS_OK;
+    eis_text text = {0};
+
+    if (prompt->ids != NULL) {
+        EIS_TRY(parse_ids(ids, prompt->ids));
+    } else {
+        if (prompt->file != NULL)
+            EIS_TRY(read_prompt_file(&text, prompt->file));
+        else if (prompt->text != NULL)
+            EIS_TRY(eis_text_append(&text, prompt->text, strlen(prompt->text)));
+        EIS_TRY(encode_text(ids, lm, text.data, text.bytes));
+    }
+    EIS_TRY(check_ids(ids, 0, lm->model));
+out:
+    eis_text_clear(&text);
+    return st;
+}
+
+/* ---- generation ---- */
+
+static bool is_stop(const eis_cli_lm *lm, uint32_t id)
+{
+    for (uint32_t i = 0; i < lm->model->lm.stop_count; i++)
+        if (lm->model->lm.stop_ids[i] == id) return true;
+    return false;
+}
+
+static eis_status emit(const eis_cli_generation *generation, eis_decoder *decoder, eis_text *text, uint32_t id, double ms)
+{
+    eis_status st = EIS_OK;
+    eis_cli_token token = {.id = id, .text = text, .ms = ms};
+
+    text->bytes = 0;
+    if (generation->lm->tokenizer != NULL && id != EIS_TOKEN_NONE) EIS_TRY(eis_decoder_push(decoder, text, id));
+    if (generation->emit != NULL) EIS_TRY(generation->emit(generation->context, &token));
+out:
+    return st;
+}
+
+/* Sends the prompt's own text, so that the output is one text. */
+static eis_status emit_prompt(const eis_cli_generation *generation, eis_decoder *decoder, const eis_ids *ids)
+{
+    eis_status st = EIS_OK;
+    eis_text text = {0};
+    eis_cli_token token = {.id = EIS_TOKEN_NONE, .text = &text};
+
+    if (generation->lm->tokenizer != NULL)
+        for (size_t i = 0; i < ids->count; i++) EIS_TRY(eis_decoder_push(decoder, &text, ids->ids[i]));
+    if (generation->emit != NULL) EIS_TRY(generation->emit(generation->context, &token));
+out:
+    eis_text_clear(&text);
+    return st;
+}
+
+static eis_status emit_rest(const eis_cli_generation *generation, eis_decoder *decoder, eis_text *text)
+{
+    eis_status st = EIS_OK;
+    eis_cli_token token = {.id = EIS_TOKEN_NONE, .text = text};
+
+    text->bytes = 0;
+    if (generation->lm->tokenizer != NULL) EIS_TRY(eis_decoder_finish(decoder, text));
+    if (text->bytes > 0 && generation->emit != NULL) EIS_TRY(generation->emit(generation->context, &token));
+out:
+    return st;
+}
+
+static eis_status room_for(uint32_t *max_tokens, size_t prompt_count, const eis_lm *lm)
+{
+    if (prompt_count >= lm->context)
+        return eis_fail(EIS_ERR_CONTEXT_LENGTH, "the prompt has %zu tokens and the model's context %u", prompt_count, lm->context);
+    /* The last token is never fed, so a context of C holds C + 1 tokens of text. */
+    if (*max_tokens > lm->context - prompt_count + 1) {
+        *max_tokens = (uint32_t)(lm->context - prompt_count + 1);
+        eis_log(EIS_LOG_WARN, "context", "at most %u tokens fit the model's context of %u behind this prompt", *max_tokens, lm->context);
+    }
+    return EIS_OK;
+}
+
+eis_status eis_cli_generate(eis_ids *ids, const eis_cli_generation *generation)
+{
+    eis_status st = EIS_OK;
+    const eis_lm *lm = &generation->lm->model->lm;
+    uint32_t max_tokens = generation->max_tokens;
+    size_t fed = 0;
+    eis_lm_session *session = NULL;
+    eis_sampler sampler = {0};
+    eis_decoder decoder;
+    eis_text text = {0};
+    double *logits = NULL;
+
+    eis_decoder_init(&decoder, generation->lm->tokenizer);
+    EIS_TRY(room_for(&max_tokens, ids->count, lm));
+    EIS_TRY(eis_sampler_init(&sampler, &generation->sampling));
+    EIS_TRY(eis_lm_session_new(&session, generation->lm->model, (uint32_t)(ids->count + max_tokens - 1)));
+    EIS_NEW(logits, lm->vocabulary);
+    EIS_TRY(emit_prompt(generation, &decoder, ids));
+    for (uint32_t made = 0; made < max_tokens; made++) {
+        uint64_t started = eis_clock_ns();
+        uint32_t id;
+        EIS_TRY(eis_cli_check_interrupted());
+        EIS_TRY(eis_lm_feed(session, logits, &generation->backend, ids->ids + fed, ids->count - fed));
+        fed = ids->count;
+        EIS_TRY(eis_sampler_pick(&sampler, &id, logits, lm->vocabulary));
+        if (is_stop(generation->lm, id)) break;
+        EIS_TRY(eis_ids_append(ids, id));
+        EIS_TRY(emit(generation, &decoder, &text, id, (double)(eis_clock_ns() - started) / 1e6));
+    }
+    EIS_TRY(emit_rest(generation, &decoder, &text));
+out:
+    eis_lm_session_free(session);
+    eis_sampler_clear(&sampler);
+    eis_text_clear(&text);
+    eis_mem_free_wiped(logits, lm->vocabulary, sizeof *logits);
+    return st;
+}
