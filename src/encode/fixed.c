@@ -162,7 +162,7 @@ eis_status eis_fixed_ring_choose(eis_ring *ring, double row_norm, size_t n, doub
 {
     static const eis_ring rings[] = {EIS_RING_Z32, EIS_RING_Z40, EIS_RING_Z48, EIS_RING_Z56, EIS_RING_Z64};
     size_t count = sizeof rings / sizeof rings[0];
-    eis_fixed_bound bound;
+    eis_fixed_bound bound = {0};
     eis_status st = EIS_OK;
 
     EIS_REQUIRE(declared_norm >= 0 && declared_norm <= EIS_FIXED_ENTRY_MAX, EIS_ERR_MODEL,

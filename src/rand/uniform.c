@@ -26,7 +26,7 @@ static bool form_exists(eis_ring ring, eis_form form)
 eis_status eis_vectors_init(eis_vectors *shape, eis_ring ring, eis_form form, size_t n, size_t batch)
 {
     eis_vectors made = {ring, form, n, 0, batch};
-    size_t bytes;
+    size_t bytes = 0;
     eis_status st = EIS_OK;
 
     EIS_REQUIRE(form_exists(ring, form), EIS_ERR_SHAPE, "no shares of %d bits in this form", (int)ring);
