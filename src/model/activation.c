@@ -11,10 +11,10 @@
 
 #include <string.h>
 
-#define SIGN 0x8000000000000000u
-#define EXP_LIMIT 0x4086200000000000u    /* the bits of 708.0; e^-708 is the last normal one */
-#define TINY 0x01a56e1fc2f8f359u         /* the bits of 1e-300 */
-#define HUGE_LIMIT 0x7e37e43c8800759cu   /* the bits of 1e300 */
+#define SIGN       0x8000000000000000u
+#define EXP_LIMIT  0x4086200000000000u /* the bits of 708.0; e^-708 is the last normal one */
+#define TINY       0x01a56e1fc2f8f359u /* the bits of 1e-300 */
+#define HUGE_LIMIT 0x7e37e43c8800759cu /* the bits of 1e300 */
 
 static inline uint64_t bits_of(double v)
 {
@@ -105,7 +105,7 @@ void eis_softmax(double *x, size_t count)
         largest = double_of(eis_ct_select(0 - (bits_of(largest - x[i]) >> 63), bits_of(x[i]), bits_of(largest)));
     for (size_t i = 0; i < count; i++) x[i] = exp_core(x[i] - largest);
     for (size_t i = 0; i < count; i++) sum += x[i];
-    const double factor = 1.0 / sum;       /* sum >= 1: the largest entry gives e^0 */
+    const double factor = 1.0 / sum; /* sum >= 1: the largest entry gives e^0 */
     for (size_t i = 0; i < count; i++) x[i] *= factor;
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Activations in double without branches on values, and their helpers. Loops over arrays, so that compilers vectorise. */
+/* Activations in double without branches on values, and their helpers. Loops over arrays, so that compilers vectorise.
+ */
 #ifndef EIS_MODEL_ACTIVATION_H
 #define EIS_MODEL_ACTIVATION_H
 
@@ -15,7 +16,8 @@ double eis_exp(double x);
 
 #define EIS_EXP_ERROR 4.5e-16 /* 2 units in the last place */
 
-/* Computes 1 / sqrt(|x|); a magnitude outside [1e-300, 1e300] (or NaN) counts as the nearer end, so the result is finite.
+/* Computes 1 / sqrt(|x|); a magnitude outside [1e-300, 1e300] (or NaN) counts as the nearer end, so the result is
+ * finite.
  *
  * Range:   relative error below 1e-15. Secret: x. */
 double eis_inverse_sqrt(double x);

@@ -36,7 +36,10 @@ out:
 
 void eis_file_unmap(eis_mapping *mapping)
 {
-    union { const uint8_t *read; void *any; } place = {.read = mapping->bytes.data};
+    union {
+        const uint8_t *read;
+        void *any;
+    } place = {.read = mapping->bytes.data};
 
     if (place.any != NULL) munmap(place.any, mapping->bytes.bytes);
     *mapping = (eis_mapping){0};
@@ -114,7 +117,8 @@ eis_status eis_file_replace(const char *path, const void *bytes, size_t count)
     made = true;
     EIS_TRY(write_all(fd, path, bytes, count));
     /* A part holds no secret of its own: readable by all, writable by its owner, as packs are. */
-    EIS_REQUIRE(fchmod(fd, 0644) == 0 && fsync(fd) == 0, EIS_ERR_FILE, "%s: cannot be synced: %s", path, strerror(errno));
+    EIS_REQUIRE(fchmod(fd, 0644) == 0 && fsync(fd) == 0, EIS_ERR_FILE, "%s: cannot be synced: %s", path,
+                strerror(errno));
     EIS_REQUIRE(rename(temporary, path) == 0, EIS_ERR_FILE, "%s: cannot be put in place: %s", path, strerror(errno));
     made = false;
     sync_directory_of(path);

@@ -178,7 +178,8 @@ static eis_status open_directory(eis_model **model, const char *path, const eis_
         EIS_TRY(eis_model_new(model, EIS_MODEL_CLASSIFIER));
         EIS_TRY(eis_classifier_load(*model, path, weights));
     } else {
-        st = eis_fail(EIS_ERR_FILE, "%s: holds neither config.json (a language model) nor model.json (a classifier)", path);
+        st = eis_fail(EIS_ERR_FILE, "%s: holds neither config.json (a language model) nor model.json (a classifier)",
+                      path);
     }
 out:
     return st;

@@ -19,9 +19,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define EIS_LINEAR_NAME_BYTES 96
-#define EIS_LINEAR_PIECES_MAX 3
-#define EIS_LM_STOP_IDS_MAX 8
+#define EIS_LINEAR_NAME_BYTES    96
+#define EIS_LINEAR_PIECES_MAX    3
+#define EIS_LM_STOP_IDS_MAX      8
 #define EIS_LM_LINEARS_PER_BLOCK 4
 
 /* The nodes of one block of a language model. */
@@ -34,14 +34,14 @@ typedef enum eis_linear_kind { EIS_LINEAR_DENSE = 1, EIS_LINEAR_CONV2D = 2 } eis
 /* One linear node y = W x (+ bias): W is [out][in], and a conv2d's `in` is channels * kernel_height * kernel_width
  * (in this order). */
 typedef struct eis_linear {
-    char name[EIS_LINEAR_NAME_BYTES];     /* UTF-8, zero-terminated, unique in the model */
+    char name[EIS_LINEAR_NAME_BYTES]; /* UTF-8, zero-terminated, unique in the model */
     eis_linear_kind kind;
-    uint32_t out, in;                     /* rows m and columns n of W */
-    uint32_t channels, height, width;     /* conv2d: the image that comes in; else 0 */
+    uint32_t out, in;                 /* rows m and columns n of W */
+    uint32_t channels, height, width; /* conv2d: the image that comes in; else 0 */
     uint32_t kernel_height, kernel_width;
     uint32_t stride_y, stride_x, pad_y, pad_x;
     uint32_t out_height, out_width;
-    const double *bias;                   /* [out], or NULL; added by the executor, never sent to a server */
+    const double *bias;                            /* [out], or NULL; added by the executor, never sent to a server */
     eis_tensor_view pieces[EIS_LINEAR_PIECES_MAX]; /* their rows under each other are W; none in a client part */
     uint32_t piece_count;
 } eis_linear;
@@ -65,27 +65,27 @@ typedef struct eis_lm_block {
 typedef struct eis_lm {
     eis_lm_family family;
     uint32_t dim, hidden, layers;
-    uint32_t heads, kv_heads, head_size;  /* heads * head_size may differ from dim */
+    uint32_t heads, kv_heads, head_size; /* heads * head_size may differ from dim */
     uint32_t vocabulary, context;
     eis_rope rope;
     double rope_theta, norm_eps;
-    bool head_tied;                       /* the head's weights are token_embedding */
-    int64_t bos_id;                       /* -1: none */
+    bool head_tied; /* the head's weights are token_embedding */
+    int64_t bos_id; /* -1: none */
     uint32_t stop_ids[EIS_LM_STOP_IDS_MAX];
     uint32_t stop_count;
-    eis_tensor_view token_embedding;      /* [vocabulary][dim] */
-    eis_tensor_view position_embedding;   /* [context][dim] with EIS_ROPE_NONE, else empty */
-    eis_lm_block *blocks;                 /* [layers] */
+    eis_tensor_view token_embedding;    /* [vocabulary][dim] */
+    eis_tensor_view position_embedding; /* [context][dim] with EIS_ROPE_NONE, else empty */
+    eis_lm_block *blocks;               /* [layers] */
     eis_norm final_norm;
 } eis_lm;
 
 typedef enum eis_step_op {
-    EIS_STEP_LINEAR = 1,                  /* dense and conv2d */
+    EIS_STEP_LINEAR = 1, /* dense and conv2d */
     EIS_STEP_RELU = 2,
     EIS_STEP_SQUARE = 3,
     EIS_STEP_SIGMOID = 4,
     EIS_STEP_POLYNOMIAL = 5,
-    EIS_STEP_AFFINE = 6,                  /* a batch norm that could not be folded */
+    EIS_STEP_AFFINE = 6, /* a batch norm that could not be folded */
     EIS_STEP_AVG_POOL = 7,
     EIS_STEP_MAX_POOL = 8,
     EIS_STEP_FLATTEN = 9,
@@ -94,14 +94,14 @@ typedef enum eis_step_op {
 /* One step of a classifier. A vector has channels = its length, height = width = 1. */
 typedef struct eis_step {
     eis_step_op op;
-    uint32_t linear;                      /* EIS_STEP_LINEAR: index of the node */
+    uint32_t linear; /* EIS_STEP_LINEAR: index of the node */
     uint32_t in_channels, in_height, in_width;
     uint32_t out_channels, out_height, out_width;
     uint32_t kernel_height, kernel_width, stride_y, stride_x, pad_y, pad_x; /* pools */
-    const double *values;                 /* polynomial: coefficients of rising powers; affine: factors, then shifts,
-                                             one each per channel */
+    const double *values; /* polynomial: coefficients of rising powers; affine: factors, then shifts,
+                             one each per channel */
     uint32_t value_count;
-    double interval[2];                   /* polynomial: where it is meant to be used */
+    double interval[2]; /* polynomial: where it is meant to be used */
 } eis_step;
 
 /* The local half of a classifier; filled by model/classifier.c, serialised by model/part.c. */
@@ -113,31 +113,31 @@ typedef struct eis_classifier {
     uint32_t mean_count, deviation_count; /* 1, or one per channel (vector: per feature) */
     eis_step *steps;                      /* [step_count] */
     uint32_t step_count;
-    uint32_t class_count;                 /* logits */
-    const char *const *labels;            /* [label_count], or NULL */
-    uint32_t label_count;                 /* 0 or class_count */
-    char magnitude_kind[32];              /* "" = no magnitudes given */
+    uint32_t class_count;      /* logits */
+    const char *const *labels; /* [label_count], or NULL */
+    uint32_t label_count;      /* 0 or class_count */
+    char magnitude_kind[32];   /* "" = no magnitudes given */
     double magnitude_margin;
-    const double *magnitude_max;          /* [magnitude_count], one per layer of model.json */
+    const double *magnitude_max; /* [magnitude_count], one per layer of model.json */
     uint32_t magnitude_count;
 } eis_classifier;
 
-struct eis_part_info;                     /* model/part.h */
+struct eis_part_info; /* model/part.h */
 struct eis_model_memory;
 
 /* A loaded model. Immutable after loading; any number of threads may read it. */
 typedef struct eis_model {
     eis_model_kind kind;
-    eis_linear *linears;                  /* [linear_count] */
+    eis_linear *linears; /* [linear_count] */
     uint32_t linear_count;
-    eis_lm lm;                            /* kind EIS_MODEL_LM */
-    eis_classifier classifier;            /* kind EIS_MODEL_CLASSIFIER */
-    const struct eis_part_info *part;     /* what a client part says about its pack; NULL for a model with weights */
-    struct eis_model_memory *memory;      /* mappings and arrays that are freed with the model */
+    eis_lm lm;                        /* kind EIS_MODEL_LM */
+    eis_classifier classifier;        /* kind EIS_MODEL_CLASSIFIER */
+    const struct eis_part_info *part; /* what a client part says about its pack; NULL for a model with weights */
+    struct eis_model_memory *memory;  /* mappings and arrays that are freed with the model */
 } eis_model;
 
 typedef struct eis_model_options {
-    const char *weights_path;             /* classifier: use this file in place of model.safetensors; NULL = default */
+    const char *weights_path; /* classifier: use this file in place of model.safetensors; NULL = default */
 } eis_model_options;
 
 /* Opens a model, told by content: a directory with config.json (language model) or model.json (classifier), a

@@ -11,13 +11,13 @@
 
 #include <string.h>
 
-#define INDEX_BYTES_MAX ((size_t)64 << 20)
+#define INDEX_BYTES_MAX      ((size_t)64 << 20)
 #define SHARD_NAME_BYTES_MAX 128
-#define SHARDS_MAX 1024u
+#define SHARDS_MAX           1024u
 
 /* The names of the shards, in the order in which the index mentions them. */
 typedef struct shards {
-    char (*names)[SHARD_NAME_BYTES_MAX];  /* [SHARDS_MAX] */
+    char (*names)[SHARD_NAME_BYTES_MAX]; /* [SHARDS_MAX] */
     uint32_t count;
 } shards;
 

@@ -13,8 +13,8 @@
 
 /* What config.json says beyond eis_lm. */
 typedef struct eis_hf_config {
-    eis_lm lm;                            /* dimensions and ids; pointers and views empty */
-    bool attention_bias, mlp_bias;        /* Llama: declared biases */
+    eis_lm lm;                     /* dimensions and ids; pointers and views empty */
+    bool attention_bias, mlp_bias; /* Llama: declared biases */
 } eis_hf_config;
 
 /* Reads config.json. `name` goes into messages.

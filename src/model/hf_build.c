@@ -17,10 +17,11 @@ enum { TENSOR_NAME_BYTES = 128 };
 typedef struct builder {
     eis_model *model;
     const eis_safetensors *table;
-    const char *prefix;                   /* "model." or "transformer.", or "" for a model saved without it */
+    const char *prefix; /* "model." or "transformer.", or "" for a model saved without it */
 } builder;
 
-static void tensor_name(char name[TENSOR_NAME_BYTES], const builder *b, const char *group, int64_t layer, const char *rest)
+static void tensor_name(char name[TENSOR_NAME_BYTES], const builder *b, const char *group, int64_t layer,
+                        const char *rest)
 {
     if (layer < 0)
         snprintf(name, TENSOR_NAME_BYTES, "%s%s", b->prefix, rest);
@@ -29,8 +30,8 @@ static void tensor_name(char name[TENSOR_NAME_BYTES], const builder *b, const ch
 }
 
 /* Reads the vector `rest` of a layer (layer -1: of the model). */
-static eis_status read_vector(const builder *b, const double **vector, const char *group, int64_t layer, const char *rest,
-                              uint32_t length)
+static eis_status read_vector(const builder *b, const double **vector, const char *group, int64_t layer,
+                              const char *rest, uint32_t length)
 {
     eis_status st = EIS_OK;
     eis_tensor_view view;
@@ -60,7 +61,7 @@ out:
 /* One of the matrices that make up a node. */
 typedef struct llama_piece {
     uint32_t node, rows;
-    const char *name;                     /* without ".weight" */
+    const char *name; /* without ".weight" */
     bool bias;
 } llama_piece;
 
@@ -87,7 +88,10 @@ static eis_status add_llama_piece(const builder *b, uint32_t layer, const llama_
                 undeclared->file, name);
     if (piece->bias) {
         double *fused = NULL;
-        union { const double *read; double *write; } old = {.read = node->bias};
+        union {
+            const double *read;
+            double *write;
+        } old = {.read = node->bias};
         EIS_TRY(read_vector(b, &bias, "layers", layer, rest, piece->rows));
         fused = old.write != NULL ? old.write : eis_model_new_array(b->model, node->out, sizeof *fused);
         if (fused == NULL) return EIS_ERR_MEMORY;

@@ -131,8 +131,8 @@ out:
 
 static eis_status refuse_for_llama(eis_json_value config, const char *file)
 {
-    static const char *const absent[] = {"rope_scaling", "sliding_window", "quantization_config", "num_local_experts",
-                                         "final_logit_softcapping", "attn_logit_softcapping"};
+    static const char *const absent[] = {"rope_scaling",      "sliding_window",          "quantization_config",
+                                         "num_local_experts", "final_logit_softcapping", "attn_logit_softcapping"};
     eis_status st = EIS_OK;
     eis_json_value value;
     double rotary = 1;
@@ -166,7 +166,8 @@ static eis_status read_llama(eis_hf_config *c, eis_json_value config, const char
     EIS_TRY(read_count(&lm->kv_heads, config, file, "num_key_value_heads", false));
     EIS_TRY(read_count(&lm->head_size, config, file, "head_dim", false));
     if (lm->head_size == 0) {
-        EIS_REQUIRE(lm->dim % lm->heads == 0, EIS_ERR_MODEL, "%s: hidden_size is no multiple of num_attention_heads", file);
+        EIS_REQUIRE(lm->dim % lm->heads == 0, EIS_ERR_MODEL, "%s: hidden_size is no multiple of num_attention_heads",
+                    file);
         lm->head_size = lm->dim / lm->heads;
     }
     EIS_TRY(read_number(&lm->rope_theta, config, file, "rope_theta"));

@@ -34,9 +34,10 @@ static eis_status read_header(eis_lm *lm, eis_span file, const char *name)
     lm->head_tied = word[5] > 0;
     if (word[5] < 0 && word[5] != INT32_MIN) word[5] = -word[5];
     for (int i = 0; i < 7; i++)
-        EIS_REQUIRE(word[i] > 0, EIS_ERR_MODEL, "%s: header word %d is %d; this is no llama2.c file (version 0)", name, i,
-                    word[i]);
-    EIS_REQUIRE(word[0] % word[3] == 0, EIS_ERR_MODEL, "%s: dimension %d is no multiple of %d heads", name, word[0], word[3]);
+        EIS_REQUIRE(word[i] > 0, EIS_ERR_MODEL, "%s: header word %d is %d; this is no llama2.c file (version 0)", name,
+                    i, word[i]);
+    EIS_REQUIRE(word[0] % word[3] == 0, EIS_ERR_MODEL, "%s: dimension %d is no multiple of %d heads", name, word[0],
+                word[3]);
     lm->family = EIS_LM_LLAMA;
     lm->dim = (uint32_t)word[0];
     lm->hidden = (uint32_t)word[1];
@@ -88,8 +89,12 @@ static eis_status find_tensors(layout *l, const eis_lm *lm, eis_span file, const
         return eis_fail(EIS_ERR_MODEL, "%s: has %zu bytes, but a llama2.c file with these dimensions has %llu", name,
                         file.bytes, (unsigned long long)at);
     const uint8_t *base = file.data;
-    *l = (layout){base + embedding, base + attention_norm, base + wq, base + wk, base + wv, base + wo, base + ffn_norm,
-                  base + w1, base + w2, base + w3, base + final_norm, base + head};
+    *l = (layout){base + embedding,  base + attention_norm,
+                  base + wq,         base + wk,
+                  base + wv,         base + wo,
+                  base + ffn_norm,   base + w1,
+                  base + w2,         base + w3,
+                  base + final_norm, base + head};
     return EIS_OK;
 }
 
@@ -99,8 +104,8 @@ static eis_tensor_view matrix(const uint8_t *kind, uint32_t layer, uint32_t rows
     return eis_tensor_view_rows(kind + 4 * (size_t)layer * rows * columns, EIS_DTYPE_F32, rows, columns);
 }
 
-static eis_status read_norm(eis_model *model, const double **weight, const uint8_t *kind, uint32_t layer, const char *file,
-                            const char *what)
+static eis_status read_norm(eis_model *model, const double **weight, const uint8_t *kind, uint32_t layer,
+                            const char *file, const char *what)
 {
     const eis_tensor_view view = matrix(kind, layer, 1, model->lm.dim);
     char tensor[64];

@@ -11,7 +11,10 @@
 eis_status eis_lm_check(const eis_lm *lm, const char *file)
 {
     eis_status st = EIS_OK;
-    const struct { const char *name; uint64_t value, most; } limits[] = {
+    const struct {
+        const char *name;
+        uint64_t value, most;
+    } limits[] = {
         {"model width", lm->dim, EIS_LM_WIDTH_MAX},
         {"hidden width", lm->hidden, EIS_LM_WIDTH_MAX},
         {"number of layers", lm->layers, EIS_LM_LAYERS_MAX},
@@ -27,8 +30,8 @@ eis_status eis_lm_check(const eis_lm *lm, const char *file)
         EIS_REQUIRE(limits[i].value > 0 && limits[i].value <= limits[i].most, EIS_ERR_MODEL,
                     "%s: %s is %llu, must be 1...%llu", file, limits[i].name, (unsigned long long)limits[i].value,
                     (unsigned long long)limits[i].most);
-    EIS_REQUIRE(lm->heads % lm->kv_heads == 0, EIS_ERR_MODEL, "%s: %u heads are no multiple of %u key-value heads", file,
-                lm->heads, lm->kv_heads);
+    EIS_REQUIRE(lm->heads % lm->kv_heads == 0, EIS_ERR_MODEL, "%s: %u heads are no multiple of %u key-value heads",
+                file, lm->heads, lm->kv_heads);
     EIS_REQUIRE(lm->rope == EIS_ROPE_NONE || lm->head_size % 2 == 0, EIS_ERR_MODEL,
                 "%s: a head size of %u is odd; rotary positions turn pairs", file, lm->head_size);
     EIS_REQUIRE(isfinite(lm->norm_eps) && lm->norm_eps >= 0 && lm->norm_eps <= 1, EIS_ERR_MODEL,

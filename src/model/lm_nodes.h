@@ -7,10 +7,10 @@
 #include "model/graph.h"
 
 /* No dimension may be larger, so that products of two and sizes in bytes stay far from overflow. */
-#define EIS_LM_WIDTH_MAX ((uint32_t)1 << 20)      /* dim, hidden, heads * head_size */
-#define EIS_LM_LAYERS_MAX 4096u
+#define EIS_LM_WIDTH_MAX      ((uint32_t)1 << 20) /* dim, hidden, heads * head_size */
+#define EIS_LM_LAYERS_MAX     4096u
 #define EIS_LM_VOCABULARY_MAX ((uint32_t)1 << 24)
-#define EIS_LM_CONTEXT_MAX ((uint32_t)1 << 24)
+#define EIS_LM_CONTEXT_MAX    ((uint32_t)1 << 24)
 
 /* Checks the dimensions in model->lm against each other and the limits.
  *

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The plain backend: y = W x with the weights of the file and sums in double, in tiles that fit the first cache. Each sum
- * is taken in the same order whatever the number of threads, so results do not depend on it. */
+/* The plain backend: y = W x with the weights of the file and sums in double, in tiles that fit the first cache. Each
+ * sum is taken in the same order whatever the number of threads, so results do not depend on it. */
 #include "model/plain.h"
 
 #include "base/mem.h"
@@ -14,7 +14,7 @@ enum { TILE_ROWS = 16, TILE_COLUMNS = 128 };
 struct eis_plain_backend {
     const eis_model *model;
     eis_pool *pool;
-    double **kernels;                     /* [linear_count]: a conv2d's weights [out][in]; NULL for dense nodes */
+    double **kernels; /* [linear_count]: a conv2d's weights [out][in]; NULL for dense nodes */
 };
 
 eis_status eis_plain_backend_new(eis_plain_backend **backend, const eis_model *model, eis_pool *pool)
@@ -81,7 +81,7 @@ static void multiply_rows(void *arg, size_t first, size_t last)
 {
     const job *j = arg;
     const size_t in = j->node->in, out = j->node->out;
-    double tile[TILE_ROWS * TILE_COLUMNS];
+    double tile[TILE_ROWS * TILE_COLUMNS] = {0};
 
     for (size_t row = first; row < last; row += TILE_ROWS) {
         const size_t rows = last - row < TILE_ROWS ? last - row : TILE_ROWS;
@@ -133,8 +133,7 @@ static void convolve_images(void *arg, size_t first, size_t last)
         memset(y, 0, out_area * sizeof *y);
         for (uint32_t c = 0; c < n->channels; c++)
             for (uint32_t ky = 0; ky < n->kernel_height; ky++)
-                for (uint32_t kx = 0; kx < n->kernel_width; kx++)
-                    add_shifted(y, x + c * area, n, *weight++, ky, kx);
+                for (uint32_t kx = 0; kx < n->kernel_width; kx++) add_shifted(y, x + c * area, n, *weight++, ky, kx);
     }
 }
 

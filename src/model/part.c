@@ -18,7 +18,10 @@ enum { VERSION = 1, TOTAL_AT = 16, DIGEST_AT = 24, HEADER_BYTES = 96, PLANES_MAX
 
 static const uint8_t magic[8] = {'E', 'I', 'S', 'P', 'A', 'R', 'T', '1'};
 
-bool eis_part_recognise(eis_span file) { return file.bytes >= sizeof magic && memcmp(file.data, magic, sizeof magic) == 0; }
+bool eis_part_recognise(eis_span file)
+{
+    return file.bytes >= sizeof magic && memcmp(file.data, magic, sizeof magic) == 0;
+}
 
 /* Hashes a file as if its digest field were zero. */
 static eis_status hash(uint8_t digest[EIS_PART_DIGEST_BYTES], const uint8_t *data, size_t bytes)
@@ -26,8 +29,8 @@ static eis_status hash(uint8_t digest[EIS_PART_DIGEST_BYTES], const uint8_t *dat
     static const uint8_t zeros[EIS_PART_DIGEST_BYTES];
     const size_t behind = DIGEST_AT + EIS_PART_DIGEST_BYTES;
     EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-    bool done = ctx != NULL && EVP_DigestInit_ex(ctx, EVP_sha256(), NULL) == 1 && EVP_DigestUpdate(ctx, data, DIGEST_AT) == 1 &&
-                EVP_DigestUpdate(ctx, zeros, sizeof zeros) == 1 &&
+    bool done = ctx != NULL && EVP_DigestInit_ex(ctx, EVP_sha256(), NULL) == 1 &&
+                EVP_DigestUpdate(ctx, data, DIGEST_AT) == 1 && EVP_DigestUpdate(ctx, zeros, sizeof zeros) == 1 &&
                 EVP_DigestUpdate(ctx, data + behind, bytes - behind) == 1 && EVP_DigestFinal_ex(ctx, digest, NULL) == 1;
 
     EVP_MD_CTX_free(ctx);
@@ -82,8 +85,9 @@ void eis_part_text_write(eis_writer *w, const char *text) { eis_wire_writer_stri
 
 static void shape_words(uint32_t words[14], const eis_linear *n)
 {
-    const uint32_t all[14] = {n->kind, n->out, n->in, n->channels, n->height, n->width, n->kernel_height, n->kernel_width,
-                              n->stride_y, n->stride_x, n->pad_y, n->pad_x, n->out_height, n->out_width};
+    const uint32_t all[14] = {n->kind,  n->out,           n->in,           n->channels, n->height,
+                              n->width, n->kernel_height, n->kernel_width, n->stride_y, n->stride_x,
+                              n->pad_y, n->pad_x,         n->out_height,   n->out_width};
 
     memcpy(words, all, sizeof all);
 }
@@ -105,8 +109,9 @@ static void node_write(eis_writer *w, const eis_linear *n, const eis_part_layer 
 static void shape_read(eis_reader *r, eis_linear *n)
 {
     const uint32_t kind = eis_wire_reader_u32(r);
-    uint32_t *const words[] = {&n->out, &n->in, &n->channels, &n->height, &n->width, &n->kernel_height, &n->kernel_width,
-                               &n->stride_y, &n->stride_x, &n->pad_y, &n->pad_x, &n->out_height, &n->out_width};
+    uint32_t *const words[] = {&n->out,           &n->in,           &n->channels, &n->height,   &n->width,
+                               &n->kernel_height, &n->kernel_width, &n->stride_y, &n->stride_x, &n->pad_y,
+                               &n->pad_x,         &n->out_height,   &n->out_width};
 
     for (size_t i = 0; i < sizeof words / sizeof *words; i++) *words[i] = eis_wire_reader_u32(r);
     if ((kind != EIS_LINEAR_DENSE && kind != EIS_LINEAR_CONV2D) || n->out == 0 || n->in == 0)
@@ -196,7 +201,8 @@ static void blobs_read(eis_reader *r, eis_model *model, eis_part_info *info)
     const uint32_t count = eis_wire_reader_u32(r);
     eis_part_blob *blobs;
 
-    if (count > EIS_PART_BLOBS_MAX) eis_wire_reader_fail(r, EIS_ERR_MODEL, "more than %d files travel along", EIS_PART_BLOBS_MAX);
+    if (count > EIS_PART_BLOBS_MAX)
+        eis_wire_reader_fail(r, EIS_ERR_MODEL, "more than %d files travel along", EIS_PART_BLOBS_MAX);
     if (count == 0 || eis_wire_reader_status(r) != EIS_OK) return;
     blobs = eis_model_new_array(model, count, sizeof *blobs);
     if (blobs == NULL) {
@@ -229,7 +235,7 @@ static void part_write(eis_writer *w, const eis_model *model, const eis_part_inf
     eis_wire_writer_bytes(w, magic, sizeof magic);
     eis_wire_writer_u32(w, VERSION);
     eis_wire_writer_u32(w, model->kind);
-    eis_wire_writer_u64(w, 0);             /* total length and digest are filled in at the end */
+    eis_wire_writer_u64(w, 0); /* total length and digest are filled in at the end */
     eis_wire_writer_bytes(w, zeros, sizeof zeros);
     eis_wire_writer_bytes(w, info->pack_digest, sizeof info->pack_digest);
     eis_wire_writer_u32(w, info->profile);
@@ -253,9 +259,11 @@ static eis_status check_frame(eis_span file, const char *name, uint32_t *kind)
     EIS_REQUIRE(eis_part_recognise(file), EIS_ERR_MODEL, "%s: is no client part", name);
     EIS_REQUIRE(file.bytes >= HEADER_BYTES, EIS_ERR_MODEL, "%s: is cut off within its header", name);
     version = eis_load_le32(file.data + 8);
-    EIS_REQUIRE(version == VERSION, EIS_ERR_VERSION, "%s: has version %u, this program reads %d", name, version, VERSION);
+    EIS_REQUIRE(version == VERSION, EIS_ERR_VERSION, "%s: has version %u, this program reads %d", name, version,
+                VERSION);
     *kind = eis_load_le32(file.data + 12);
-    EIS_REQUIRE(*kind == EIS_MODEL_LM || *kind == EIS_MODEL_CLASSIFIER, EIS_ERR_MODEL, "%s: is of an unknown kind", name);
+    EIS_REQUIRE(*kind == EIS_MODEL_LM || *kind == EIS_MODEL_CLASSIFIER, EIS_ERR_MODEL, "%s: is of an unknown kind",
+                name);
     total = eis_load_le64(file.data + TOTAL_AT);
     EIS_REQUIRE(total == file.bytes, EIS_ERR_MODEL, "%s: has %zu bytes, its header says %llu", name, file.bytes,
                 (unsigned long long)total);

@@ -14,8 +14,9 @@ enum { LABEL_BYTES = 1024, LABELS_MAX = 1 << 20, STEP_VALUES_MAX = 1 << 26 };
 
 static void step_write(eis_writer *w, const eis_step *s)
 {
-    const uint32_t words[] = {s->op, s->linear, s->in_channels, s->in_height, s->in_width, s->out_channels, s->out_height,
-                              s->out_width, s->kernel_height, s->kernel_width, s->stride_y, s->stride_x, s->pad_y, s->pad_x};
+    const uint32_t words[] = {s->op,           s->linear,     s->in_channels, s->in_height,     s->in_width,
+                              s->out_channels, s->out_height, s->out_width,   s->kernel_height, s->kernel_width,
+                              s->stride_y,     s->stride_x,   s->pad_y,       s->pad_x};
 
     for (size_t i = 0; i < sizeof words / sizeof *words; i++) eis_wire_writer_u32(w, words[i]);
     eis_part_vector_write(w, s->values, s->value_count);
@@ -26,15 +27,16 @@ static void step_write(eis_writer *w, const eis_step *s)
 static void step_read(eis_reader *r, eis_model *model, eis_step *s)
 {
     const uint32_t op = eis_wire_reader_u32(r);
-    uint32_t *const words[] = {&s->linear, &s->in_channels, &s->in_height, &s->in_width, &s->out_channels, &s->out_height,
-                               &s->out_width, &s->kernel_height, &s->kernel_width, &s->stride_y, &s->stride_x, &s->pad_y,
-                               &s->pad_x};
+    uint32_t *const words[] = {&s->linear,     &s->in_channels, &s->in_height,     &s->in_width,     &s->out_channels,
+                               &s->out_height, &s->out_width,   &s->kernel_height, &s->kernel_width, &s->stride_y,
+                               &s->stride_x,   &s->pad_y,       &s->pad_x};
 
     for (size_t i = 0; i < sizeof words / sizeof *words; i++) *words[i] = eis_wire_reader_u32(r);
     s->values = eis_part_vector_read(r, model, &s->value_count, 0, STEP_VALUES_MAX);
     s->interval[0] = eis_wire_reader_f64(r);
     s->interval[1] = eis_wire_reader_f64(r);
-    if (op < EIS_STEP_LINEAR || op > EIS_STEP_FLATTEN) eis_wire_reader_fail(r, EIS_ERR_MODEL, "a step of an unknown kind");
+    if (op < EIS_STEP_LINEAR || op > EIS_STEP_FLATTEN)
+        eis_wire_reader_fail(r, EIS_ERR_MODEL, "a step of an unknown kind");
     s->op = (eis_step_op)op;
 }
 
@@ -127,7 +129,8 @@ void eis_part_classifier_read(eis_reader *r, eis_model *model)
         eis_wire_reader_fail(r, EIS_ERR_MEMORY, "out of memory");
         return;
     }
-    for (uint32_t i = 0; i < c->step_count && eis_wire_reader_status(r) == EIS_OK; i++) step_read(r, model, &c->steps[i]);
+    for (uint32_t i = 0; i < c->step_count && eis_wire_reader_status(r) == EIS_OK; i++)
+        step_read(r, model, &c->steps[i]);
 }
 
 /* --- do the steps fit? ------------------------------------------------------------------------------------------- */
@@ -162,8 +165,7 @@ static uint32_t windows(uint32_t size, uint32_t kernel, uint32_t stride, uint32_
 static bool linear_fits(const eis_linear *n, shape in, shape out)
 {
     if ((uint64_t)n->out * n->in > EIS_CLASSIFIER_WEIGHTS_MAX) return false;
-    if (n->kind == EIS_LINEAR_DENSE)
-        return n->in == words_of(in) && same_shape(out, (shape){n->out, 1, 1});
+    if (n->kind == EIS_LINEAR_DENSE) return n->in == words_of(in) && same_shape(out, (shape){n->out, 1, 1});
     return same_shape(in, (shape){n->channels, n->height, n->width}) &&
            same_shape(out, (shape){n->out, n->out_height, n->out_width}) &&
            n->out_height == windows(n->height, n->kernel_height, n->stride_y, n->pad_y) &&
@@ -189,12 +191,17 @@ static bool step_fits(const eis_model *model, const eis_step *s, shape in, shape
         return s->linear == *next && *next < model->linear_count && linear_fits(&model->linears[(*next)++], in, out);
     case EIS_STEP_RELU:
     case EIS_STEP_SQUARE:
-    case EIS_STEP_SIGMOID: return same_shape(in, out);
-    case EIS_STEP_POLYNOMIAL: return same_shape(in, out) && s->value_count > 0;
-    case EIS_STEP_AFFINE: return same_shape(in, out) && s->value_count == 2 * (uint64_t)in.channels;
+    case EIS_STEP_SIGMOID:
+        return same_shape(in, out);
+    case EIS_STEP_POLYNOMIAL:
+        return same_shape(in, out) && s->value_count > 0;
+    case EIS_STEP_AFFINE:
+        return same_shape(in, out) && s->value_count == 2 * (uint64_t)in.channels;
     case EIS_STEP_AVG_POOL:
-    case EIS_STEP_MAX_POOL: return pool_fits(s, in, out);
-    case EIS_STEP_FLATTEN: return words_of(in) == out.channels && out.height == 1 && out.width == 1;
+    case EIS_STEP_MAX_POOL:
+        return pool_fits(s, in, out);
+    case EIS_STEP_FLATTEN:
+        return words_of(in) == out.channels && out.height == 1 && out.width == 1;
     }
     return false;
 }
@@ -203,8 +210,8 @@ static eis_status check_input(const eis_classifier *c, const char *name)
 {
     eis_status st = EIS_OK;
 
-    EIS_REQUIRE(words_of((shape){c->channels, c->height, c->width}) != 0, EIS_ERR_MODEL, "%s: the input's shape is impossible",
-                name);
+    EIS_REQUIRE(words_of((shape){c->channels, c->height, c->width}) != 0, EIS_ERR_MODEL,
+                "%s: the input's shape is impossible", name);
     EIS_REQUIRE(isfinite(c->divide) && c->divide != 0, EIS_ERR_MODEL, "%s: the input's divisor is impossible", name);
     EIS_REQUIRE((c->mean_count == 1 || c->mean_count == c->channels) &&
                     (c->deviation_count == 1 || c->deviation_count == c->channels),
@@ -235,7 +242,8 @@ eis_status eis_part_classifier_check(const eis_model *model, const char *name)
     EIS_TRY(check_input(c, name));
     for (uint32_t i = 0; i < c->step_count; i++) {
         const eis_step *s = &c->steps[i];
-        const shape in = {s->in_channels, s->in_height, s->in_width}, out = {s->out_channels, s->out_height, s->out_width};
+        const shape in = {s->in_channels, s->in_height, s->in_width},
+                    out = {s->out_channels, s->out_height, s->out_width};
         EIS_REQUIRE(same_shape(at, in) && words_of(out) != 0 && step_fits(model, s, in, out, &next), EIS_ERR_MODEL,
                     "%s: step %u does not fit the one before it", name, i);
         EIS_REQUIRE(isfinite(s->interval[0]) && isfinite(s->interval[1]), EIS_ERR_MODEL,
@@ -245,9 +253,10 @@ eis_status eis_part_classifier_check(const eis_model *model, const char *name)
     EIS_REQUIRE(next == model->linear_count, EIS_ERR_MODEL, "%s: %u linear nodes, but the steps use %u", name,
                 model->linear_count, next);
     EIS_REQUIRE(names_differ(model), EIS_ERR_MODEL, "%s: two linear nodes have one name", name);
-    EIS_REQUIRE(c->class_count == words_of(at), EIS_ERR_MODEL, "%s: the last step does not give one logit per class", name);
-    EIS_REQUIRE(c->label_count == 0 || c->label_count == c->class_count, EIS_ERR_MODEL, "%s: %u labels for %u classes", name,
-                c->label_count, c->class_count);
+    EIS_REQUIRE(c->class_count == words_of(at), EIS_ERR_MODEL, "%s: the last step does not give one logit per class",
+                name);
+    EIS_REQUIRE(c->label_count == 0 || c->label_count == c->class_count, EIS_ERR_MODEL, "%s: %u labels for %u classes",
+                name, c->label_count, c->class_count);
 out:
     return st;
 }

@@ -48,8 +48,8 @@ static void norm_read(eis_reader *r, eis_model *model, eis_norm *norm)
 
 static void dimensions_write(eis_writer *w, const eis_lm *lm)
 {
-    const uint32_t words[] = {lm->family, lm->dim, lm->hidden, lm->layers, lm->heads, lm->kv_heads, lm->head_size,
-                              lm->vocabulary, lm->context, lm->rope, lm->head_tied};
+    const uint32_t words[] = {lm->family,    lm->dim,        lm->hidden,  lm->layers, lm->heads,    lm->kv_heads,
+                              lm->head_size, lm->vocabulary, lm->context, lm->rope,   lm->head_tied};
 
     for (size_t i = 0; i < sizeof words / sizeof *words; i++) eis_wire_writer_u32(w, words[i]);
     eis_wire_writer_f64(w, lm->rope_theta);
@@ -62,8 +62,8 @@ static void dimensions_write(eis_writer *w, const eis_lm *lm)
 static void dimensions_read(eis_reader *r, eis_lm *lm)
 {
     const uint32_t family = eis_wire_reader_u32(r);
-    uint32_t *const words[] = {&lm->dim, &lm->hidden, &lm->layers, &lm->heads, &lm->kv_heads, &lm->head_size,
-                               &lm->vocabulary, &lm->context};
+    uint32_t *const words[] = {&lm->dim,      &lm->hidden,    &lm->layers,     &lm->heads,
+                               &lm->kv_heads, &lm->head_size, &lm->vocabulary, &lm->context};
 
     for (size_t i = 0; i < sizeof words / sizeof *words; i++) *words[i] = eis_wire_reader_u32(r);
     const uint32_t rope = eis_wire_reader_u32(r), tied = eis_wire_reader_u32(r);
@@ -72,7 +72,8 @@ static void dimensions_read(eis_reader *r, eis_lm *lm)
     const uint64_t bos = eis_wire_reader_u64(r);
     lm->stop_count = eis_wire_reader_u32(r);
     const bool family_known = family == EIS_LM_LLAMA || family == EIS_LM_GPT2;
-    const bool rope_fits = family == EIS_LM_GPT2 ? rope == EIS_ROPE_NONE : rope == EIS_ROPE_PAIRS || rope == EIS_ROPE_HALVES;
+    const bool rope_fits =
+        family == EIS_LM_GPT2 ? rope == EIS_ROPE_NONE : rope == EIS_ROPE_PAIRS || rope == EIS_ROPE_HALVES;
     const bool ids_fit = lm->stop_count <= EIS_LM_STOP_IDS_MAX && (bos <= UINT32_MAX || bos == UINT64_MAX);
     if (!family_known || !rope_fits || tied > 1 || !ids_fit) {
         lm->stop_count = 0;

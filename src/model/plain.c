@@ -13,8 +13,8 @@
  *   Llama: hidden = silu(gate) * up    GPT-2: hidden = gelu(up)
  *   x += W_down hidden                                           node 3
  *
- * After the blocks the last token alone: logits = W_head norm(x). Values are never compared: what is not finite becomes 0
- * behind each node, a mask remembers it, and the mask is looked at when all nodes have been asked. */
+ * After the blocks the last token alone: logits = W_head norm(x). Values are never compared: what is not finite becomes
+ * 0 behind each node, a mask remembers it, and the mask is looked at when all nodes have been asked. */
 #include "model/plain.h"
 
 #include "base/ct.h"
@@ -29,18 +29,18 @@ struct eis_lm_session {
     const eis_model *model;
     eis_pool *pool;
     uint32_t position, max_positions;
-    size_t cache_words;                   /* of keys, and of values */
-    double *keys, *values;                /* [layer][kv_head][max_positions][head_size] */
-    double *turns;                        /* [max_positions][head_size / 2][cosine, sine] */
-    double *scores;                       /* [heads][max_positions] */
-    double *work;                         /* the arrays below, for work_batch tokens */
+    size_t cache_words;    /* of keys, and of values */
+    double *keys, *values; /* [layer][kv_head][max_positions][head_size] */
+    double *turns;         /* [max_positions][head_size / 2][cosine, sine] */
+    double *scores;        /* [heads][max_positions] */
+    double *work;          /* the arrays below, for work_batch tokens */
     size_t work_batch, work_words;
-    double *x, *normed;                   /* [b][d] */
-    double *qkv;                          /* [b][q + 2k] */
-    double *mixed;                        /* [b][q] */
-    double *up;                           /* [b][2h], GPT-2 [b][h] */
-    double *hidden;                       /* [b][h] */
-    uint64_t not_finite;                  /* mask: something was */
+    double *x, *normed;  /* [b][d] */
+    double *qkv;         /* [b][q + 2k] */
+    double *mixed;       /* [b][q] */
+    double *up;          /* [b][2h], GPT-2 [b][h] */
+    double *hidden;      /* [b][h] */
+    uint64_t not_finite; /* mask: something was */
 };
 
 /* --- making and clearing --------------------------------------------------------------------------------------- */
@@ -109,7 +109,8 @@ void eis_lm_session_free(eis_lm_session *session)
     free_work(session);
     eis_mem_free_wiped(session->keys, session->cache_words, sizeof *session->keys);
     eis_mem_free_wiped(session->values, session->cache_words, sizeof *session->values);
-    eis_mem_free_wiped(session->scores, (size_t)session->model->lm.heads * session->max_positions, sizeof *session->scores);
+    eis_mem_free_wiped(session->scores, (size_t)session->model->lm.heads * session->max_positions,
+                       sizeof *session->scores);
     eis_mem_free(session->turns);
     eis_mem_free(session);
 }
@@ -330,7 +331,8 @@ static void add(double *x, const double *y, size_t count)
 /* --- the schedule ---------------------------------------------------------------------------------------------- */
 
 /* Asks for one node, adds its bias, and takes away what is not finite, before and behind. */
-static eis_status ask(eis_lm_session *s, const eis_linear_backend *backend, uint32_t index, double *y, double *x, size_t b)
+static eis_status ask(eis_lm_session *s, const eis_linear_backend *backend, uint32_t index, double *y, double *x,
+                      size_t b)
 {
     const eis_linear *node = &s->model->linears[index];
     eis_status st;
@@ -371,11 +373,11 @@ static eis_status check_ids(const eis_lm_session *s, const uint32_t *ids, size_t
     eis_status st = EIS_OK;
     const uint32_t vocabulary = s->model->lm.vocabulary, left = s->max_positions - s->position;
 
-    EIS_REQUIRE(count <= left, EIS_ERR_CONTEXT_LENGTH, "%zu tokens do not fit: %u of %u positions are left", count, left,
-                s->max_positions);
+    EIS_REQUIRE(count <= left, EIS_ERR_CONTEXT_LENGTH, "%zu tokens do not fit: %u of %u positions are left", count,
+                left, s->max_positions);
     for (size_t i = 0; i < count; i++)
-        EIS_REQUIRE(ids[i] < vocabulary, EIS_ERR_RANGE, "token %zu has an id outside the model's vocabulary of %u", i + 1,
-                    vocabulary);
+        EIS_REQUIRE(ids[i] < vocabulary, EIS_ERR_RANGE, "token %zu has an id outside the model's vocabulary of %u",
+                    i + 1, vocabulary);
 out:
     return st;
 }
@@ -396,7 +398,8 @@ eis_status eis_lm_feed(eis_lm_session *session, double *logits, const eis_linear
     for (uint32_t i = 0; i < lm->layers; i++) EIS_TRY(run_block(session, backend, i, count));
     if (logits != NULL) {
         normalise(session, &lm->final_norm, count - 1, 1);
-        EIS_TRY(ask(session, backend, EIS_LM_LINEARS_PER_BLOCK * lm->layers, logits, session->normed + (count - 1) * lm->dim, 1));
+        EIS_TRY(ask(session, backend, EIS_LM_LINEARS_PER_BLOCK * lm->layers, logits,
+                    session->normed + (count - 1) * lm->dim, 1));
     }
     session->position += (uint32_t)count;
     EIS_PUBLIC(&session->not_finite, sizeof session->not_finite); /* the caller is told, when nothing is left to ask */

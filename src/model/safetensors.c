@@ -22,8 +22,11 @@ struct eis_safetensors_names {
     char *text;
 };
 
-static const struct { const char *name; uint32_t bytes; } known_types[] = {
-    {"F64", 8}, {"F32", 4}, {"F16", 2}, {"BF16", 2}, {"F8_E4M3", 1}, {"F8_E5M2", 1}, {"I64", 8}, {"I32", 4},
+static const struct {
+    const char *name;
+    uint32_t bytes;
+} known_types[] = {
+    {"F64", 8}, {"F32", 4}, {"F16", 2}, {"BF16", 2}, {"F8_E4M3", 1}, {"F8_E5M2", 1}, {"I64", 8},  {"I32", 4},
     {"I16", 2}, {"I8", 1},  {"U64", 8}, {"U32", 4},  {"U16", 2},     {"U8", 1},      {"BOOL", 1},
 };
 
@@ -56,7 +59,8 @@ static eis_status read_shape(eis_safetensors_entry *entry, eis_json_value object
     while (eis_json_next_element(&it, &element)) {
         EIS_REQUIRE(eis_json_u64(&entry->shape[entry->rank], element), EIS_ERR_PARSE,
                     "%s.shape must hold whole numbers, none negative", path);
-        EIS_REQUIRE(eis_size_mul(&count, count, entry->shape[entry->rank]), EIS_ERR_MODEL, "%s: the shape overflows", path);
+        EIS_REQUIRE(eis_size_mul(&count, count, entry->shape[entry->rank]), EIS_ERR_MODEL, "%s: the shape overflows",
+                    path);
         entry->rank++;
     }
     entry->count = count;
@@ -80,8 +84,9 @@ static eis_status read_entry(eis_safetensors_entry *entry, eis_json_value object
     EIS_REQUIRE(offset[0] <= offset[1] && offset[1] <= data.bytes, EIS_ERR_MODEL,
                 "%s: data_offsets [%llu, %llu] do not lie inside the %zu bytes of data; the file may be cut off", path,
                 (unsigned long long)offset[0], (unsigned long long)offset[1], data.bytes);
-    EIS_REQUIRE(eis_size_mul(&bytes, entry->count, type_bytes(entry->dtype)) && bytes == offset[1] - offset[0], EIS_ERR_MODEL,
-                "%s: %llu bytes of data do not fit type and shape", path, (unsigned long long)(offset[1] - offset[0]));
+    EIS_REQUIRE(eis_size_mul(&bytes, entry->count, type_bytes(entry->dtype)) && bytes == offset[1] - offset[0],
+                EIS_ERR_MODEL, "%s: %llu bytes of data do not fit type and shape", path,
+                (unsigned long long)(offset[1] - offset[0]));
     entry->data = (eis_span){data.data + offset[0], bytes};
 out:
     return st;
@@ -110,7 +115,8 @@ static eis_status check_cover(eis_safetensors_entry *entries, uint32_t count, ei
     if (count > 0) qsort(entries, count, sizeof *entries, by_place);
     for (uint32_t i = 0; i < count; i++) {
         if (entries[i].data.data < at)
-            return eis_fail(EIS_ERR_MODEL, "%s: tensor %s overlaps tensor %s", file, entries[i].name, entries[i - 1].name);
+            return eis_fail(EIS_ERR_MODEL, "%s: tensor %s overlaps tensor %s", file, entries[i].name,
+                            entries[i - 1].name);
         if (entries[i].data.data > at)
             return eis_fail(EIS_ERR_MODEL, "%s: there are bytes before tensor %s that belong to no tensor", file,
                             entries[i].name);
@@ -132,8 +138,9 @@ static eis_status find_header(eis_span *header, eis_span *data, eis_span file, c
     EIS_REQUIRE(length <= EIS_SAFETENSORS_HEADER_BYTES_MAX, EIS_ERR_MODEL,
                 "%s: the header claims %llu bytes, more than the %u that the format allows", name,
                 (unsigned long long)length, EIS_SAFETENSORS_HEADER_BYTES_MAX);
-    EIS_REQUIRE(length <= file.bytes - 8, EIS_ERR_MODEL, "%s: the header claims %llu bytes, the file has %zu; it may be cut off",
-                name, (unsigned long long)length, file.bytes - 8);
+    EIS_REQUIRE(length <= file.bytes - 8, EIS_ERR_MODEL,
+                "%s: the header claims %llu bytes, the file has %zu; it may be cut off", name,
+                (unsigned long long)length, file.bytes - 8);
     EIS_REQUIRE(length > 0 && file.data[8] == '{', EIS_ERR_MODEL, "%s: the header is no JSON object", name);
     *header = (eis_span){file.data + 8, (size_t)length};
     *data = (eis_span){file.data + 8 + length, file.bytes - 8 - (size_t)length};
@@ -154,8 +161,8 @@ static eis_status read_table(eis_safetensors_entry *entries, uint32_t *count, ch
     *count = 0;
     while (eis_json_next_member(&it, &name, &value)) {
         if (name.bytes == 12 && memcmp(name.data, "__metadata__", 12) == 0) continue;
-        EIS_REQUIRE(is_name(name), EIS_ERR_MODEL, "%s: tensor %u of the header has an empty, too long or unprintable name",
-                    file, *count);
+        EIS_REQUIRE(is_name(name), EIS_ERR_MODEL,
+                    "%s: tensor %u of the header has an empty, too long or unprintable name", file, *count);
         eis_safetensors_entry *entry = &entries[(*count)++];
         memcpy(text, name.data, name.bytes);
         entry->name = text;
@@ -269,12 +276,15 @@ static void print_shape(char *text, size_t room, const uint64_t *shape, uint32_t
 static eis_status find_float(const eis_safetensors_entry **entry, eis_dtype *dtype, const eis_safetensors *table,
                              const char *name)
 {
-    static const struct { const char *name; eis_dtype dtype; } floats[] = {
-        {"F64", EIS_DTYPE_F64}, {"F32", EIS_DTYPE_F32}, {"F16", EIS_DTYPE_F16}, {"BF16", EIS_DTYPE_BF16}};
+    static const struct {
+        const char *name;
+        eis_dtype dtype;
+    } floats[] = {{"F64", EIS_DTYPE_F64}, {"F32", EIS_DTYPE_F32}, {"F16", EIS_DTYPE_F16}, {"BF16", EIS_DTYPE_BF16}};
 
     *entry = eis_safetensors_find(table, name);
     if (*entry == NULL)
-        return eis_fail(EIS_ERR_MODEL, "%s: tensor %s is missing", table->count > 0 ? table->entries[0].file : "model", name);
+        return eis_fail(EIS_ERR_MODEL, "%s: tensor %s is missing", table->count > 0 ? table->entries[0].file : "model",
+                        name);
     for (size_t i = 0; i < sizeof floats / sizeof *floats; i++)
         if (strcmp(floats[i].name, (*entry)->dtype) == 0) {
             *dtype = floats[i].dtype;
@@ -284,21 +294,23 @@ static eis_status find_float(const eis_safetensors_entry **entry, eis_dtype *dty
                     (*entry)->dtype);
 }
 
-static eis_status find_shape(eis_tensor_view *view, const eis_safetensors *table, const char *name, const uint64_t *shape,
-                             uint32_t rank)
+static eis_status find_shape(eis_tensor_view *view, const eis_safetensors *table, const char *name,
+                             const uint64_t *shape, uint32_t rank)
 {
-    const eis_safetensors_entry *entry;
-    eis_dtype dtype;
+    const eis_safetensors_entry *entry = NULL;
+    eis_dtype dtype = EIS_DTYPE_F32;
     char is[200], expected[64];
     eis_status st = find_float(&entry, &dtype, table, name);
 
     if (st != EIS_OK) return st;
+    EIS_ASSERT(entry != NULL);
     if (entry->rank != rank || memcmp(entry->shape, shape, rank * sizeof *shape) != 0) {
         print_shape(is, sizeof is, entry->shape, entry->rank);
         print_shape(expected, sizeof expected, shape, rank);
         return eis_fail(EIS_ERR_MODEL, "%s: tensor %s has shape %s, expected %s", entry->file, name, is, expected);
     }
-    *view = eis_tensor_view_rows(entry->data.data, dtype, rank == 1 ? 1 : (uint32_t)shape[0], (uint32_t)shape[rank - 1]);
+    *view =
+        eis_tensor_view_rows(entry->data.data, dtype, rank == 1 ? 1 : (uint32_t)shape[0], (uint32_t)shape[rank - 1]);
     return EIS_OK;
 }
 
@@ -310,7 +322,8 @@ eis_status eis_safetensors_matrix(eis_tensor_view *view, const eis_safetensors *
     return find_shape(view, table, name, shape, 2);
 }
 
-eis_status eis_safetensors_vector(eis_tensor_view *view, const eis_safetensors *table, const char *name, uint32_t length)
+eis_status eis_safetensors_vector(eis_tensor_view *view, const eis_safetensors *table, const char *name,
+                                  uint32_t length)
 {
     const uint64_t shape[1] = {length};
 
@@ -320,16 +333,17 @@ eis_status eis_safetensors_vector(eis_tensor_view *view, const eis_safetensors *
 eis_status eis_safetensors_words(eis_tensor_view *view, const eis_safetensors *table, const char *name, uint32_t rows,
                                  uint32_t columns)
 {
-    const eis_safetensors_entry *entry;
-    eis_dtype dtype;
+    const eis_safetensors_entry *entry = NULL;
+    eis_dtype dtype = EIS_DTYPE_F32;
     char is[200];
     eis_status st = find_float(&entry, &dtype, table, name);
 
     if (st != EIS_OK) return st;
+    EIS_ASSERT(entry != NULL);
     if (entry->count != (uint64_t)rows * columns) {
         print_shape(is, sizeof is, entry->shape, entry->rank);
-        return eis_fail(EIS_ERR_MODEL, "%s: tensor %s has shape %s, expected %u times %u words", entry->file, name, is, rows,
-                        columns);
+        return eis_fail(EIS_ERR_MODEL, "%s: tensor %s has shape %s, expected %u times %u words", entry->file, name, is,
+                        rows, columns);
     }
     *view = eis_tensor_view_rows(entry->data.data, dtype, rows, columns);
     return EIS_OK;

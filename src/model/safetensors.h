@@ -12,24 +12,24 @@
 #include <stdint.h>
 
 #define EIS_SAFETENSORS_HEADER_BYTES_MAX 100000000u /* as the format's own reader */
-#define EIS_SAFETENSORS_NAME_BYTES_MAX 255
-#define EIS_SAFETENSORS_RANK_MAX 8
+#define EIS_SAFETENSORS_NAME_BYTES_MAX   255
+#define EIS_SAFETENSORS_RANK_MAX         8
 
 typedef struct eis_safetensors_entry {
-    const char *name;                     /* UTF-8 without control characters */
-    const char *file;                     /* for messages */
-    char dtype[12];                       /* as in the file: "F32", "I64", ... */
+    const char *name; /* UTF-8 without control characters */
+    const char *file; /* for messages */
+    char dtype[12];   /* as in the file: "F32", "I64", ... */
     uint32_t rank;
     uint64_t shape[EIS_SAFETENSORS_RANK_MAX];
-    uint64_t count;                       /* elements */
+    uint64_t count; /* elements */
     eis_span data;
 } eis_safetensors_entry;
 
 /* A table of tensors, sorted by name. Zeroed = empty. */
 typedef struct eis_safetensors {
-    eis_safetensors_entry *entries;       /* [count] */
+    eis_safetensors_entry *entries; /* [count] */
     uint32_t count;
-    struct eis_safetensors_names *names;  /* memory of names and file names */
+    struct eis_safetensors_names *names; /* memory of names and file names */
 } eis_safetensors;
 
 /* Adds the tensors of one file. The bytes must outlive every view; file_name is copied.

@@ -9,16 +9,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-size_t eis_dtype_bytes(eis_dtype dtype)
-{
-    switch (dtype) {
-    case EIS_DTYPE_F64: return 8;
-    case EIS_DTYPE_F32: return 4;
-    case EIS_DTYPE_F16: return 2;
-    case EIS_DTYPE_BF16: return 2;
-    }
-    EIS_ASSERT(false);
-}
+size_t eis_dtype_bytes(eis_dtype dtype) { return dtype == EIS_DTYPE_F64 ? 8 : dtype == EIS_DTYPE_F32 ? 4 : 2; }
 
 eis_tensor_view eis_tensor_view_rows(const void *data, eis_dtype dtype, uint32_t rows, uint32_t columns)
 {
@@ -101,8 +92,7 @@ static inline float load_f16(const uint8_t *p)
                     out[r * columns + c] = (result)load(from + r * down + c * (element_bytes));                     \
         } else {                                                                                                    \
             for (size_t c = 0; c < columns; c++)                                                                    \
-                for (size_t r = 0; r < rows; r++)                                                                   \
-                    out[r * columns + c] = (result)load(from + r * down + c * right);                               \
+                for (size_t r = 0; r < rows; r++) out[r * columns + c] = (result)load(from + r * down + c * right); \
         }                                                                                                           \
     }
 
@@ -126,10 +116,18 @@ void eis_tensor_read_block_f64(double *out, const eis_tensor_view *view, size_t 
 {
     assert_inside(view, row, rows, column, columns);
     switch (view->dtype) {
-    case EIS_DTYPE_F64: read_f64_as_f64(out, view, row, rows, column, columns); return;
-    case EIS_DTYPE_F32: read_f32_as_f64(out, view, row, rows, column, columns); return;
-    case EIS_DTYPE_F16: read_f16_as_f64(out, view, row, rows, column, columns); return;
-    case EIS_DTYPE_BF16: read_bf16_as_f64(out, view, row, rows, column, columns); return;
+    case EIS_DTYPE_F64:
+        read_f64_as_f64(out, view, row, rows, column, columns);
+        return;
+    case EIS_DTYPE_F32:
+        read_f32_as_f64(out, view, row, rows, column, columns);
+        return;
+    case EIS_DTYPE_F16:
+        read_f16_as_f64(out, view, row, rows, column, columns);
+        return;
+    case EIS_DTYPE_BF16:
+        read_bf16_as_f64(out, view, row, rows, column, columns);
+        return;
     }
     EIS_ASSERT(false);
 }
@@ -139,10 +137,18 @@ void eis_tensor_read_block_f32(float *out, const eis_tensor_view *view, size_t r
 {
     assert_inside(view, row, rows, column, columns);
     switch (view->dtype) {
-    case EIS_DTYPE_F64: read_f64_as_f32(out, view, row, rows, column, columns); return;
-    case EIS_DTYPE_F32: read_f32_as_f32(out, view, row, rows, column, columns); return;
-    case EIS_DTYPE_F16: read_f16_as_f32(out, view, row, rows, column, columns); return;
-    case EIS_DTYPE_BF16: read_bf16_as_f32(out, view, row, rows, column, columns); return;
+    case EIS_DTYPE_F64:
+        read_f64_as_f32(out, view, row, rows, column, columns);
+        return;
+    case EIS_DTYPE_F32:
+        read_f32_as_f32(out, view, row, rows, column, columns);
+        return;
+    case EIS_DTYPE_F16:
+        read_f16_as_f32(out, view, row, rows, column, columns);
+        return;
+    case EIS_DTYPE_BF16:
+        read_bf16_as_f32(out, view, row, rows, column, columns);
+        return;
     }
     EIS_ASSERT(false);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Numbers in files: matrices of F64, F32, F16 or BF16 at any alignment and in either layout, read as float or double. */
+/* Numbers in files: matrices of F64, F32, F16 or BF16 at any alignment and in either layout, read as float or double.
+ */
 #ifndef EIS_MODEL_TENSOR_H
 #define EIS_MODEL_TENSOR_H
 
@@ -10,10 +11,10 @@ typedef enum eis_dtype { EIS_DTYPE_F64 = 1, EIS_DTYPE_F32 = 2, EIS_DTYPE_F16 = 3
 
 /* A matrix that somebody else owns, little-endian. A vector is one row. Zeroed = empty. */
 typedef struct eis_tensor_view {
-    const uint8_t *data;                  /* element (0, 0) */
+    const uint8_t *data; /* element (0, 0) */
     eis_dtype dtype;
     uint32_t rows, columns;
-    size_t row_stride, column_stride;     /* in elements: [out][in] has (in, 1), [in][out] has (1, out) */
+    size_t row_stride, column_stride; /* in elements: [out][in] has (in, 1), [in][out] has (1, out) */
 } eis_tensor_view;
 
 /* Returns the bytes of one element. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Between two shares the client norms, turns, attends and activates. If that took longer for some values than for others,
- * the servers, which see when the next share comes, would learn about them. */
+/* Between two shares the client norms, turns, attends and activates. If that took longer for some values than for
+ * others, the servers, which see when the next share comes, would learn about them. */
 #include "unit/model/made_lm.h"
 
 #include "base/ct.h"
@@ -46,7 +46,8 @@ static void the_executor_does_not_look_at_activations(void **state)
         eis_lm_session_free(session);
         EIS_PUBLIC(logits, sizeof logits); /* compared below; a client prints what it sampled from them */
         made_forward(m, expected, ids, 5);
-        for (size_t i = 0; i < m->vocabulary; i++) assert_true(fabs(logits[i] - expected[i]) < 1e-11 * (1 + fabs(expected[i])));
+        for (size_t i = 0; i < m->vocabulary; i++)
+            assert_true(fabs(logits[i] - expected[i]) < 1e-11 * (1 + fabs(expected[i])));
         eis_plain_backend_free(plain);
         eis_model_free(model);
         fixture_remove(directory, made_hf_names());

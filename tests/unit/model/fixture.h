@@ -140,8 +140,8 @@ static inline uint16_t fixture_half(double v)
     return 0;
 }
 
-static inline void fixture_tensor_add(fixture_tensors *t, const char *name, const char *dtype, size_t rows, size_t columns,
-                                      const double *values)
+static inline void fixture_tensor_add(fixture_tensors *t, const char *name, const char *dtype, size_t rows,
+                                      size_t columns, const double *values)
 {
     const size_t begin = t->data_bytes, count = columns * (rows > 0 ? rows : 1); /* rows 0: a vector */
 

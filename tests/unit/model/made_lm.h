@@ -13,8 +13,8 @@
 enum { MADE_LAYERS = 2, MADE_IDS_MAX = 24 };
 
 typedef struct made_block {
-    double *norm1, *norm1_bias, *norm2, *norm2_bias;                     /* [dim] */
-    double *q, *k, *v, *o, *gate, *up, *down;                            /* [out][in] */
+    double *norm1, *norm1_bias, *norm2, *norm2_bias; /* [dim] */
+    double *q, *k, *v, *o, *gate, *up, *down;        /* [out][in] */
     double *q_bias, *k_bias, *v_bias, *o_bias, *gate_bias, *up_bias, *down_bias;
 } made_block;
 
@@ -45,18 +45,29 @@ static inline made_lm *made_lm_new(bool gpt2, bool tied, bool biased, bool pairs
     made_lm *m = calloc(1, sizeof *m);
 
     assert_non_null(m);
-    *m = (made_lm){.gpt2 = gpt2, .tied = tied, .biased = biased || gpt2, .pairs = pairs, .dim = 12, .hidden = 20, .heads = 4,
-                   .kv_heads = gpt2 || pairs ? 4 : 2, .head_size = gpt2 || pairs ? 3 : 6, .vocabulary = 29, .context = 24,
-                   .theta = pairs ? 10000 : 500, .eps = 1e-5, .seed = 77};
+    *m = (made_lm){.gpt2 = gpt2,
+                   .tied = tied,
+                   .biased = biased || gpt2,
+                   .pairs = pairs,
+                   .dim = 12,
+                   .hidden = 20,
+                   .heads = 4,
+                   .kv_heads = gpt2 || pairs ? 4 : 2,
+                   .head_size = gpt2 || pairs ? 3 : 6,
+                   .vocabulary = 29,
+                   .context = 24,
+                   .theta = pairs ? 10000 : 500,
+                   .eps = 1e-5,
+                   .seed = 77};
     if (pairs) m->heads = 2, m->kv_heads = 1, m->head_size = 6;
     const size_t d = m->dim, h = m->hidden, q = m->heads * m->head_size, k = m->kv_heads * m->head_size;
     for (size_t i = 0; i < MADE_LAYERS; i++) {
-        m->blocks[i] = (made_block){
-            made_array(m, d), made_array(m, d), made_array(m, d), made_array(m, d),
-            made_array(m, q * d), made_array(m, k * d), made_array(m, k * d), made_array(m, d * q),
-            made_array(m, h * d), made_array(m, h * d), made_array(m, d * h),
-            made_array(m, q), made_array(m, k), made_array(m, k), made_array(m, d), made_array(m, h), made_array(m, h),
-            made_array(m, d)};
+        m->blocks[i] =
+            (made_block){made_array(m, d),     made_array(m, d),     made_array(m, d),     made_array(m, d),
+                         made_array(m, q * d), made_array(m, k * d), made_array(m, k * d), made_array(m, d * q),
+                         made_array(m, h * d), made_array(m, h * d), made_array(m, d * h), made_array(m, q),
+                         made_array(m, k),     made_array(m, k),     made_array(m, d),     made_array(m, h),
+                         made_array(m, h),     made_array(m, d)};
     }
     m->embedding = made_array(m, m->vocabulary * d);
     m->positions = made_array(m, m->context * d);
@@ -68,8 +79,8 @@ static inline made_lm *made_lm_new(bool gpt2, bool tied, bool biased, bool pairs
 
 /* --- files ------------------------------------------------------------------------------------------------------- */
 
-static inline void made_put(fixture_tensors *t, const char *dtype, const char *prefix, int layer, const char *rest, size_t rows,
-                            size_t columns, const double *values)
+static inline void made_put(fixture_tensors *t, const char *dtype, const char *prefix, int layer, const char *rest,
+                            size_t rows, size_t columns, const double *values)
 {
     char name[128];
 
@@ -81,15 +92,17 @@ static inline void made_put(fixture_tensors *t, const char *dtype, const char *p
 }
 
 /* A Conv1D stores [in][out]; q, k, v may stand side by side. */
-static inline void made_put_conv1d(fixture_tensors *t, const char *dtype, const char *prefix, int layer, const char *rest,
-                                   size_t in, size_t out, const double *const parts[3], int part_count)
+static inline void made_put_conv1d(fixture_tensors *t, const char *dtype, const char *prefix, int layer,
+                                   const char *rest, size_t in, size_t out, const double *const parts[3],
+                                   int part_count)
 {
     double *turned = malloc(sizeof *turned * in * out * 3);
 
     assert_non_null(turned);
     for (size_t i = 0; i < in; i++)
         for (int p = 0; p < part_count; p++)
-            for (size_t o = 0; o < out; o++) turned[(i * (size_t)part_count + (size_t)p) * out + o] = parts[p][o * in + i];
+            for (size_t o = 0; o < out; o++)
+                turned[(i * (size_t)part_count + (size_t)p) * out + o] = parts[p][o * in + i];
     made_put(t, dtype, prefix, layer, rest, in, out * (size_t)part_count, turned);
     free(turned);
 }
@@ -122,9 +135,13 @@ static inline void made_llama_block(const made_lm *m, fixture_tensors *t, const 
 {
     const made_block *b = &m->blocks[i];
     const size_t d = m->dim, h = m->hidden, q = m->heads * m->head_size, k = m->kv_heads * m->head_size;
-    const struct { const char *name; size_t out, in; const double *weight, *bias; } all[] = {
-        {"self_attn.q_proj", q, d, b->q, b->q_bias}, {"self_attn.k_proj", k, d, b->k, b->k_bias},
-        {"self_attn.v_proj", k, d, b->v, b->v_bias}, {"self_attn.o_proj", d, q, b->o, b->o_bias},
+    const struct {
+        const char *name;
+        size_t out, in;
+        const double *weight, *bias;
+    } all[] = {
+        {"self_attn.q_proj", q, d, b->q, b->q_bias},    {"self_attn.k_proj", k, d, b->k, b->k_bias},
+        {"self_attn.v_proj", k, d, b->v, b->v_bias},    {"self_attn.o_proj", d, q, b->o, b->o_bias},
         {"mlp.gate_proj", h, d, b->gate, b->gate_bias}, {"mlp.up_proj", h, d, b->up, b->up_bias},
         {"mlp.down_proj", d, h, b->down, b->down_bias},
     };
@@ -167,11 +184,13 @@ static inline void made_config(const made_lm *m, const char *directory, const ch
     char text[2048];
 
     if (m->gpt2)
-        snprintf(text, sizeof text,
-                 "{\"model_type\":\"gpt2\",\"n_embd\":%zu,\"n_inner\":%zu,\"n_layer\":%d,\"n_head\":%zu,\"vocab_size\":%zu,"
-                 "\"n_positions\":%zu,\"activation_function\":\"gelu_new\",\"layer_norm_epsilon\":%g,"
-                 "\"tie_word_embeddings\":%s,\"bos_token_id\":3,\"eos_token_id\":[4,5]%s}",
-                 m->dim, m->hidden, MADE_LAYERS, m->heads, m->vocabulary, m->context, m->eps, m->tied ? "true" : "false", more);
+        snprintf(
+            text, sizeof text,
+            "{\"model_type\":\"gpt2\",\"n_embd\":%zu,\"n_inner\":%zu,\"n_layer\":%d,\"n_head\":%zu,\"vocab_size\":%zu,"
+            "\"n_positions\":%zu,\"activation_function\":\"gelu_new\",\"layer_norm_epsilon\":%g,"
+            "\"tie_word_embeddings\":%s,\"bos_token_id\":3,\"eos_token_id\":[4,5]%s}",
+            m->dim, m->hidden, MADE_LAYERS, m->heads, m->vocabulary, m->context, m->eps, m->tied ? "true" : "false",
+            more);
     else
         snprintf(text, sizeof text,
                  "{\"model_type\":\"llama\",\"hidden_size\":%zu,\"intermediate_size\":%zu,\"num_hidden_layers\":%d,"
@@ -179,8 +198,9 @@ static inline void made_config(const made_lm *m, const char *directory, const ch
                  "\"max_position_embeddings\":%zu,\"hidden_act\":\"silu\",\"rms_norm_eps\":%g,\"rope_theta\":%g,"
                  "\"rope_scaling\":null,\"tie_word_embeddings\":%s,\"attention_bias\":%s,\"mlp_bias\":%s,"
                  "\"bos_token_id\":3,\"eos_token_id\":4%s}",
-                 m->dim, m->hidden, MADE_LAYERS, m->heads, m->kv_heads, m->head_size, m->vocabulary, m->context, m->eps, m->theta,
-                 m->tied ? "true" : "false", m->biased ? "true" : "false", m->biased ? "true" : "false", more);
+                 m->dim, m->hidden, MADE_LAYERS, m->heads, m->kv_heads, m->head_size, m->vocabulary, m->context, m->eps,
+                 m->theta, m->tied ? "true" : "false", m->biased ? "true" : "false", m->biased ? "true" : "false",
+                 more);
     fixture_write_text(directory, "config.json", text);
 }
 
@@ -220,8 +240,10 @@ static inline uint8_t *made_llama2c(const made_lm *m, size_t *count)
 {
     const size_t d = m->dim, h = m->hidden, k = m->kv_heads * m->head_size;
     uint8_t *file = malloc(sizeof m->pool), *at = file;
-    const int32_t words[7] = {(int32_t)d, (int32_t)h, MADE_LAYERS, (int32_t)m->heads, (int32_t)m->kv_heads,
-                              m->tied ? (int32_t)m->vocabulary : -(int32_t)m->vocabulary, (int32_t)m->context};
+    const int32_t words[7] = {(int32_t)d,           (int32_t)h,
+                              MADE_LAYERS,          (int32_t)m->heads,
+                              (int32_t)m->kv_heads, m->tied ? (int32_t)m->vocabulary : -(int32_t)m->vocabulary,
+                              (int32_t)m->context};
 
     assert_non_null(file);
     for (int i = 0; i < 7; i++, at += 4) eis_store_le32(at, (uint32_t)words[i]);
@@ -236,7 +258,8 @@ static inline uint8_t *made_llama2c(const made_lm *m, size_t *count)
     for (int i = 0; i < MADE_LAYERS; i++) at = made_floats(at, m->blocks[i].down, h * d);
     for (int i = 0; i < MADE_LAYERS; i++) at = made_floats(at, m->blocks[i].up, h * d);
     at = made_floats(at, m->norm, d);
-    at = made_floats(at, NULL, m->context * m->head_size); /* the two rotary tables, wrong on purpose: nobody reads them */
+    at = made_floats(at, NULL,
+                     m->context * m->head_size); /* the two rotary tables, wrong on purpose: nobody reads them */
     if (!m->tied) at = made_floats(at, m->head, m->vocabulary * d);
     *count = (size_t)(at - file);
     return file;
@@ -254,13 +277,15 @@ static inline void made_times(double *y, const double *w, const double *bias, co
     }
 }
 
-static inline void made_normalise(const made_lm *m, double *out, const double *x, const double *weight, const double *bias)
+static inline void made_normalise(const made_lm *m, double *out, const double *x, const double *weight,
+                                  const double *bias)
 {
     double mean = 0, square = 0;
 
     for (size_t i = 0; m->gpt2 && i < m->dim; i++) mean += x[i] / (double)m->dim;
     for (size_t i = 0; i < m->dim; i++) square += (x[i] - mean) * (x[i] - mean) / (double)m->dim;
-    for (size_t i = 0; i < m->dim; i++) out[i] = (x[i] - mean) / sqrt(square + m->eps) * weight[i] + (m->gpt2 ? bias[i] : 0);
+    for (size_t i = 0; i < m->dim; i++)
+        out[i] = (x[i] - mean) / sqrt(square + m->eps) * weight[i] + (m->gpt2 ? bias[i] : 0);
 }
 
 /* Turns one head as a row of complex numbers. */
@@ -280,8 +305,8 @@ static inline void made_turn(const made_lm *m, double *head, size_t position)
 /* Gives the logits behind the last of n ids. */
 static inline void made_forward(const made_lm *m, double *logits, const uint32_t *ids, size_t n)
 {
-    static double x[MADE_IDS_MAX][64], normed[64], q[MADE_IDS_MAX][64], k[MADE_IDS_MAX][64], v[MADE_IDS_MAX][64], mixed[64],
-        gate[64], up[64], y[64];
+    static double x[MADE_IDS_MAX][64], normed[64], q[MADE_IDS_MAX][64], k[MADE_IDS_MAX][64], v[MADE_IDS_MAX][64],
+        mixed[64], gate[64], up[64], y[64];
     const size_t d = m->dim, h = m->hidden, hs = m->head_size, qw = m->heads * hs, kw = m->kv_heads * hs;
 
     for (size_t t = 0; t < n; t++)

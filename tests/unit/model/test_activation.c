@@ -16,7 +16,11 @@ static void exp_equals_libm_within_two_units(void **state)
 
     (void)state;
     for (int i = 0; i < 400000; i++) {
-        const double scale = i % 4 == 0 ? 708 : i % 4 == 1 ? 40 : i % 4 == 2 ? 1 : 1e-6, x = scale * fixture_random(&seed);
+        const double scale = i % 4 == 0   ? 708
+                             : i % 4 == 1 ? 40
+                             : i % 4 == 2 ? 1
+                                          : 1e-6,
+                     x = scale * fixture_random(&seed);
         const double error = relative(eis_exp(x), exp(x));
         worst = error > worst ? error : worst;
     }
@@ -44,7 +48,8 @@ static void activations_equal_their_definitions(void **state)
 
     (void)state;
     for (int round = 0; round < 40; round++) {
-        for (int i = 0; i < 512; i++) x[i] = silu[i] = gelu[i] = sigmoid[i] = (round % 2 == 0 ? 30 : 2) * fixture_random(&seed);
+        for (int i = 0; i < 512; i++)
+            x[i] = silu[i] = gelu[i] = sigmoid[i] = (round % 2 == 0 ? 30 : 2) * fixture_random(&seed);
         eis_silu(silu, 512);
         eis_gelu_tanh(gelu, 512);
         eis_sigmoid(sigmoid, 512);
@@ -83,7 +88,8 @@ static void inverse_sqrt_is_exact_to_rounding(void **state)
         assert_true(relative(eis_inverse_sqrt(x), 1 / sqrt(x)) < 1e-15);
     }
     assert_true(eis_inverse_sqrt(4) == 0.5 && relative(eis_inverse_sqrt(-4), 0.5) < 1e-15);
-    assert_true(isfinite(eis_inverse_sqrt(0)) && isfinite(eis_inverse_sqrt(INFINITY)) && isfinite(eis_inverse_sqrt(NAN)));
+    assert_true(isfinite(eis_inverse_sqrt(0)) && isfinite(eis_inverse_sqrt(INFINITY)) &&
+                isfinite(eis_inverse_sqrt(NAN)));
 }
 
 static void what_is_not_finite_becomes_zero_and_is_reported(void **state)

@@ -97,7 +97,8 @@ static void assert_computes(const made_lm *m, const char *directory)
     const eis_linear_backend backend = eis_plain_backend_seam(plain);
     assert_int_equal(eis_lm_feed(session, logits, &backend, ids, 4), EIS_OK);
     made_forward(m, expected, ids, 4);
-    for (size_t i = 0; i < m->vocabulary; i++) assert_true(fabs(logits[i] - expected[i]) < 1e-11 * (1 + fabs(expected[i])));
+    for (size_t i = 0; i < m->vocabulary; i++)
+        assert_true(fabs(logits[i] - expected[i]) < 1e-11 * (1 + fabs(expected[i])));
     eis_lm_session_free(session);
     eis_plain_backend_free(plain);
     eis_model_free(model);
@@ -118,7 +119,8 @@ static void names_with_and_without_prefix_mean_the_same(void **state)
         }
 }
 
-static const char *const shard_names[] = {"config.json", "model.safetensors.index.json", "a.safetensors", "b.safetensors", NULL};
+static const char *const shard_names[] = {"config.json", "model.safetensors.index.json", "a.safetensors",
+                                          "b.safetensors", NULL};
 
 /* Writes a model in two shards with an index that is `index`. */
 static void write_shards(const made_lm *m, const char *directory, const char *index)
@@ -138,7 +140,10 @@ static void write_shards(const made_lm *m, const char *directory, const char *in
 
 static void shards_are_found_by_their_index(void **state)
 {
-    static const struct { const char *index, *says; eis_status st; } bad[] = {
+    static const struct {
+        const char *index, *says;
+        eis_status st;
+    } bad[] = {
         {"{\"weight_map\":{}}", "empty", EIS_ERR_MODEL},
         {"{\"weight_map\":[]}", "weight_map must be an object", EIS_ERR_PARSE},
         {"{}", "weight_map", EIS_ERR_PARSE},
@@ -147,10 +152,12 @@ static void shards_are_found_by_their_index(void **state)
         {"{\"weight_map\":{\"model.norm.weight\":\".\"}}", "same directory", EIS_ERR_MODEL},
         {"{\"weight_map\":{\"model.norm.weight\":7}}", "same directory", EIS_ERR_MODEL},
         {"{\"weight_map\":{\"model.norm.weight\":\"c.safetensors\"}}", "c.safetensors", EIS_ERR_FILE},
-        {"{\"weight_map\":{\"model.norm.weight\":\"a.safetensors\",\"nowhere\":\"b.safetensors\"}}", "no shard holds", EIS_ERR_MODEL},
+        {"{\"weight_map\":{\"model.norm.weight\":\"a.safetensors\",\"nowhere\":\"b.safetensors\"}}", "no shard holds",
+         EIS_ERR_MODEL},
         {"{\"weight_map\":{\"model.norm.weight\":\"b.safetensors\",\"model.embed_tokens.weight\":\"a.safetensors\"}}",
          "another shard than a.safetensors", EIS_ERR_MODEL},
-        {"{\"weight_map\":{\"model.norm.weight\":\"a.safetensors\"}}", "model.layers.1.input_layernorm.weight is missing", EIS_ERR_MODEL},
+        {"{\"weight_map\":{\"model.norm.weight\":\"a.safetensors\"}}",
+         "model.layers.1.input_layernorm.weight is missing", EIS_ERR_MODEL},
     };
     made_lm *m = made_lm_new(false, true, false, false);
     eis_model *model;
@@ -225,7 +232,8 @@ static void what_gpt2_does_not_compute_is_refused_by_name(void **state)
 {
     static const refusal cases[] = {
         {"", "", EIS_OK},
-        {",\"scale_attn_weights\":true,\"scale_attn_by_inverse_layer_idx\":false,\"reorder_and_upcast_attn\":false", "", EIS_OK},
+        {",\"scale_attn_weights\":true,\"scale_attn_by_inverse_layer_idx\":false,\"reorder_and_upcast_attn\":false", "",
+         EIS_OK},
         {",\"scale_attn_weights\":false", "scale_attn_weights", EIS_ERR_UNSUPPORTED},
         {",\"scale_attn_by_inverse_layer_idx\":true", "scale_attn_by_inverse_layer_idx", EIS_ERR_UNSUPPORTED},
         {",\"add_cross_attention\":true", "add_cross_attention", EIS_ERR_UNSUPPORTED},
@@ -239,11 +247,14 @@ static void what_gpt2_does_not_compute_is_refused_by_name(void **state)
 /* Each text stands for a whole config.json. */
 static void single_members_are_checked(void **state)
 {
-#define LLAMA(more)                                                                                                        \
-    "{\"model_type\":\"llama\",\"hidden_size\":8,\"intermediate_size\":8,\"num_attention_heads\":2,\"vocab_size\":9,"         \
+#define LLAMA(more)                                                                                                   \
+    "{\"model_type\":\"llama\",\"hidden_size\":8,\"intermediate_size\":8,\"num_attention_heads\":2,\"vocab_size\":9," \
     "\"max_position_embeddings\":4" more "}"
 #define GPT2(more) "{\"model_type\":\"gpt2\",\"n_embd\":8,\"n_layer\":1,\"n_head\":2,\"vocab_size\":9" more "}"
-    static const struct { const char *text, *says; eis_status st; } cases[] = {
+    static const struct {
+        const char *text, *says;
+        eis_status st;
+    } cases[] = {
         {LLAMA(",\"num_hidden_layers\":1"), "", EIS_OK},
         {LLAMA(""), "num_hidden_layers", EIS_ERR_PARSE},
         {LLAMA(",\"num_hidden_layers\":-1"), "num_hidden_layers", EIS_ERR_PARSE},
@@ -254,7 +265,8 @@ static void single_members_are_checked(void **state)
         {LLAMA(",\"num_hidden_layers\":5000"), "number of layers", EIS_ERR_MODEL},
         {LLAMA(",\"num_hidden_layers\":4294967296"), "num_hidden_layers", EIS_ERR_PARSE},
         {LLAMA(",\"num_hidden_layers\":1,\"hidden_act\":\"gelu\""), "hidden_act", EIS_ERR_UNSUPPORTED},
-        {LLAMA(",\"num_hidden_layers\":1,\"rope_scaling\":{\"type\":\"linear\",\"factor\":2}"), "rope_scaling", EIS_ERR_UNSUPPORTED},
+        {LLAMA(",\"num_hidden_layers\":1,\"rope_scaling\":{\"type\":\"linear\",\"factor\":2}"), "rope_scaling",
+         EIS_ERR_UNSUPPORTED},
         {LLAMA(",\"num_hidden_layers\":1,\"num_key_value_heads\":3"), "key-value heads", EIS_ERR_MODEL},
         {LLAMA(",\"num_hidden_layers\":1,\"num_key_value_heads\":null,\"head_dim\":null"), "", EIS_OK},
         {LLAMA(",\"num_hidden_layers\":1,\"head_dim\":5"), "head size of 5 is odd", EIS_ERR_MODEL},
@@ -275,7 +287,8 @@ static void single_members_are_checked(void **state)
         {GPT2(",\"n_positions\":4,\"activation_function\":\"gelu\""), "activation_function", EIS_ERR_UNSUPPORTED},
         {GPT2(",\"n_positions\":4,\"activation_function\":\"relu\""), "activation_function", EIS_ERR_UNSUPPORTED},
         {GPT2(",\"n_positions\":4,\"layer_norm_epsilon\":1e999"), "c:", EIS_ERR_PARSE},
-        {"{\"model_type\":\"gpt2\",\"n_embd\":8,\"n_layer\":1,\"n_head\":3,\"vocab_size\":9,\"n_positions\":4}", "n_embd", EIS_ERR_MODEL},
+        {"{\"model_type\":\"gpt2\",\"n_embd\":8,\"n_layer\":1,\"n_head\":3,\"vocab_size\":9,\"n_positions\":4}",
+         "n_embd", EIS_ERR_MODEL},
         {"{\"model_type\":\"bert\"}", "model_type", EIS_ERR_UNSUPPORTED},
         {"{\"model_type\":7}", "model_type", EIS_ERR_UNSUPPORTED},
         {"{}", "model_type", EIS_ERR_PARSE},
@@ -336,7 +349,10 @@ static void each_tensor_is_missed_and_measured_by_name(void **state)
     fixture_assert_said("self_attn.q_proj.bias is there, but config.json declares no such bias");
     eis_model_free(model);
     config.attention_bias = true;
-    union { const uint8_t *read; uint8_t *write; } place = {.read = eis_safetensors_find(&table, "model.norm.weight")->data.data};
+    union {
+        const uint8_t *read;
+        uint8_t *write;
+    } place = {.read = eis_safetensors_find(&table, "model.norm.weight")->data.data};
     eis_store_le32(place.write, 0xff800000); /* -infinity */
     assert_int_equal(eis_model_new(&model, EIS_MODEL_LM), EIS_OK);
     assert_int_equal(eis_hf_build(model, &config, &table), EIS_ERR_MODEL);

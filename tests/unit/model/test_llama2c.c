@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A llama2.c file has no names and no table: if one tensor were taken from the wrong place, the model would talk nonsense
- * without any error. */
+/* A llama2.c file has no names and no table: if one tensor were taken from the wrong place, the model would talk
+ * nonsense without any error. */
 #include "unit/model/greedy.h"
 #include "unit/model/made_lm.h"
 
@@ -41,7 +41,8 @@ static void the_published_text_comes_out_id_by_id(void **state)
     it = eis_json_iterate(margins);
     for (double margin; eis_json_next_element(&it, &value); k++) {
         assert_true(eis_json_double(&margin, value));
-        if (!(fabs(margin - got_margins[k]) < MARGIN_TOLERANCE)) fail_msg("margin %zu: %g, published %g", k, got_margins[k], margin);
+        if (!(fabs(margin - got_margins[k]) < MARGIN_TOLERANCE))
+            fail_msg("margin %zu: %g, published %g", k, got_margins[k], margin);
     }
     eis_model_free(model);
     eis_json_free(doc);
@@ -81,7 +82,8 @@ static void a_made_model_equals_a_second_computation(void **state)
         const eis_linear_backend backend = eis_plain_backend_seam(plain);
         assert_int_equal(eis_lm_feed(session, logits, &backend, ids, 5), EIS_OK);
         made_forward(m, expected, ids, 5);
-        for (size_t i = 0; i < m->vocabulary; i++) assert_true(fabs(logits[i] - expected[i]) < 1e-11 * (1 + fabs(expected[i])));
+        for (size_t i = 0; i < m->vocabulary; i++)
+            assert_true(fabs(logits[i] - expected[i]) < 1e-11 * (1 + fabs(expected[i])));
         eis_lm_session_free(session);
         eis_plain_backend_free(plain);
         eis_model_free(model);
@@ -104,7 +106,8 @@ static void the_length_must_fit_exactly(void **state)
     assert_int_equal(load(&model, longer, count + 4), EIS_ERR_MODEL);
     assert_int_equal(load(&model, longer, count + 1), EIS_ERR_MODEL);
     fixture_assert_said("made.bin: has");
-    for (size_t cut = 0; cut < count; cut += cut < 64 ? 1 : 101) assert_int_equal(load(&model, file, cut), EIS_ERR_MODEL);
+    for (size_t cut = 0; cut < count; cut += cut < 64 ? 1 : 101)
+        assert_int_equal(load(&model, file, cut), EIS_ERR_MODEL);
     assert_int_equal(load(&model, file, 27), EIS_ERR_MODEL);
     fixture_assert_said("too short");
     free(longer);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A client part decides what a client sends and how it reads the answers: a damaged one must be refused before the first
- * share leaves, and a sound one must mean exactly what the model means. */
+/* A client part decides what a client sends and how it reads the answers: a damaged one must be refused before the
+ * first share leaves, and a sound one must mean exactly what the model means. */
 #include "unit/model/made_lm.h"
 
 #include "base/mem.h"
@@ -47,7 +47,8 @@ static void assert_notes(const notes *n, const eis_model *part)
     assert_memory_equal(info->pack_digest, n->info.pack_digest, 32);
     for (uint32_t i = 0; i < part->linear_count; i++) {
         assert_memory_equal(info->layers[i].row_scales, n->scales[i], part->linears[i].out * sizeof(double));
-        assert_true(info->layers[i].row_norm == n->layers[i].row_norm && info->layers[i].declared_norm == n->layers[i].declared_norm);
+        assert_true(info->layers[i].row_norm == n->layers[i].row_norm &&
+                    info->layers[i].declared_norm == n->layers[i].declared_norm);
         assert_int_equal(info->layers[i].planes, n->layers[i].planes);
     }
     assert_int_equal(info->blob_count, 2);
@@ -62,7 +63,8 @@ static void assert_notes(const notes *n, const eis_model *part)
 static const char *const part_names[] = {"config.json", "model.safetensors", "client.eispart", NULL};
 
 /* Writes a made model and its part into a directory, opens both. */
-static void write_lm_part(notes *n, eis_model **model, eis_model **part, char directory[256], const made_lm *m, const char *dtype)
+static void write_lm_part(notes *n, eis_model **model, eis_model **part, char directory[256], const made_lm *m,
+                          const char *dtype)
 {
     char path[512];
 
@@ -114,7 +116,8 @@ static void a_part_computes_what_its_model_computes(void **state)
         assert_int_equal(part->lm.bos_id, model->lm.bos_id);
         assert_int_equal(part->lm.stop_count, model->lm.stop_count);
         assert_int_equal(part->linear_count, model->linear_count);
-        for (uint32_t l = 0; l < part->linear_count; l++) assert_string_equal(part->linears[l].name, model->linears[l].name);
+        for (uint32_t l = 0; l < part->linear_count; l++)
+            assert_string_equal(part->linears[l].name, model->linears[l].name);
         assert_int_equal(eis_model_linear_rows(part, 0, 0, 1, row), EIS_ERR_MODEL);
         fixture_assert_said("holds no weights");
         assert_int_equal(eis_plain_backend_new(&plain, part, NULL), EIS_ERR_MODEL);
@@ -129,11 +132,12 @@ static void a_part_computes_what_its_model_computes(void **state)
 
 /* --- a classifier ------------------------------------------------------------------------------------------------ */
 
-static const double mean[2] = {0.1, 0.2}, deviation[1] = {0.3}, affine[6] = {1, 2, 3, 4, 5, 6}, cubic[3] = {0, 0.5, 0.25},
-                    bias[3] = {7, 8, 9}, magnitudes[2] = {3.5, 4};
+static const double mean[2] = {0.1, 0.2}, deviation[1] = {0.3}, affine[6] = {1, 2, 3, 4, 5, 6},
+                    cubic[3] = {0, 0.5, 0.25}, bias[3] = {7, 8, 9}, magnitudes[2] = {3.5, 4};
 static const char *const labels[] = {"cat", "dög"};
 
-/* [2][6][5] -> conv 3x2, stride 2,1, padding 1,0 -> [3][3][4] -> affine -> polynomial -> max pool 2 -> [3][1][2] -> flatten
+/* [2][6][5] -> conv 3x2, stride 2,1, padding 1,0 -> [3][3][4] -> affine -> polynomial -> max pool 2 -> [3][1][2] ->
+ * flatten
  * -> dense -> 2 */
 static eis_model *make_classifier(void)
 {
@@ -143,31 +147,100 @@ static eis_model *make_classifier(void)
     assert_int_equal(eis_model_new(&model, EIS_MODEL_CLASSIFIER), EIS_OK);
     linear = eis_model_add_linear(model);
     assert_non_null(linear);
-    *linear = (eis_linear){.name = "conv", .kind = EIS_LINEAR_CONV2D, .out = 3, .in = 12, .channels = 2, .height = 6, .width = 5,
-                           .kernel_height = 3, .kernel_width = 2, .stride_y = 2, .stride_x = 1, .pad_y = 1, .out_height = 3,
-                           .out_width = 4, .bias = bias};
+    *linear = (eis_linear){.name = "conv",
+                           .kind = EIS_LINEAR_CONV2D,
+                           .out = 3,
+                           .in = 12,
+                           .channels = 2,
+                           .height = 6,
+                           .width = 5,
+                           .kernel_height = 3,
+                           .kernel_width = 2,
+                           .stride_y = 2,
+                           .stride_x = 1,
+                           .pad_y = 1,
+                           .out_height = 3,
+                           .out_width = 4,
+                           .bias = bias};
     linear = eis_model_add_linear(model);
     assert_non_null(linear);
     *linear = (eis_linear){.name = "fc", .kind = EIS_LINEAR_DENSE, .out = 2, .in = 6};
     const eis_step steps[] = {
-        {.op = EIS_STEP_LINEAR, .linear = 0, .in_channels = 2, .in_height = 6, .in_width = 5, .out_channels = 3, .out_height = 3, .out_width = 4},
-        {.op = EIS_STEP_AFFINE, .in_channels = 3, .in_height = 3, .in_width = 4, .out_channels = 3, .out_height = 3, .out_width = 4,
-         .values = affine, .value_count = 6},
-        {.op = EIS_STEP_POLYNOMIAL, .in_channels = 3, .in_height = 3, .in_width = 4, .out_channels = 3, .out_height = 3, .out_width = 4,
-         .values = cubic, .value_count = 3, .interval = {-5, 5}},
-        {.op = EIS_STEP_MAX_POOL, .in_channels = 3, .in_height = 3, .in_width = 4, .out_channels = 3, .out_height = 1, .out_width = 2,
-         .kernel_height = 2, .kernel_width = 2, .stride_y = 2, .stride_x = 2},
-        {.op = EIS_STEP_FLATTEN, .in_channels = 3, .in_height = 1, .in_width = 2, .out_channels = 6, .out_height = 1, .out_width = 1},
-        {.op = EIS_STEP_LINEAR, .linear = 1, .in_channels = 6, .in_height = 1, .in_width = 1, .out_channels = 2, .out_height = 1, .out_width = 1},
+        {.op = EIS_STEP_LINEAR,
+         .linear = 0,
+         .in_channels = 2,
+         .in_height = 6,
+         .in_width = 5,
+         .out_channels = 3,
+         .out_height = 3,
+         .out_width = 4},
+        {.op = EIS_STEP_AFFINE,
+         .in_channels = 3,
+         .in_height = 3,
+         .in_width = 4,
+         .out_channels = 3,
+         .out_height = 3,
+         .out_width = 4,
+         .values = affine,
+         .value_count = 6},
+        {.op = EIS_STEP_POLYNOMIAL,
+         .in_channels = 3,
+         .in_height = 3,
+         .in_width = 4,
+         .out_channels = 3,
+         .out_height = 3,
+         .out_width = 4,
+         .values = cubic,
+         .value_count = 3,
+         .interval = {-5, 5}},
+        {.op = EIS_STEP_MAX_POOL,
+         .in_channels = 3,
+         .in_height = 3,
+         .in_width = 4,
+         .out_channels = 3,
+         .out_height = 1,
+         .out_width = 2,
+         .kernel_height = 2,
+         .kernel_width = 2,
+         .stride_y = 2,
+         .stride_x = 2},
+        {.op = EIS_STEP_FLATTEN,
+         .in_channels = 3,
+         .in_height = 1,
+         .in_width = 2,
+         .out_channels = 6,
+         .out_height = 1,
+         .out_width = 1},
+        {.op = EIS_STEP_LINEAR,
+         .linear = 1,
+         .in_channels = 6,
+         .in_height = 1,
+         .in_width = 1,
+         .out_channels = 2,
+         .out_height = 1,
+         .out_width = 1},
     };
     eis_step *own = eis_model_new_array(model, sizeof steps / sizeof *steps, sizeof *steps);
     assert_non_null(own);
     memcpy(own, steps, sizeof steps);
-    model->classifier = (eis_classifier){.name = "made", .channels = 2, .height = 6, .width = 5, .divide = 255, .mean = mean,
-                                         .deviation = deviation, .mean_count = 2, .deviation_count = 1, .steps = own,
-                                         .step_count = sizeof steps / sizeof *steps, .class_count = 2, .labels = labels,
-                                         .label_count = 2, .magnitude_kind = "calibrated", .magnitude_margin = 4,
-                                         .magnitude_max = magnitudes, .magnitude_count = 2};
+    model->classifier = (eis_classifier){.name = "made",
+                                         .channels = 2,
+                                         .height = 6,
+                                         .width = 5,
+                                         .divide = 255,
+                                         .mean = mean,
+                                         .deviation = deviation,
+                                         .mean_count = 2,
+                                         .deviation_count = 1,
+                                         .steps = own,
+                                         .step_count = sizeof steps / sizeof *steps,
+                                         .class_count = 2,
+                                         .labels = labels,
+                                         .label_count = 2,
+                                         .magnitude_kind = "calibrated",
+                                         .magnitude_margin = 4,
+                                         .magnitude_max = magnitudes,
+                                         .magnitude_count = 2};
     return model;
 }
 
@@ -226,20 +299,48 @@ static void steps_that_do_not_fit_are_never_written(void **state)
         assert_non_null(n);
         make_notes(n, model);
         switch (way) {
-        case 0: c->steps[0].linear = 1; break;
-        case 1: c->steps[1].value_count = 5; break;
-        case 2: c->steps[3].out_width = 3; break;
-        case 3: c->steps[3].stride_x = 0; break;
-        case 4: c->steps[3].pad_x = 2; break;
-        case 5: c->steps[4].out_channels = 7; break;
-        case 6: c->class_count = 3; break;
-        case 7: c->step_count = 5; break;
-        case 8: c->mean_count = 0; break;
-        case 9: c->divide = 0; break;
-        case 10: model->linears[0].out_height = 4; break;
-        case 11: model->linears[0].stride_y = 0; break;
-        case 12: model->linears[1].in = 7; break;
-        case 13: snprintf(model->linears[1].name, sizeof model->linears[1].name, "conv"); break;
+        case 0:
+            c->steps[0].linear = 1;
+            break;
+        case 1:
+            c->steps[1].value_count = 5;
+            break;
+        case 2:
+            c->steps[3].out_width = 3;
+            break;
+        case 3:
+            c->steps[3].stride_x = 0;
+            break;
+        case 4:
+            c->steps[3].pad_x = 2;
+            break;
+        case 5:
+            c->steps[4].out_channels = 7;
+            break;
+        case 6:
+            c->class_count = 3;
+            break;
+        case 7:
+            c->step_count = 5;
+            break;
+        case 8:
+            c->mean_count = 0;
+            break;
+        case 9:
+            c->divide = 0;
+            break;
+        case 10:
+            model->linears[0].out_height = 4;
+            break;
+        case 11:
+            model->linears[0].stride_y = 0;
+            break;
+        case 12:
+            model->linears[1].in = 7;
+            break;
+        case 13:
+            snprintf(model->linears[1].name, sizeof model->linears[1].name, "conv");
+            break;
         }
         if (eis_part_write(path, model, &n->info) == EIS_OK) fail_msg("way %d was accepted", way);
         assert_true(access(path, F_OK) != 0);
@@ -340,8 +441,10 @@ static void a_bent_byte_fails_the_digest_and_a_sealed_one_harms_nobody(void **st
                 seal(file, count);
                 (void)load(file, count); /* accepted or refused, but never a read outside */
                 memcpy(file + 24, digest, 32);
-                if (at >= 16 && at < 24) eis_store_le64(file + 16, count);
-                else file[at] ^= bends[i];
+                if (at >= 16 && at < 24)
+                    eis_store_le64(file + 16, count);
+                else
+                    file[at] ^= bends[i];
             }
         }
         assert_int_equal(load(file, count), EIS_OK);
@@ -413,7 +516,8 @@ static void a_failed_write_leaves_the_old_part(void **state)
     fixture_path(elsewhere, directory, "no-such-folder/client.eispart");
     assert_int_equal(eis_part_write(elsewhere, model, &n->info), EIS_ERR_FILE);
     fixture_assert_said("no-such-folder");
-    /* A directory in the part's place: the rename fails, the temporary file goes (fixture_remove finds nothing else). */
+    /* A directory in the part's place: the rename fails, the temporary file goes (fixture_remove finds nothing else).
+     */
     fixture_path(elsewhere, directory, "taken");
     assert_int_equal(mkdir(elsewhere, 0700), 0);
     assert_int_equal(eis_part_write(elsewhere, model, &n->info), EIS_ERR_FILE);

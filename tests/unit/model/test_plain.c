@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The plain engine is the oracle of every private engine: if it were wrong, "equal to the plaintext answer" would mean nothing. */
+/* The plain engine is the oracle of every private engine: if it were wrong, "equal to the plaintext answer" would mean
+ * nothing. */
 #include "unit/model/made_lm.h"
 
 #include "base/mem.h"
@@ -41,7 +42,8 @@ static void tear_down(setup *s)
 static void assert_close(const double *is, const double *expected, size_t count)
 {
     for (size_t i = 0; i < count; i++)
-        if (!(fabs(is[i] - expected[i]) < 1e-11 * (1 + fabs(expected[i])))) fail_msg("logit %zu: %.17g, expected %.17g", i, is[i], expected[i]);
+        if (!(fabs(is[i] - expected[i]) < 1e-11 * (1 + fabs(expected[i]))))
+            fail_msg("logit %zu: %.17g, expected %.17g", i, is[i], expected[i]);
 }
 
 /* Whole prompt at once, token by token, and in uneven pieces: each must equal the second computation. */
@@ -178,7 +180,8 @@ static void what_is_not_finite_changes_no_schedule(void **state)
     set_up(&s, m, "F32", 1);
     for (size_t i = 0; i < 3; i++)
         for (size_t at = 1; at <= 4 * MADE_LAYERS + 1; at++) {
-            watcher w = {.inner = s.backend, .poisoned = true, .poison = poisons[i], .fail_at = at, .input_was_finite = true};
+            watcher w = {
+                .inner = s.backend, .poisoned = true, .poison = poisons[i], .fail_at = at, .input_was_finite = true};
             const eis_linear_backend seam = {&w, watch};
             eis_lm_session_reset(s.session);
             assert_int_equal(eis_lm_feed(s.session, logits, &seam, sentence, 3), EIS_ERR_RANGE);
@@ -224,9 +227,10 @@ static void a_failed_call_can_be_repeated(void **state)
 
 static void a_convolution_equals_its_windows(void **state)
 {
-    static const struct { uint32_t c, h, w, kh, kw, sy, sx, py, px; } cases[] = {
-        {1, 28, 28, 7, 7, 3, 3, 0, 0}, {2, 9, 7, 3, 5, 1, 1, 2, 3}, {3, 5, 4, 2, 2, 2, 3, 1, 0},
-        {1, 1, 1, 3, 3, 1, 1, 1, 1},   {1, 4, 4, 3, 3, 2, 2, 4, 4}, {2, 6, 6, 6, 6, 1, 1, 0, 0}};
+    static const struct {
+        uint32_t c, h, w, kh, kw, sy, sx, py, px;
+    } cases[] = {{1, 28, 28, 7, 7, 3, 3, 0, 0}, {2, 9, 7, 3, 5, 1, 1, 2, 3}, {3, 5, 4, 2, 2, 2, 3, 1, 0},
+                 {1, 1, 1, 3, 3, 1, 1, 1, 1},   {1, 4, 4, 3, 3, 2, 2, 4, 4}, {2, 6, 6, 6, 6, 1, 1, 0, 0}};
     enum { OUT = 3, BATCH = 2 };
     uint64_t seed = 5;
 
@@ -238,10 +242,20 @@ static void a_convolution_equals_its_windows(void **state)
         assert_int_equal(eis_model_new(&model, EIS_MODEL_CLASSIFIER), EIS_OK);
         eis_linear *l = eis_model_add_linear(model);
         assert_non_null(l);
-        *l = (eis_linear){.name = "conv", .kind = EIS_LINEAR_CONV2D, .out = OUT, .in = cases[n].c * cases[n].kh * cases[n].kw,
-                          .channels = cases[n].c, .height = cases[n].h, .width = cases[n].w, .kernel_height = cases[n].kh,
-                          .kernel_width = cases[n].kw, .stride_y = cases[n].sy, .stride_x = cases[n].sx, .pad_y = cases[n].py,
-                          .pad_x = cases[n].px, .piece_count = 1};
+        *l = (eis_linear){.name = "conv",
+                          .kind = EIS_LINEAR_CONV2D,
+                          .out = OUT,
+                          .in = cases[n].c * cases[n].kh * cases[n].kw,
+                          .channels = cases[n].c,
+                          .height = cases[n].h,
+                          .width = cases[n].w,
+                          .kernel_height = cases[n].kh,
+                          .kernel_width = cases[n].kw,
+                          .stride_y = cases[n].sy,
+                          .stride_x = cases[n].sx,
+                          .pad_y = cases[n].py,
+                          .pad_x = cases[n].px,
+                          .piece_count = 1};
         l->out_height = (l->height + 2 * l->pad_y - l->kernel_height) / l->stride_y + 1;
         l->out_width = (l->width + 2 * l->pad_x - l->kernel_width) / l->stride_x + 1;
         l->pieces[0] = eis_tensor_view_rows(weights, EIS_DTYPE_F64, OUT, l->in);
@@ -276,7 +290,8 @@ static void fused_and_transposed_rows_are_one_matrix(void **state)
     for (size_t n = 0; n < sizeof widths / sizeof *widths; n++) {
         enum { A = 21, B = 5, C = 40, OUT = A + B + C, BATCH = 3 };
         const uint32_t in = widths[n];
-        static double a[A * 300], b[300 * B], c[C * 300], w[OUT * 300], rows[OUT * 300], x[BATCH * 300], y[BATCH * OUT], one[BATCH * OUT];
+        static double a[A * 300], b[300 * B], c[C * 300], w[OUT * 300], rows[OUT * 300], x[BATCH * 300], y[BATCH * OUT],
+            one[BATCH * OUT];
         static float rows_f32[OUT * 300];
         eis_model *model;
         eis_plain_backend *plain, *serial;

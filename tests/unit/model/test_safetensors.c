@@ -104,17 +104,21 @@ static void hostile_tables_are_refused_by_name(void **state)
 {
     static const uint8_t data[64];
     static const hostile cases[] = {
-        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[4],\"data_offsets\":[0,16]},\"b\":{\"dtype\":\"F32\",\"shape\":[4],\"data_offsets\":[8,24]}}",
+        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[4],\"data_offsets\":[0,16]},\"b\":{\"dtype\":\"F32\",\"shape\":[4],"
+         "\"data_offsets\":[8,24]}}",
          "tensor b overlaps tensor a", 24},
-        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[4],\"data_offsets\":[0,16]},\"b\":{\"dtype\":\"F32\",\"shape\":[4],\"data_offsets\":[20,36]}}",
+        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[4],\"data_offsets\":[0,16]},\"b\":{\"dtype\":\"F32\",\"shape\":[4],"
+         "\"data_offsets\":[20,36]}}",
          "before tensor b that belong to no tensor", 36},
         {"{\"a\":{\"dtype\":\"F32\",\"shape\":[4],\"data_offsets\":[0,16]}}", "at the end belong to no tensor", 17},
         {"{\"a\":{\"dtype\":\"F32\",\"shape\":[4],\"data_offsets\":[0,16]}}", "do not lie inside", 15},
         {"{\"a\":{\"dtype\":\"F32\",\"shape\":[4],\"data_offsets\":[16,0]}}", "do not lie inside", 16},
-        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[4],\"data_offsets\":[0,18446744073709551615]}}", "do not lie inside", 16},
+        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[4],\"data_offsets\":[0,18446744073709551615]}}", "do not lie inside",
+         16},
         {"{\"a\":{\"dtype\":\"F32\",\"shape\":[5],\"data_offsets\":[0,16]}}", "do not fit type and shape", 16},
         {"{\"a\":{\"dtype\":\"F32\",\"shape\":[4294967296,4294967296],\"data_offsets\":[0,0]}}", "overflows", 0},
-        {"{\"a\":{\"dtype\":\"F64\",\"shape\":[4611686018427387904],\"data_offsets\":[0,0]}}", "do not fit type and shape", 0},
+        {"{\"a\":{\"dtype\":\"F64\",\"shape\":[4611686018427387904],\"data_offsets\":[0,0]}}",
+         "do not fit type and shape", 0},
         {"{\"a\":{\"dtype\":\"F32\",\"shape\":[-4],\"data_offsets\":[0,16]}}", "shape", 16},
         {"{\"a\":{\"dtype\":\"F32\",\"shape\":[4.0],\"data_offsets\":[0,16]}}", "shape", 16},
         {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1,1,1,1,1,1,1,1,4],\"data_offsets\":[0,16]}}", "shape", 16},
@@ -123,7 +127,8 @@ static void hostile_tables_are_refused_by_name(void **state)
         {"{\"a\":{\"dtype\":\"F32\",\"shape\":[4]}}", "data_offsets", 16},
         {"{\"a\":{\"dtype\":\"F32\",\"shape\":[4],\"data_offsets\":[0]}}", "data_offsets", 16},
         {"{\"a\":{\"dtype\":\"F32\",\"shape\":[4],\"data_offsets\":[0,16],\"more\":1}}", "more", 16},
-        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[4],\"data_offsets\":[0,16]},\"a\":{\"dtype\":\"F32\",\"shape\":[4],\"data_offsets\":[16,32]}}",
+        {"{\"a\":{\"dtype\":\"F32\",\"shape\":[4],\"data_offsets\":[0,16]},\"a\":{\"dtype\":\"F32\",\"shape\":[4],"
+         "\"data_offsets\":[16,32]}}",
          "a", 32},
         {"{\"a\\u0000b\":{\"dtype\":\"F32\",\"shape\":[4],\"data_offsets\":[0,16]}}", "unprintable name", 16},
         {"{\"a\\u001bb\":{\"dtype\":\"F32\",\"shape\":[4],\"data_offsets\":[0,16]}}", "unprintable name", 16},
@@ -141,7 +146,8 @@ static void hostile_tables_are_refused_by_name(void **state)
         eis_safetensors table = {0};
         size_t count;
         uint8_t *file = fixture_join(&count, cases[i].json, data, cases[i].data_bytes);
-        if (eis_safetensors_add(&table, (eis_span){file, count}, "hostile") == EIS_OK) fail_msg("accepted: %s", cases[i].json);
+        if (eis_safetensors_add(&table, (eis_span){file, count}, "hostile") == EIS_OK)
+            fail_msg("accepted: %s", cases[i].json);
         fixture_assert_said("hostile");
         fixture_assert_said(cases[i].says);
         free(file);
@@ -165,8 +171,9 @@ static void a_header_length_cannot_lead_outside(void **state)
 
 static void empty_tables_metadata_and_empty_tensors_are_fine(void **state)
 {
-    static const char json[] = "{\"__metadata__\":{\"format\":\"pt\"},\"e\":{\"dtype\":\"F32\",\"shape\":[0,3],\"data_offsets\":[0,0]},"
-                               "\"s\":{\"dtype\":\"I64\",\"shape\":[],\"data_offsets\":[0,8]}}   ";
+    static const char json[] =
+        "{\"__metadata__\":{\"format\":\"pt\"},\"e\":{\"dtype\":\"F32\",\"shape\":[0,3],\"data_offsets\":[0,0]},"
+        "\"s\":{\"dtype\":\"I64\",\"shape\":[],\"data_offsets\":[0,8]}}   ";
     static const uint8_t data[8];
     eis_safetensors table = {0};
     eis_tensor_view view;
