@@ -18,7 +18,7 @@ typedef struct notes {
     eis_part_info info;
     eis_part_layer layers[16];
     eis_part_blob blobs[2];
-    double scales[16][128];
+    double scales[16][128]; /* [node][row] */
 } notes;
 
 static void make_notes(notes *n, const eis_model *model)
@@ -282,6 +282,47 @@ static void a_classifier_survives_the_way_through_its_part(void **state)
     eis_model_free(model);
     fixture_remove(directory, names);
     free(n);
+}
+
+/* The three published nets: graph and images through the part give the very bits of the model itself. */
+static void published_classifiers_answer_the_same_through_their_part(void **state)
+{
+    static const char *const nets[] = {"crypten_tfe_a", "onnx_mnist_cnn", "tenseal_convmnist_square"};
+    static const char *const names[] = {"client.eispart", NULL};
+    const char *root = getenv("EIS_TEST_ROOT");
+    char directory[256], path[512], weights[512], file[64];
+    uint64_t seed = 11;
+
+    (void)state;
+    for (size_t i = 0; i < 3; i++) {
+        double x[2 * 784], whole[20], split[20];
+        eis_model *model, *part;
+        eis_plain_backend *plain;
+        snprintf(file, sizeof file, "classifiers/%s.safetensors", nets[i]);
+        fixture_shared(weights, file);
+        notes *n = calloc(1, sizeof *n);
+        assert_non_null(n);
+        const eis_model_options options = {.weights_path = weights};
+        snprintf(path, sizeof path, "%s/tests/models/%s", root != NULL ? root : ".", nets[i]);
+        if (eis_model_open(&model, path, &options) != EIS_OK) fail_msg("%s", eis_error_detail());
+        make_notes(n, model);
+        fixture_directory(directory);
+        fixture_path(path, directory, "client.eispart");
+        assert_int_equal(eis_part_write(path, model, &n->info), EIS_OK);
+        assert_int_equal(eis_model_open(&part, path, NULL), EIS_OK);
+        assert_int_equal(eis_classifier_input_count(part), 784);
+        for (size_t k = 0; k < 2 * 784; k++) x[k] = 127.5 * (1 + fixture_random(&seed));
+        assert_int_equal(eis_plain_backend_new(&plain, model, NULL), EIS_OK);
+        const eis_linear_backend backend = eis_plain_backend_seam(plain);
+        assert_int_equal(eis_classifier_run(model, &backend, whole, NULL, x, 2), EIS_OK);
+        assert_int_equal(eis_classifier_run(part, &backend, split, NULL, x, 2), EIS_OK);
+        assert_memory_equal(whole, split, sizeof whole);
+        eis_plain_backend_free(plain);
+        eis_model_free(part);
+        eis_model_free(model);
+        fixture_remove(directory, names);
+        free(n);
+    }
 }
 
 static void steps_that_do_not_fit_are_never_written(void **state)
@@ -564,6 +605,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_part_computes_what_its_model_computes),
         cmocka_unit_test(a_classifier_survives_the_way_through_its_part),
+        cmocka_unit_test(published_classifiers_answer_the_same_through_their_part),
         cmocka_unit_test(steps_that_do_not_fit_are_never_written),
         cmocka_unit_test(a_part_cut_anywhere_is_refused),
         cmocka_unit_test(a_bent_byte_fails_the_digest_and_a_sealed_one_harms_nobody),
