@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One accepting thread and one thread per connection. The connections stand in a list under one lock; a thread takes
- * itself off the list as its last act and is detached, and whoever waits for all of them waits on a condition. */
+/* One accepting thread and one thread per connection. The connections stand in a list under one lock; a thread moves itself
+ * to the list of those that have left as its last act, and is joined from there: when the next connection comes, and when
+ * the listener drains. Whoever waits for all of them waits on a condition. */
 #include "net/listener.h"
 
 #include "base/log.h"
@@ -23,6 +24,7 @@
 typedef struct connection {
     eis_listener *listener;
     eis_stream *stream;
+    pthread_t thread;
     struct connection *previous, *next;
 } connection;
 
@@ -34,7 +36,7 @@ struct eis_listener {
     eis_cancel *draining;
     pthread_mutex_t lock;          /* guards what follows */
     pthread_cond_t changed;        /* a connection has left; on the monotonic clock */
-    connection *connections;
+    connection *connections, *left; /* served now; only waiting to be joined */
     eis_listener_counts counts;    /* stream: of closed connections only */
     bool stopped;                  /* the accepter was joined */
 };
@@ -105,24 +107,35 @@ static void *connection_main(void *arg)
     eis_net_stream_free(stream);
     pthread_mutex_lock(&l->lock);
     unlink_connection(l, c);
+    c->next = l->left;
+    l->left = c;
     pthread_cond_broadcast(&l->changed);
-    pthread_mutex_unlock(&l->lock); /* the listener may be gone after this */
-    eis_mem_free(c);
+    pthread_mutex_unlock(&l->lock);
     return NULL;
+}
+
+/* Joins the threads whose connections have left. */
+static void join_left(eis_listener *l)
+{
+    connection *c, *next;
+
+    pthread_mutex_lock(&l->lock);
+    c = l->left;
+    l->left = NULL;
+    pthread_mutex_unlock(&l->lock);
+    for (; c != NULL; c = next) {
+        next = c->next;
+        pthread_join(c->thread, NULL);
+        eis_mem_free(c);
+    }
 }
 
 /* ---- accepting ---- */
 
 static eis_status start_thread(connection *c)
 {
-    pthread_attr_t attributes;
-    pthread_t thread;
-    int failed;
+    int failed = pthread_create(&c->thread, NULL, connection_main, c);
 
-    pthread_attr_init(&attributes);
-    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-    failed = pthread_create(&thread, &attributes, connection_main, c);
-    pthread_attr_destroy(&attributes);
     return failed == 0 ? EIS_OK : eis_fail(EIS_ERR_LIMIT, "no thread for a connection: %s", strerror(failed));
 }
 
@@ -189,7 +202,10 @@ static void *accept_main(void *arg)
     eis_listener *l = arg;
 
     while (!eis_net_cancel_raised(l->draining))
-        if (eis_net_socket_wait(l->fd, POLLIN, EIS_NEVER_NS, l->draining) == EIS_OK) accept_one(l);
+        if (eis_net_socket_wait(l->fd, POLLIN, EIS_NEVER_NS, l->draining) == EIS_OK) {
+            join_left(l);
+            accept_one(l);
+        }
     return NULL;
 }
 
@@ -296,6 +312,7 @@ bool eis_net_listener_drain(eis_listener *l, uint32_t deadline_ms)
         (void)wait_for_all(l, EIS_NEVER_NS);
     }
     pthread_mutex_unlock(&l->lock);
+    join_left(l);
     return all;
 }
 

@@ -17,6 +17,7 @@
 #include <limits.h>
 #include <openssl/err.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
@@ -26,7 +27,7 @@
 #define RECORD_BYTES SSL3_RT_MAX_PLAIN_LENGTH /* 16384: what one TLS record carries at most */
 #define READ_TIMEOUT_MS_DEFAULT 10000u
 #define BYTES_PER_S_DEFAULT ((uint32_t)256 << 10)
-#define SPIN_US_DEFAULT 50u
+#define SPIN_US_DEFAULT 100u
 #define LINGER_MS 200u
 #define LINGER_BYTES_MAX ((size_t)4 << 20)
 #define DETAIL_BYTES_MAX 256
@@ -470,15 +471,9 @@ static eis_status check_patience(eis_stream *s, uint64_t now_ns)
     return EIS_OK;
 }
 
-static inline void pause_briefly(void)
-{
-#if defined(__x86_64__)
-    __builtin_ia32_pause();
-#endif
-}
-
 /* Waits until a stream may have bytes, a flag is raised or the nearest deadline passes; until spin_until_ns without
- * sleeping. It spins on poll and not on reads, because a read takes the socket's lock, which the arriving bytes need. */
+ * sleeping. It spins on poll and not on reads, because a read takes the socket's lock, which the arriving bytes need; and
+ * it yields, because on a busy machine the thread that it waits for may stand behind it on the same processor. */
 static void wait_on(eis_stream *const *streams, size_t count, uint64_t spin_until_ns, uint64_t deadline_ns)
 {
     struct pollfd fds[3 * EIS_STREAM_ANY_MAX];
@@ -503,7 +498,7 @@ static void wait_on(eis_stream *const *streams, size_t count, uint64_t spin_unti
     if (deadline_ns < spin_until_ns) spin_until_ns = deadline_ns;
     do {
         if (poll(fds, n, 0) != 0) return; /* a failure too leads to another look at the streams */
-        pause_briefly();
+        sched_yield();
     } while (eis_clock_ns() < spin_until_ns);
     (void)poll(fds, n, eis_net_poll_ms(deadline_ns));
 }

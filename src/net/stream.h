@@ -32,7 +32,7 @@ typedef struct eis_stream_options {
     uint32_t read_timeout_ms;    /* from a frame's first byte to its last, plus the time its length takes at */
     uint32_t bytes_per_s_min;    /* this rate; 0: 10 s and 256 KiB/s. Slow peers are cut off by both together */
     uint32_t write_timeout_ms;   /* for one frame, lengthened in the same way; 0: 10 s */
-    uint32_t spin_us;            /* how long a receiver looks without sleeping; 0: 50 us; EIS_STREAM_NO_SPIN: never */
+    uint32_t spin_us;            /* how long a receiver looks without sleeping; 0: 100 us; EIS_STREAM_NO_SPIN: never */
     const eis_cancel *cancel;    /* ends waits with EIS_ERR_INTERRUPTED; NULL: none. Must outlive the stream */
 } eis_stream_options;
 
