@@ -97,7 +97,7 @@ def constant_time(tally, compiler, level):
     cxx = {"gcc": "g++", "clang": "clang++"}[compiler]
     directory = f"build-ct-{compiler}{level}"
     if not build(tally, "ct", directory, [f"-DCMAKE_C_COMPILER={compiler}", f"-DCMAKE_CXX_COMPILER={cxx}",
-                                         f"-DCMAKE_C_FLAGS={level} -g"]):
+                                         f"-DCMAKE_C_FLAGS={level} -g -gdwarf-4"]):
         return
     programs = sorted((ROOT / directory).glob("test.ct.*"))
     if not programs:
