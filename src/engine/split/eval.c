@@ -11,6 +11,8 @@
 
 #include <string.h>
 
+#define KEPT_BYTES_MAX ((size_t)3 << 19)
+
 /* A block that grows and is wiped after each request. */
 typedef struct block {
     void *data;
@@ -82,6 +84,18 @@ void eis_split_evaluator_free(eis_split_evaluator *evaluator)
     release(&evaluator->reply);
     eis_mem_free(evaluator->layers);
     eis_mem_free(evaluator);
+}
+
+void eis_split_evaluator_trim(eis_split_evaluator *evaluator)
+{
+    block *const blocks[] = {&evaluator->vectors, &evaluator->image, &evaluator->windows,
+                             &evaluator->input, &evaluator->answer, &evaluator->reply};
+    size_t kept = evaluator->share.capacity;
+
+    for (size_t i = 0; i < sizeof blocks / sizeof blocks[0]; i++) kept += blocks[i]->bytes;
+    if (kept <= KEPT_BYTES_MAX) return;
+    for (size_t i = 0; i < sizeof blocks / sizeof blocks[0]; i++) release(blocks[i]);
+    eis_share_clear(&evaluator->share);
 }
 
 size_t eis_split_eval_reply_bytes(const eis_split_evaluator *evaluator, uint32_t layer_index, size_t batch,

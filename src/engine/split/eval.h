@@ -24,6 +24,9 @@ EIS_MUST_USE eis_status eis_split_evaluator_new(eis_split_evaluator **evaluator,
 /* Wipes and frees. NULL is allowed. */
 void eis_split_evaluator_free(eis_split_evaluator *evaluator);
 
+/* Gives back what a large request made it keep: after it, at most 1.5 MiB stay. Replies are gone too. */
+void eis_split_evaluator_trim(eis_split_evaluator *evaluator);
+
 /* One request. */
 typedef struct eis_split_request {
     uint32_t layer;
