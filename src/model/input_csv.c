@@ -27,9 +27,10 @@ static void csv_clear(csv_reader *csv)
 
 static eis_span field(const csv_reader *csv, size_t i)
 {
-    size_t start = i ? csv->ends[i - 1] : 0;
+    size_t start = i ? csv->ends[i - 1] : 0, bytes = csv->ends[i] - start;
 
-    return (eis_span){csv->fields.data + start, csv->ends[i] - start};
+    /* A row of empty fields has no text at all. */
+    return bytes > 0 ? (eis_span){csv->fields.data + start, bytes} : (eis_span){(const uint8_t *)"", 0};
 }
 
 static eis_status end_field(csv_reader *csv)
