@@ -109,7 +109,7 @@ static inline void made_put_conv1d(fixture_tensors *t, const char *dtype, const 
 
 static inline void made_gpt2_block(const made_lm *m, fixture_tensors *t, const char *dtype, const char *prefix, int i)
 {
-    const made_block *b = &m->blocks[i];
+    const made_block *b = &m->blocks[i > 0 ? i : 0]; /* gcc 12 takes layer -1 of made_put this far otherwise */
     const size_t d = m->dim, h = m->hidden;
     double bias[3 * 64];
 
@@ -133,7 +133,7 @@ static inline void made_gpt2_block(const made_lm *m, fixture_tensors *t, const c
 
 static inline void made_llama_block(const made_lm *m, fixture_tensors *t, const char *dtype, const char *prefix, int i)
 {
-    const made_block *b = &m->blocks[i];
+    const made_block *b = &m->blocks[i > 0 ? i : 0]; /* gcc 12 takes layer -1 of made_put this far otherwise */
     const size_t d = m->dim, h = m->hidden, q = m->heads * m->head_size, k = m->kv_heads * m->head_size;
     const struct {
         const char *name;
