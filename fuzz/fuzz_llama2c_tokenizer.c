@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The tokenizer file of llama2.c. A smaller file than 2 KiB cannot hold its 259 tokens, so the pieces of the bytes are put
- * in front and the input is what follows them. */
+/* The tokenizer file of llama2.c. A smaller file than 2 KiB cannot hold its 259 tokens, so the pieces of the bytes are
+ * put in front and the input is what follows them. */
 #include "base/bytes.h"
 #include "base/mem.h"
 #include "model/tokenizer.h"

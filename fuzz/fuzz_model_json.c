@@ -50,7 +50,8 @@ static bool is_small(const eis_model *model)
         total += (size_t)s->out_channels * s->out_height * s->out_width;
         if (s->kernel_height > SMALL || s->kernel_width > SMALL || total > SMALL) return false;
     }
-    for (uint32_t i = 0; i < model->linear_count; i++) total += eis_linear_output_count(&model->linears[i]) * model->linears[i].in;
+    for (uint32_t i = 0; i < model->linear_count; i++)
+        total += eis_linear_output_count(&model->linears[i]) * model->linears[i].in;
     return total <= SMALL * 16;
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* From the layers of model.json to linear nodes and local steps.
  *
- * A batch norm is y = s x + t per channel with s = weight / sqrt(variance + eps), t = bias - s mean. Behind a linear layer
- * it goes into that layer's rows:
+ * A batch norm is y = s x + t per channel with s = weight / sqrt(variance + eps), t = bias - s mean. Behind a linear
+ * layer it goes into that layer's rows:
  *
  *   s (W x + b) + t  =  (s W) x + (s b + t)
  *
@@ -10,8 +10,8 @@
  *
  *   W (s x + t) + b  =  (W s) x + (W t + b)
  *
- * A convolution pads with zeros behind the norm, where its padding would then be t; so with padding, and before any other
- * layer, the norm becomes an affine step of its own. */
+ * A convolution pads with zeros behind the norm, where its padding would then be t; so with padding, and before any
+ * other layer, the norm becomes an affine step of its own. */
 #include "model/classifier.h"
 
 #include "base/mem.h"
@@ -31,13 +31,13 @@ typedef struct builder {
     eis_model *model;
     const eis_safetensors *weights;
     const char *file;
-    size_t layer;                         /* the one being built, for messages */
-    shape at;                             /* what comes out of the steps so far */
-    eis_step *steps;                      /* [layer count + 1]: a waiting norm may become one more, never two */
+    size_t layer;    /* the one being built, for messages */
+    shape at;        /* what comes out of the steps so far */
+    eis_step *steps; /* [layer count + 1]: a waiting norm may become one more, never two */
     uint32_t step_count;
-    double *scale, *shift;                /* [pending_count]: a batch norm that waits, or NULL */
+    double *scale, *shift; /* [pending_count]: a batch norm that waits, or NULL */
     uint32_t pending_count;
-    double *own_weights, *own_bias;       /* made for the latest node that a norm was folded into */
+    double *own_weights, *own_bias; /* made for the latest node that a norm was folded into */
 } builder;
 
 static eis_status fail_layer(const builder *b, eis_status st, const char *text)
@@ -60,8 +60,13 @@ static eis_step *add_step(builder *b, eis_step_op op, shape out)
 {
     eis_step *step = &b->steps[b->step_count++];
 
-    *step = (eis_step){.op = op, .in_channels = b->at.channels, .in_height = b->at.height, .in_width = b->at.width,
-                       .out_channels = out.channels, .out_height = out.height, .out_width = out.width};
+    *step = (eis_step){.op = op,
+                       .in_channels = b->at.channels,
+                       .in_height = b->at.height,
+                       .in_width = b->at.width,
+                       .out_channels = out.channels,
+                       .out_height = out.height,
+                       .out_width = out.width};
     b->at = out;
     return step;
 }
@@ -131,9 +136,11 @@ static eis_status check_folded(const builder *b, const eis_linear *node)
     size_t words = (size_t)node->out * node->in;
 
     for (size_t i = 0; i < words; i++)
-        if (!isfinite(b->own_weights[i])) return fail_layer(b, EIS_ERR_MODEL, "a weight is not finite once the batch norm is folded in");
+        if (!isfinite(b->own_weights[i]))
+            return fail_layer(b, EIS_ERR_MODEL, "a weight is not finite once the batch norm is folded in");
     for (uint32_t i = 0; i < node->out; i++)
-        if (!isfinite(b->own_bias[i])) return fail_layer(b, EIS_ERR_MODEL, "a bias is not finite once the batch norm is folded in");
+        if (!isfinite(b->own_bias[i]))
+            return fail_layer(b, EIS_ERR_MODEL, "a bias is not finite once the batch norm is folded in");
     return EIS_OK;
 }
 
@@ -184,13 +191,14 @@ static eis_status build_batch_norm(builder *b, const eis_layer *layer)
 {
     eis_status st = EIS_OK;
     uint32_t count = b->at.channels;
-    double *scale, *shift, *mean, *variance;
+    double *scale = NULL, *shift = NULL, *mean = NULL, *variance = NULL;
     eis_linear *before = last_linear(b);
 
     EIS_TRY(read_vector(b, &scale, layer->weight, count));
     EIS_TRY(read_vector(b, &shift, layer->bias, count));
     EIS_TRY(read_vector(b, &mean, layer->mean, count));
     EIS_TRY(read_vector(b, &variance, layer->variance, count));
+    EIS_ASSERT(scale != NULL && shift != NULL && mean != NULL && variance != NULL);
     for (uint32_t i = 0; i < count; i++) {
         double deviation = sqrt(variance[i] + layer->eps);
         scale[i] /= deviation;
@@ -217,8 +225,10 @@ static eis_status name_node(const builder *b, eis_linear *node, const eis_layer 
     eis_status st = EIS_OK;
     const eis_model *m = b->model;
 
-    if (layer->name[0] != '\0') memcpy(node->name, layer->name, sizeof node->name);
-    else snprintf(node->name, sizeof node->name, "layer%zu", b->layer);
+    if (layer->name[0] != '\0')
+        memcpy(node->name, layer->name, sizeof node->name);
+    else
+        snprintf(node->name, sizeof node->name, "layer%zu", b->layer);
     for (uint32_t i = 0; i + 1 < m->linear_count; i++)
         EIS_REQUIRE(strcmp(m->linears[i].name, node->name) != 0, EIS_ERR_PARSE,
                     "%s: layers[%zu]: an earlier layer has the name \"%s\" too", b->file, b->layer, node->name);
@@ -247,27 +257,36 @@ static eis_status shape_node(builder *b, eis_linear *node, const eis_layer *laye
     uint64_t area = layer->kernel[0] * layer->kernel[1];
 
     if (layer->op == EIS_LAYER_LINEAR) {
-        EIS_REQUIRE(layer->in == words_of(b->at), EIS_ERR_MODEL, "%s: layers[%zu]: in is %zu, but %zu words come in", b->file,
-                    b->layer, (size_t)layer->in, words_of(b->at));
+        EIS_REQUIRE(layer->in == words_of(b->at), EIS_ERR_MODEL, "%s: layers[%zu]: in is %zu, but %zu words come in",
+                    b->file, b->layer, (size_t)layer->in, words_of(b->at));
         EIS_REQUIRE(layer->in * layer->out <= EIS_CLASSIFIER_WEIGHTS_MAX, EIS_ERR_MODEL,
                     "%s: layers[%zu]: more than %zu weights", b->file, b->layer, EIS_CLASSIFIER_WEIGHTS_MAX);
         *node = (eis_linear){.kind = EIS_LINEAR_DENSE, .in = (uint32_t)layer->in, .out = (uint32_t)layer->out};
         *out = (shape){node->out, 1, 1};
         return EIS_OK;
     }
-    EIS_REQUIRE(layer->in == b->at.channels, EIS_ERR_MODEL, "%s: layers[%zu]: in is %zu, but %u channels come in", b->file,
-                b->layer, (size_t)layer->in, b->at.channels);
+    EIS_REQUIRE(layer->in == b->at.channels, EIS_ERR_MODEL, "%s: layers[%zu]: in is %zu, but %u channels come in",
+                b->file, b->layer, (size_t)layer->in, b->at.channels);
     EIS_REQUIRE(area * layer->in <= EIS_CLASSIFIER_WEIGHTS_MAX / layer->out, EIS_ERR_MODEL,
                 "%s: layers[%zu]: more than %zu weights", b->file, b->layer, EIS_CLASSIFIER_WEIGHTS_MAX);
     *out = windows_of(b, layer, (uint32_t)layer->out);
-    EIS_REQUIRE(out->height > 0 && out->width > 0, EIS_ERR_MODEL, "%s: layers[%zu]: the kernel is larger than the image of %u x %u",
-                b->file, b->layer, b->at.height, b->at.width);
-    *node = (eis_linear){.kind = EIS_LINEAR_CONV2D, .in = (uint32_t)(area * layer->in), .out = (uint32_t)layer->out,
-                         .channels = b->at.channels, .height = b->at.height, .width = b->at.width,
-                         .kernel_height = (uint32_t)layer->kernel[0], .kernel_width = (uint32_t)layer->kernel[1],
-                         .stride_y = (uint32_t)layer->stride[0], .stride_x = (uint32_t)layer->stride[1],
-                         .pad_y = (uint32_t)layer->padding[0], .pad_x = (uint32_t)layer->padding[1],
-                         .out_height = out->height, .out_width = out->width};
+    EIS_REQUIRE(out->height > 0 && out->width > 0, EIS_ERR_MODEL,
+                "%s: layers[%zu]: the kernel is larger than the image of %u x %u", b->file, b->layer, b->at.height,
+                b->at.width);
+    *node = (eis_linear){.kind = EIS_LINEAR_CONV2D,
+                         .in = (uint32_t)(area * layer->in),
+                         .out = (uint32_t)layer->out,
+                         .channels = b->at.channels,
+                         .height = b->at.height,
+                         .width = b->at.width,
+                         .kernel_height = (uint32_t)layer->kernel[0],
+                         .kernel_width = (uint32_t)layer->kernel[1],
+                         .stride_y = (uint32_t)layer->stride[0],
+                         .stride_x = (uint32_t)layer->stride[1],
+                         .pad_y = (uint32_t)layer->padding[0],
+                         .pad_x = (uint32_t)layer->padding[1],
+                         .out_height = out->height,
+                         .out_width = out->width};
 out:
     return st;
 }
@@ -365,8 +384,9 @@ static eis_status build_pool(builder *b, const eis_layer *layer)
     eis_step *step;
     shape out = windows_of(b, layer, b->at.channels);
 
-    EIS_REQUIRE(out.height > 0 && out.width > 0, EIS_ERR_MODEL, "%s: layers[%zu]: the kernel is larger than the image of %u x %u",
-                b->file, b->layer, b->at.height, b->at.width);
+    EIS_REQUIRE(out.height > 0 && out.width > 0, EIS_ERR_MODEL,
+                "%s: layers[%zu]: the kernel is larger than the image of %u x %u", b->file, b->layer, b->at.height,
+                b->at.width);
     EIS_REQUIRE(words_of(out) > 0, EIS_ERR_MODEL, "%s: layers[%zu]: more than %zu words come out", b->file, b->layer,
                 EIS_CLASSIFIER_WORDS_MAX);
     EIS_TRY(flush_pending(b));
@@ -403,15 +423,20 @@ static eis_status build_layer(builder *b, const eis_layer *layer)
 {
     switch (layer->op) {
     case EIS_LAYER_LINEAR:
-    case EIS_LAYER_CONV2D: return build_linear(b, layer);
-    case EIS_LAYER_BATCH_NORM: return build_batch_norm(b, layer);
+    case EIS_LAYER_CONV2D:
+        return build_linear(b, layer);
+    case EIS_LAYER_BATCH_NORM:
+        return build_batch_norm(b, layer);
     case EIS_LAYER_AVG_POOL:
-    case EIS_LAYER_MAX_POOL: return build_pool(b, layer);
-    case EIS_LAYER_FLATTEN: return build_flatten(b);
+    case EIS_LAYER_MAX_POOL:
+        return build_pool(b, layer);
+    case EIS_LAYER_FLATTEN:
+        return build_flatten(b);
     case EIS_LAYER_RELU:
     case EIS_LAYER_SQUARE:
     case EIS_LAYER_SIGMOID:
-    case EIS_LAYER_POLYNOMIAL: return build_pointwise(b, layer);
+    case EIS_LAYER_POLYNOMIAL:
+        return build_pointwise(b, layer);
     }
     return EIS_OK;
 }
@@ -427,13 +452,14 @@ eis_status eis_classifier_build(eis_model *model, const eis_layer *layers, size_
     if (b.steps == NULL) return EIS_ERR_MEMORY;
     for (; b.layer < layer_count; b.layer++) EIS_TRY(build_layer(&b, &layers[b.layer]));
     EIS_TRY(flush_pending(&b));
-    EIS_REQUIRE(b.step_count > 0 && b.step_count <= EIS_CLASSIFIER_LAYERS_MAX, EIS_ERR_MODEL, "%s: too many layers", file);
+    EIS_REQUIRE(b.step_count > 0 && b.step_count <= EIS_CLASSIFIER_LAYERS_MAX, EIS_ERR_MODEL, "%s: too many layers",
+                file);
     EIS_REQUIRE(model->linear_count > 0, EIS_ERR_MODEL, "%s: there is no linear layer", file);
     c->steps = b.steps;
     c->step_count = b.step_count;
     c->class_count = (uint32_t)words_of(b.at);
-    EIS_REQUIRE(c->label_count == 0 || c->label_count == c->class_count, EIS_ERR_MODEL, "%s: %u labels, but %u classes", file,
-                c->label_count, c->class_count);
+    EIS_REQUIRE(c->label_count == 0 || c->label_count == c->class_count, EIS_ERR_MODEL, "%s: %u labels, but %u classes",
+                file, c->label_count, c->class_count);
 out:
     return st;
 }
@@ -441,7 +467,8 @@ out:
 eis_status eis_classifier_load(eis_model *model, const char *directory, const char *weights_path)
 {
     eis_status st = EIS_OK;
-    char *json_path = eis_file_join(directory, "model.json"), *default_path = eis_file_join(directory, "model.safetensors");
+    char *json_path = eis_file_join(directory, "model.json"),
+         *default_path = eis_file_join(directory, "model.safetensors");
     eis_safetensors weights = {0};
     eis_layer *layers = NULL;
     eis_mapping json = {0};

@@ -14,9 +14,9 @@
 #include <stdint.h>
 
 /* No layer of a classifier may be larger: words of one image between two layers, and weights of one layer. */
-#define EIS_CLASSIFIER_WORDS_MAX ((size_t)1 << 26)
+#define EIS_CLASSIFIER_WORDS_MAX   ((size_t)1 << 26)
 #define EIS_CLASSIFIER_WEIGHTS_MAX ((size_t)1 << 30)
-#define EIS_CLASSIFIER_LAYERS_MAX 1024
+#define EIS_CLASSIFIER_LAYERS_MAX  1024
 
 /* Returns how many numbers one input has. */
 size_t eis_classifier_input_count(const eis_model *model);
@@ -26,11 +26,10 @@ size_t eis_classifier_input_count(const eis_model *model);
  * Shape:   logits[batch][class_count]; x[batch][eis_classifier_input_count], as read from a file: the model's own
  *          scaling is done here.
  * Range:   x finite. A value that stops being finite behind the first layer (a square of something huge) is
- *          replaced by 0 and *replaced is set to true, so that every engine gives the same answer; `replaced` may be NULL.
- * Secret:  x, logits.
- * Errors:  EIS_ERR_RANGE  an input is not finite; nothing has been sent.
- *          EIS_ERR_MEMORY; EIS_ERR_TOO_LARGE  the batch does not fit in memory's address range;
- *          whatever the backend returns.  logits are zeros on error. */
+ *          replaced by 0 and *replaced is set to true, so that every engine gives the same answer; `replaced` may be
+ * NULL. Secret:  x, logits. Errors:  EIS_ERR_RANGE  an input is not finite; nothing has been sent. EIS_ERR_MEMORY;
+ * EIS_ERR_TOO_LARGE  the batch does not fit in memory's address range; whatever the backend returns.  logits are zeros
+ * on error. */
 EIS_MUST_USE eis_status eis_classifier_run(const eis_model *model, const eis_linear_backend *backend, double *logits,
                                            bool *replaced, const double *x, size_t batch);
 

@@ -9,8 +9,14 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { FILE_BYTES_MAX = 16 << 20, PATH_BYTES = 400, SIDE_MAX = 1 << 16, LABEL_BYTES_MAX = 1023, COEFFICIENTS_MAX = 256,
-       LABELS_MAX = 1 << 20 };
+enum {
+    FILE_BYTES_MAX = 16 << 20,
+    PATH_BYTES = 400,
+    SIDE_MAX = 1 << 16,
+    LABEL_BYTES_MAX = 1023,
+    COEFFICIENTS_MAX = 256,
+    LABELS_MAX = 1 << 20
+};
 
 #define EPS_DEFAULT 1e-5
 
@@ -19,10 +25,11 @@ static eis_status find_array(eis_json_value *array, eis_json_value object, const
                              size_t length_min, size_t length_max)
 {
     eis_status st = EIS_OK;
-    eis_json_value found;
+    eis_json_value found = {0};
 
     EIS_TRY(eis_json_bind_array(&found, object, path, name, length_min, length_max));
-    EIS_REQUIRE(eis_json_type_of(found) == EIS_JSON_ARRAY, EIS_ERR_PARSE, "%s: member \"%s\" must be an array", path, name);
+    EIS_REQUIRE(eis_json_type_of(found) == EIS_JSON_ARRAY, EIS_ERR_PARSE, "%s: member \"%s\" must be an array", path,
+                name);
     *array = found;
 out:
     return st;
@@ -38,11 +45,12 @@ static bool is_printable(const char *name)
 
 /* --- numbers, arrays and texts that live with the model ----------------------------------------------------------- */
 
-static eis_status read_numbers(eis_model *model, double **numbers, uint32_t *count, eis_json_value array, const char *path)
+static eis_status read_numbers(eis_model *model, double **numbers, uint32_t *count, eis_json_value array,
+                               const char *path)
 {
     eis_status st = EIS_OK;
     eis_json_iter it = eis_json_iterate(array);
-    eis_json_value value;
+    eis_json_value value = {0};
     double *made = eis_model_new_array(model, eis_json_length(array), sizeof *made);
 
     if (made == NULL) return EIS_ERR_MEMORY;
@@ -77,14 +85,15 @@ out:
 static eis_status read_shape(eis_classifier *c, eis_json_value input, const char *path)
 {
     eis_status st = EIS_OK;
-    eis_json_value shape;
+    eis_json_value shape = {0};
     uint64_t side[3] = {0, 1, 1};
 
     EIS_TRY(find_array(&shape, input, path, "shape", 1, 3));
-    EIS_REQUIRE(eis_json_length(shape) != 2, EIS_ERR_PARSE, "%s: shape must be [features] or [channels, height, width]", path);
-    EIS_TRY(eis_json_bind_u64_array(side, eis_json_length(shape), input, path, "shape", true, 1, EIS_CLASSIFIER_WORDS_MAX));
-    EIS_REQUIRE(side[1] <= SIDE_MAX && side[2] <= SIDE_MAX &&
-                    side[0] <= EIS_CLASSIFIER_WORDS_MAX / (side[1] * side[2]),
+    EIS_REQUIRE(eis_json_length(shape) != 2, EIS_ERR_PARSE, "%s: shape must be [features] or [channels, height, width]",
+                path);
+    EIS_TRY(
+        eis_json_bind_u64_array(side, eis_json_length(shape), input, path, "shape", true, 1, EIS_CLASSIFIER_WORDS_MAX));
+    EIS_REQUIRE(side[1] <= SIDE_MAX && side[2] <= SIDE_MAX && side[0] <= EIS_CLASSIFIER_WORDS_MAX / (side[1] * side[2]),
                 EIS_ERR_PARSE, "%s: shape is too large", path);
     c->channels = (uint32_t)side[0];
     c->height = (uint32_t)side[1];
@@ -99,7 +108,7 @@ static eis_status read_per_channel(eis_model *model, const double **numbers, uin
 {
     eis_status st = EIS_OK;
     char place[PATH_BYTES + 16];
-    eis_json_value value;
+    eis_json_value value = {0};
     double *made = NULL;
     bool found = eis_json_find(&value, input, name);
 
@@ -127,7 +136,7 @@ static eis_status read_input(eis_model *model, eis_json_value root, const char *
     eis_classifier *c = &model->classifier;
     eis_status st = EIS_OK;
     char path[PATH_BYTES];
-    eis_json_value input;
+    eis_json_value input = {0};
 
     snprintf(path, sizeof path, "%.300s: input", file);
     EIS_TRY(eis_json_bind_member(&input, root, file, "input"));
@@ -138,6 +147,7 @@ static eis_status read_input(eis_model *model, eis_json_value root, const char *
     EIS_REQUIRE(c->divide != 0, EIS_ERR_PARSE, "%s: divide must not be 0", path);
     EIS_TRY(read_per_channel(model, &c->mean, &c->mean_count, input, path, "mean", 0));
     EIS_TRY(read_per_channel(model, &c->deviation, &c->deviation_count, input, path, "std", 1));
+    EIS_ASSERT(c->mean != NULL && c->deviation != NULL);
     for (uint32_t i = 0; i < c->deviation_count; i++)
         EIS_REQUIRE(c->deviation[i] != 0, EIS_ERR_PARSE, "%s: std must not be 0", path);
 out:
@@ -169,7 +179,7 @@ out:
 static eis_status read_linear(eis_model *model, eis_layer *layer, eis_json_value value, const char *path)
 {
     eis_status st = EIS_OK;
-    eis_json_value layout;
+    eis_json_value layout = {0};
     bool conv = layer->op == EIS_LAYER_CONV2D;
 
     (void)model;
@@ -205,8 +215,8 @@ static eis_status read_polynomial(eis_model *model, eis_layer *layer, eis_json_v
 {
     eis_status st = EIS_OK;
     char place[PATH_BYTES + 16];
-    eis_json_value array;
-    double *interval;
+    eis_json_value array = {0};
+    double *interval = NULL;
     uint32_t two;
 
     snprintf(place, sizeof place, "%s.coefficients", path);
@@ -215,6 +225,7 @@ static eis_status read_polynomial(eis_model *model, eis_layer *layer, eis_json_v
     snprintf(place, sizeof place, "%s.interval", path);
     EIS_TRY(find_array(&array, value, path, "interval", 2, 2));
     EIS_TRY(read_numbers(model, &interval, &two, array, place));
+    EIS_ASSERT(interval != NULL);
     EIS_REQUIRE(interval[0] < interval[1], EIS_ERR_PARSE, "%s must be two rising numbers", place);
     memcpy(layer->interval, interval, sizeof layer->interval);
 out:
@@ -244,7 +255,10 @@ static const struct op_row {
     eis_status (*read)(eis_model *model, eis_layer *layer, eis_json_value value, const char *path);
 } op_rows[] = {
     {"linear", EIS_LAYER_LINEAR, {"op", "name", "weight", "bias", "in", "out", "layout"}, read_linear},
-    {"conv2d", EIS_LAYER_CONV2D, {"op", "name", "weight", "bias", "in", "out", "kernel", "stride", "padding"}, read_linear},
+    {"conv2d",
+     EIS_LAYER_CONV2D,
+     {"op", "name", "weight", "bias", "in", "out", "kernel", "stride", "padding"},
+     read_linear},
     {"batch_norm", EIS_LAYER_BATCH_NORM, {"op", "name", "weight", "bias", "mean", "variance", "eps"}, read_batch_norm},
     {"relu", EIS_LAYER_RELU, {"op", "name"}, read_nothing},
     {"square", EIS_LAYER_SQUARE, {"op", "name"}, read_nothing},
@@ -265,8 +279,10 @@ static eis_status read_layer(eis_model *model, eis_layer *layer, eis_json_value 
     EIS_TRY(eis_json_bind_text(op, sizeof op, value, path, "op", true));
     for (size_t i = 0; i < sizeof op_rows / sizeof *op_rows; i++)
         if (strcmp(op_rows[i].name, op) == 0) row = &op_rows[i];
-    EIS_REQUIRE(row != NULL, EIS_ERR_UNSUPPORTED, "%s: there is no op \"%s\"; known are linear, conv2d, batch_norm, relu, "
-                "square, sigmoid, polynomial, avg_pool, max_pool and flatten", path, is_printable(op) ? op : "?");
+    EIS_REQUIRE(row != NULL, EIS_ERR_UNSUPPORTED,
+                "%s: there is no op \"%s\"; known are linear, conv2d, batch_norm, relu, "
+                "square, sigmoid, polynomial, avg_pool, max_pool and flatten",
+                path, is_printable(op) ? op : "?");
     layer->op = row->op;
     EIS_TRY(eis_json_bind_object(value, path, row->members));
     EIS_TRY(eis_json_bind_text(layer->name, sizeof layer->name, value, path, "name", false));
@@ -281,7 +297,7 @@ static eis_status read_layers(eis_model *model, eis_layer **layers, size_t *laye
 {
     eis_status st = EIS_OK;
     char path[PATH_BYTES];
-    eis_json_value array, value;
+    eis_json_value array = {0}, value = {0};
     eis_json_iter it;
 
     EIS_TRY(find_array(&array, root, file, "layers", 1, EIS_CLASSIFIER_LAYERS_MAX));
@@ -302,7 +318,7 @@ static eis_status read_labels(eis_model *model, eis_json_value root, const char 
 {
     eis_status st = EIS_OK;
     char path[PATH_BYTES];
-    eis_json_value array, value;
+    eis_json_value array = {0}, value = {0};
     eis_json_iter it;
     const char **labels;
 
@@ -327,8 +343,8 @@ static eis_status read_magnitudes(eis_model *model, eis_json_value root, size_t 
     eis_classifier *c = &model->classifier;
     eis_status st = EIS_OK;
     char path[PATH_BYTES], place[PATH_BYTES + 16];
-    eis_json_value object, array;
-    double *bounds;
+    eis_json_value object = {0}, array = {0};
+    double *bounds = NULL;
 
     if (!eis_json_find(&object, root, "magnitudes")) return EIS_OK;
     snprintf(path, sizeof path, "%.300s: magnitudes", file);
@@ -340,6 +356,7 @@ static eis_status read_magnitudes(eis_model *model, eis_json_value root, size_t 
     EIS_TRY(eis_json_bind_double(&c->magnitude_margin, object, path, "margin", false, 1, DBL_MAX));
     EIS_TRY(find_array(&array, object, path, "max", layer_count, layer_count));
     EIS_TRY(read_numbers(model, &bounds, &c->magnitude_count, array, place));
+    EIS_ASSERT(bounds != NULL);
     for (uint32_t i = 0; i < c->magnitude_count; i++)
         EIS_REQUIRE(bounds[i] > 0, EIS_ERR_PARSE, "%s[%u] must be above 0", place, i);
     c->magnitude_max = bounds;
@@ -347,7 +364,8 @@ out:
     return st;
 }
 
-static eis_status read_root(eis_model *model, eis_layer **layers, size_t *layer_count, eis_json_value root, const char *file)
+static eis_status read_root(eis_model *model, eis_layer **layers, size_t *layer_count, eis_json_value root,
+                            const char *file)
 {
     static const char *const members[] = {"format", "name", "input", "layers", "labels", "magnitudes", NULL};
     eis_status st = EIS_OK;
@@ -355,7 +373,8 @@ static eis_status read_root(eis_model *model, eis_layer **layers, size_t *layer_
 
     EIS_REQUIRE(eis_json_type_of(root) == EIS_JSON_OBJECT, EIS_ERR_PARSE, "%s: must be an object", file);
     EIS_TRY(eis_json_bind_text(format, sizeof format, root, file, "format", true));
-    EIS_REQUIRE(strcmp(format, "eis-classifier/1") == 0, EIS_ERR_UNSUPPORTED, "%s: format must be \"eis-classifier/1\"", file);
+    EIS_REQUIRE(strcmp(format, "eis-classifier/1") == 0, EIS_ERR_UNSUPPORTED, "%s: format must be \"eis-classifier/1\"",
+                file);
     EIS_TRY(eis_json_bind_object(root, file, members));
     EIS_TRY(eis_json_bind_text(model->classifier.name, sizeof model->classifier.name, root, file, "name", true));
     EIS_REQUIRE(is_printable(model->classifier.name), EIS_ERR_PARSE, "%s: the name holds control characters", file);

@@ -30,14 +30,14 @@ typedef enum eis_layer_op {
 /* One entry of "layers". Pairs are [vertical, horizontal]. */
 typedef struct eis_layer {
     eis_layer_op op;
-    char name[EIS_LINEAR_NAME_BYTES];     /* "" where the file gives none */
-    uint64_t in, out;                     /* linear: words; conv2d: channels */
-    bool in_out;                          /* linear: the weight is [in][out] */
+    char name[EIS_LINEAR_NAME_BYTES]; /* "" where the file gives none */
+    uint64_t in, out;                 /* linear: words; conv2d: channels */
+    bool in_out;                      /* linear: the weight is [in][out] */
     uint64_t kernel[2], stride[2], padding[2];
     char weight[EIS_TENSOR_NAME_BYTES], bias[EIS_TENSOR_NAME_BYTES]; /* bias "": none */
     char mean[EIS_TENSOR_NAME_BYTES], variance[EIS_TENSOR_NAME_BYTES];
     double eps;
-    double *coefficients;                 /* polynomial; belongs to the model */
+    double *coefficients; /* polynomial; belongs to the model */
     uint32_t coefficient_count;
     double interval[2];
 } eis_layer;
@@ -47,8 +47,8 @@ typedef struct eis_layer {
  *
  * Errors:  EIS_ERR_PARSE (with the member's place), EIS_ERR_UNSUPPORTED an op or format that we do not know,
  *          EIS_ERR_MEMORY. *layers is NULL on error. */
-EIS_MUST_USE eis_status eis_classifier_read_json(eis_model *model, eis_layer **layers, size_t *layer_count, eis_span text,
-                                                 const char *file);
+EIS_MUST_USE eis_status eis_classifier_read_json(eis_model *model, eis_layer **layers, size_t *layer_count,
+                                                 eis_span text, const char *file);
 
 /* Builds linear nodes and steps from layers and the table of weights. */
 EIS_MUST_USE eis_status eis_classifier_build(eis_model *model, const eis_layer *layers, size_t layer_count,

@@ -15,9 +15,9 @@
 /* The values between two steps, and room for those behind the next one. */
 typedef struct run {
     const eis_model *model;
-    double *now, *next;                   /* [batch][words of the largest layer] */
+    double *now, *next; /* [batch][words of the largest layer] */
     size_t words, batch;
-    uint64_t not_finite;                  /* mask: something was */
+    uint64_t not_finite; /* mask: something was */
 } run;
 
 size_t eis_classifier_input_count(const eis_model *model)
@@ -93,7 +93,8 @@ static void affine(double *x, size_t batch, size_t channels, size_t area, const 
             for (size_t i = 0; i < area; i++) x[i] = x[i] * scale[c] + shift[c];
 }
 
-/* --- pools ---------------------------------------------------------------------------------------------------------- */
+/* --- pools ----------------------------------------------------------------------------------------------------------
+ */
 
 /* The part of a window that lies inside the image: [first, last). */
 typedef struct extent {
@@ -153,7 +154,8 @@ static void pool_all(double *out, const double *x, const eis_step *s, size_t bat
     for (size_t i = 0; i < batch * s->in_channels; i++) pool(out + i * out_area, x + i * in_area, s);
 }
 
-/* --- running -------------------------------------------------------------------------------------------------------- */
+/* --- running --------------------------------------------------------------------------------------------------------
+ */
 
 static void swap_buffers(run *r)
 {
@@ -188,20 +190,32 @@ static eis_status run_step(run *r, const eis_linear_backend *backend, const eis_
     size_t count = r->batch * in_words(s);
 
     switch (s->op) {
-    case EIS_STEP_LINEAR: EIS_TRY(run_linear(r, backend, s)); break;
-    case EIS_STEP_RELU: relu(r->now, count); break;
-    case EIS_STEP_SQUARE: square(r->now, count); break;
-    case EIS_STEP_SIGMOID: eis_sigmoid(r->now, count); break;
-    case EIS_STEP_POLYNOMIAL: polynomial(r->now, count, s->values, s->value_count); break;
+    case EIS_STEP_LINEAR:
+        EIS_TRY(run_linear(r, backend, s));
+        break;
+    case EIS_STEP_RELU:
+        relu(r->now, count);
+        break;
+    case EIS_STEP_SQUARE:
+        square(r->now, count);
+        break;
+    case EIS_STEP_SIGMOID:
+        eis_sigmoid(r->now, count);
+        break;
+    case EIS_STEP_POLYNOMIAL:
+        polynomial(r->now, count, s->values, s->value_count);
+        break;
     case EIS_STEP_AFFINE:
-        affine(r->now, r->batch, s->in_channels, (size_t)s->in_height * s->in_width, s->values, s->values + s->in_channels);
+        affine(r->now, r->batch, s->in_channels, (size_t)s->in_height * s->in_width, s->values,
+               s->values + s->in_channels);
         break;
     case EIS_STEP_AVG_POOL:
     case EIS_STEP_MAX_POOL:
         pool_all(r->next, r->now, s, r->batch);
         swap_buffers(r);
         break;
-    case EIS_STEP_FLATTEN: break;
+    case EIS_STEP_FLATTEN:
+        break;
     }
     r->not_finite |= eis_zero_not_finite(r->now, r->batch * out_words(s));
 out:
@@ -249,8 +263,8 @@ out:
     return st;
 }
 
-eis_status eis_classifier_run(const eis_model *model, const eis_linear_backend *backend, double *logits,
-                              bool *replaced, const double *x, size_t batch)
+eis_status eis_classifier_run(const eis_model *model, const eis_linear_backend *backend, double *logits, bool *replaced,
+                              const double *x, size_t batch)
 {
     const eis_classifier *c = &model->classifier;
     eis_status st = EIS_OK;
@@ -258,6 +272,7 @@ eis_status eis_classifier_run(const eis_model *model, const eis_linear_backend *
 
     EIS_ASSERT(model->kind == EIS_MODEL_CLASSIFIER);
     EIS_TRY(allocate(&r));
+    EIS_ASSERT(r.now != NULL && r.next != NULL);
     EIS_TRY(take_input(&r, x));
     for (uint32_t i = 0; i < c->step_count; i++) EIS_TRY(run_step(&r, backend, &c->steps[i]));
     memcpy(logits, r.now, batch * c->class_count * sizeof *logits);
@@ -269,7 +284,8 @@ out:
     return st;
 }
 
-/* --- classes -------------------------------------------------------------------------------------------------------- */
+/* --- classes --------------------------------------------------------------------------------------------------------
+ */
 
 uint32_t eis_classifier_best(const eis_model *model, const double *logits)
 {

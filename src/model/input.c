@@ -64,7 +64,8 @@ eis_status eis_input_gunzip(eis_text *out, eis_span file, size_t bytes_max)
     while (!ended) {
         EIS_TRY(inflate_block(&z, block, GROWTH_BYTES, &ended));
         size_t made = GROWTH_BYTES - z.avail_out;
-        EIS_REQUIRE(made <= bytes_max - out->bytes, EIS_ERR_TOO_LARGE, "the gzip data unpack to more than %zu bytes", bytes_max);
+        EIS_REQUIRE(made <= bytes_max - out->bytes, EIS_ERR_TOO_LARGE, "the gzip data unpack to more than %zu bytes",
+                    bytes_max);
         EIS_TRY(eis_text_append(out, block, made));
     }
 out:
@@ -216,10 +217,13 @@ static eis_status read_by_content(eis_inputs *inputs, eis_span file, size_t limi
     bool csv = false;
     eis_status st;
 
-    if (eis_input_is_idx(file)) st = eis_input_read_idx(inputs, file, limit);
-    else if (is_pgm(file)) st = eis_input_read_pgm(inputs, file);
-    else if (is_json(file)) return label_column == NULL ? eis_input_read_json(inputs, file, limit, name)
-                                                        : eis_fail(EIS_ERR_USAGE, "%s: only a CSV has a label column", name);
+    if (eis_input_is_idx(file))
+        st = eis_input_read_idx(inputs, file, limit);
+    else if (is_pgm(file))
+        st = eis_input_read_pgm(inputs, file);
+    else if (is_json(file))
+        return label_column == NULL ? eis_input_read_json(inputs, file, limit, name)
+                                    : eis_fail(EIS_ERR_USAGE, "%s: only a CSV has a label column", name);
     else {
         csv = true;
         st = eis_input_read_csv(inputs, file, limit, label_column);
@@ -321,13 +325,17 @@ eis_status eis_labels_parse(eis_labels *labels, const uint8_t *data, size_t byte
     eis_text unpacked = {0};
     eis_labels made = {0};
 
-    EIS_REQUIRE(bytes <= EIS_INPUT_BYTES_MAX, EIS_ERR_TOO_LARGE, "%zu bytes; the limit is %zu", bytes, EIS_INPUT_BYTES_MAX);
+    EIS_REQUIRE(bytes <= EIS_INPUT_BYTES_MAX, EIS_ERR_TOO_LARGE, "%zu bytes; the limit is %zu", bytes,
+                EIS_INPUT_BYTES_MAX);
+    EIS_REQUIRE(bytes > 0, EIS_ERR_PARSE, "the file is empty");
     if (is_gzip(file)) {
         EIS_TRY(eis_input_gunzip(&unpacked, file, EIS_INPUT_BYTES_MAX));
         file = (eis_span){unpacked.data, unpacked.bytes};
     }
-    if (eis_input_is_idx(file)) EIS_TRY(eis_input_read_idx_labels(&made, file, limit));
-    else EIS_TRY(read_label_lines(&made, file, limit));
+    if (eis_input_is_idx(file))
+        EIS_TRY(eis_input_read_idx_labels(&made, file, limit));
+    else
+        EIS_TRY(read_label_lines(&made, file, limit));
     *labels = made;
     made = (eis_labels){0};
 out:

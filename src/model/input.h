@@ -18,18 +18,18 @@
 /* Texts, one per input. Valid when zeroed. */
 typedef struct eis_labels {
     size_t count;
-    char *text;            /* [text_bytes]: all of them, each zero-terminated */
-    size_t *start;         /* [count] into text */
+    char *text;    /* [text_bytes]: all of them, each zero-terminated */
+    size_t *start; /* [count] into text */
     size_t text_bytes, text_capacity, start_capacity;
 } eis_labels;
 
 /* Rows of numbers, all finite, of one length. Valid when zeroed. */
 typedef struct eis_inputs {
     size_t count;
-    size_t elements; /* of one input */
-    double *x;             /* [count][elements]: the numbers as they stand; PGM greys as 0 to 255 whatever its maxval */
-    size_t capacity;       /* numbers that x has room for */
-    eis_labels labels;     /* from the label column; count 0 where there is none */
+    size_t elements;   /* of one input */
+    double *x;         /* [count][elements]: the numbers as they stand; PGM greys as 0 to 255 whatever its maxval */
+    size_t capacity;   /* numbers that x has room for */
+    eis_labels labels; /* from the label column; count 0 where there is none */
 } eis_inputs;
 
 /* Reads inputs. What the file is, is seen from its bytes: gzip (of any of the others), idx, PGM (P2, P5), a JSON array
@@ -39,9 +39,9 @@ typedef struct eis_inputs {
  * a number counted from 1; the column is left out of x and becomes labels.
  *
  * Secret:  the numbers and labels; messages name rows, columns and sizes, never a value.
- * Errors:  EIS_ERR_FILE; EIS_ERR_USAGE  a label column that is not there; EIS_ERR_PARSE (with line and column); EIS_ERR_RANGE for NaN and infinity;
- *          EIS_ERR_SHAPE for rows of different lengths; EIS_ERR_UNSUPPORTED; EIS_ERR_TOO_LARGE, EIS_ERR_MEMORY.
- *          inputs is untouched on error. */
+ * Errors:  EIS_ERR_FILE; EIS_ERR_USAGE  a label column that is not there; EIS_ERR_PARSE (with line and column);
+ * EIS_ERR_RANGE for NaN and infinity; EIS_ERR_SHAPE for rows of different lengths; EIS_ERR_UNSUPPORTED;
+ * EIS_ERR_TOO_LARGE, EIS_ERR_MEMORY. inputs is untouched on error. */
 EIS_MUST_USE eis_status eis_inputs_read(eis_inputs *inputs, const char *path, size_t limit, const char *label_column);
 
 /* The same from bytes; `name` stands in messages. */

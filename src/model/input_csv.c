@@ -12,11 +12,11 @@ enum { FIELDS_MIN = 64, FIELDS_MAX = 1 << 24 };
 
 typedef struct csv_reader {
     const uint8_t *at, *end;
-    size_t line;             /* of the byte at `at`, from 1 */
-    eis_text fields;         /* the fields of one row, unquoted, under each other */
-    size_t *ends;            /* [count]: field i is [ends[i - 1], ends[i]) of fields */
+    size_t line;     /* of the byte at `at`, from 1 */
+    eis_text fields; /* the fields of one row, unquoted, under each other */
+    size_t *ends;    /* [count]: field i is [ends[i - 1], ends[i]) of fields */
     size_t count, capacity;
-    size_t row_line;         /* where the row began */
+    size_t row_line; /* where the row began */
 } csv_reader;
 
 static void csv_clear(csv_reader *csv)
@@ -77,7 +77,8 @@ static eis_status take_plain(csv_reader *csv)
     const uint8_t *start = csv->at;
 
     while (csv->at < csv->end && *csv->at != ',' && *csv->at != '\n' && *csv->at != '\r') {
-        if (*csv->at++ == '"') return eis_fail(EIS_ERR_PARSE, "line %zu: a quote inside a field that is not quoted", csv->line);
+        if (*csv->at++ == '"')
+            return eis_fail(EIS_ERR_PARSE, "line %zu: a quote inside a field that is not quoted", csv->line);
     }
     return eis_text_append(&csv->fields, start, (size_t)(csv->at - start));
 }
@@ -160,8 +161,10 @@ static eis_status add_row(eis_inputs *inputs, size_t *used, const csv_reader *cs
 
     for (size_t i = 0; i < csv->count; i++) {
         eis_span f = trimmed(field(csv, i));
-        if (i == label_column) st = eis_labels_append(&inputs->labels, f.data, f.bytes);
-        else st = eis_input_parse_number(&number, f.data, f.bytes);
+        if (i == label_column)
+            st = eis_labels_append(&inputs->labels, f.data, f.bytes);
+        else
+            st = eis_input_parse_number(&number, f.data, f.bytes);
         if (st != EIS_OK) return eis_fail_prefix(st, "line %zu, column %zu", csv->row_line, i + 1);
         if (i != label_column) EIS_TRY(eis_input_append(inputs, used, number));
     }
@@ -185,8 +188,8 @@ static eis_status read_rows(eis_inputs *inputs, csv_reader *csv, size_t limit, c
     EIS_REQUIRE(inputs->elements > 0, EIS_ERR_SHAPE, "no column beside the labels");
     if (header) EIS_TRY(next_row(csv));
     while (csv->count > 0 && (limit == 0 || inputs->count < limit)) {
-        EIS_REQUIRE(csv->count == columns, EIS_ERR_SHAPE, "line %zu has %zu fields, the first row has %zu", csv->row_line,
-                    csv->count, columns);
+        EIS_REQUIRE(csv->count == columns, EIS_ERR_SHAPE, "line %zu has %zu fields, the first row has %zu",
+                    csv->row_line, csv->count, columns);
         EIS_TRY(add_row(inputs, &used, csv, label_column));
         EIS_TRY(next_row(csv));
     }

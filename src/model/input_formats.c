@@ -26,12 +26,17 @@ static size_t idx_number_bytes(unsigned type)
 {
     switch (type) {
     case IDX_U8:
-    case IDX_I8: return 1;
-    case IDX_I16: return 2;
+    case IDX_I8:
+        return 1;
+    case IDX_I16:
+        return 2;
     case IDX_I32:
-    case IDX_F32: return 4;
-    case IDX_F64: return 8;
-    default: return 0;
+    case IDX_F32:
+        return 4;
+    case IDX_F64:
+        return 8;
+    default:
+        return 0;
     }
 }
 
@@ -48,21 +53,22 @@ static eis_status read_idx_header(idx_header *h, eis_span file)
     *h = (idx_header){.type = file.data[2], .rank = file.data[3], .elements = 1};
     h->number_bytes = idx_number_bytes(h->type);
     EIS_REQUIRE(h->number_bytes > 0, EIS_ERR_UNSUPPORTED, "idx: unknown type 0x%02x", h->type);
-    EIS_REQUIRE(h->rank >= 1 && h->rank <= IDX_RANK_MAX, EIS_ERR_UNSUPPORTED, "idx: %u dimensions; 1 to %d are possible",
-                h->rank, IDX_RANK_MAX);
+    EIS_REQUIRE(h->rank >= 1 && h->rank <= IDX_RANK_MAX, EIS_ERR_UNSUPPORTED,
+                "idx: %u dimensions; 1 to %d are possible", h->rank, IDX_RANK_MAX);
     EIS_REQUIRE(file.bytes - IDX_HEADER_BYTES >= 4 * (size_t)h->rank, EIS_ERR_PARSE, "idx: cut off in the header");
     h->count = eis_load_be32(file.data + IDX_HEADER_BYTES);
     for (unsigned i = 1; i < h->rank; i++) {
         uint32_t dimension = eis_load_be32(file.data + IDX_HEADER_BYTES + 4 * (size_t)i);
-        EIS_REQUIRE(eis_size_mul(&h->elements, h->elements, dimension), EIS_ERR_TOO_LARGE, "idx: dimension %u is too large", i);
+        EIS_REQUIRE(eis_size_mul(&h->elements, h->elements, dimension), EIS_ERR_TOO_LARGE,
+                    "idx: dimension %u is too large", i);
     }
     h->data = file.data + IDX_HEADER_BYTES + 4 * (size_t)h->rank;
     bytes = file.bytes - (size_t)(h->data - file.data);
     EIS_REQUIRE(h->count > 0 && h->elements > 0, EIS_ERR_PARSE, "idx: no numbers");
     EIS_REQUIRE(eis_size_mul(&numbers, h->count, h->elements) && numbers <= SIZE_MAX / 8, EIS_ERR_TOO_LARGE,
                 "idx: %zu x %zu numbers are too many", h->count, h->elements);
-    EIS_REQUIRE(numbers * h->number_bytes == bytes, EIS_ERR_PARSE, "idx: %zu bytes of numbers, but the header says %zu", bytes,
-                numbers * h->number_bytes);
+    EIS_REQUIRE(numbers * h->number_bytes == bytes, EIS_ERR_PARSE, "idx: %zu bytes of numbers, but the header says %zu",
+                bytes, numbers * h->number_bytes);
 out:
     return st;
 }
@@ -75,10 +81,14 @@ static double idx_number(unsigned type, const uint8_t *p)
     double d;
 
     switch (type) {
-    case IDX_U8: return p[0];
-    case IDX_I8: return (int8_t)p[0];
-    case IDX_I16: return (int16_t)(uint16_t)(p[0] << 8 | p[1]);
-    case IDX_I32: return (int32_t)eis_load_be32(p);
+    case IDX_U8:
+        return p[0];
+    case IDX_I8:
+        return (int8_t)p[0];
+    case IDX_I16:
+        return (int16_t)(uint16_t)(p[0] << 8 | p[1]);
+    case IDX_I32:
+        return (int32_t)eis_load_be32(p);
     case IDX_F32:
         word = eis_load_be32(p);
         memcpy(&f, &word, sizeof f);
@@ -194,7 +204,7 @@ eis_status eis_input_read_pgm(eis_inputs *inputs, eis_span file)
     eis_status st = EIS_OK;
     pgm_cursor c = {file.data + 2, file.data + file.bytes};
     bool binary = file.data[1] == '5';
-    uint32_t width, height, maxval;
+    uint32_t width = 0, height = 0, maxval = 0;
     size_t needed;
 
     EIS_TRY(read_pgm_number(&c, &width, PGM_SIDE_MAX, "the width"));
@@ -205,11 +215,13 @@ eis_status eis_input_read_pgm(eis_inputs *inputs, eis_span file)
     c.at++;
     /* At least one byte per pixel, two where each is wide or has a separator: a small file claims no large image. */
     needed = (size_t)width * height * (binary && maxval <= 255 ? 1u : 2u) - (binary ? 0 : 1);
-    EIS_REQUIRE((size_t)(c.end - c.at) >= needed, EIS_ERR_PARSE, "PGM: %u x %u pixels do not fit in %zu bytes", width, height,
-                (size_t)(c.end - c.at));
+    EIS_REQUIRE((size_t)(c.end - c.at) >= needed, EIS_ERR_PARSE, "PGM: %u x %u pixels do not fit in %zu bytes", width,
+                height, (size_t)(c.end - c.at));
     EIS_TRY(eis_input_allocate(inputs, 1, (size_t)width * height));
-    if (binary) EIS_TRY(read_pgm_bytes(inputs, &c, maxval));
-    else EIS_TRY(read_pgm_text(inputs, &c, maxval));
+    if (binary)
+        EIS_TRY(read_pgm_bytes(inputs, &c, maxval));
+    else
+        EIS_TRY(read_pgm_text(inputs, &c, maxval));
     skip_space_and_comments(&c);
     EIS_REQUIRE(c.at == c.end, EIS_ERR_PARSE, "PGM: %zu bytes behind the image", (size_t)(c.end - c.at));
 out:
@@ -222,7 +234,7 @@ static eis_status read_json_row(double *x, eis_json_value row, size_t elements, 
 {
     eis_status st = EIS_OK;
     eis_json_iter it = eis_json_iterate(row);
-    eis_json_value value;
+    eis_json_value value = {0};
 
     EIS_REQUIRE(eis_json_type_of(row) == EIS_JSON_ARRAY, EIS_ERR_PARSE, "%s must be an array of numbers", place);
     EIS_REQUIRE(eis_json_length(row) == elements, EIS_ERR_SHAPE, "%s has %zu numbers, the first input has %zu", place,
@@ -237,7 +249,7 @@ static eis_status read_json_root(eis_inputs *inputs, eis_json_value root, size_t
 {
     eis_status st = EIS_OK;
     eis_json_iter it = eis_json_iterate(root);
-    eis_json_value first, row;
+    eis_json_value first = {0}, row = {0};
     size_t count = eis_json_length(root);
     char place[32];
 

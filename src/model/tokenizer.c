@@ -102,7 +102,8 @@ static eis_status read_single(eis_tokenizer_source *source, const char *path)
     eis_mapping file = {0};
 
     EIS_TRY(map_limited(&file, path));
-    EIS_TRY(make_source(source, looks_like_json(file.bytes) ? EIS_TOKENIZER_JSON : EIS_TOKENIZER_LLAMA2C, file.bytes, NULL));
+    EIS_TRY(make_source(source, looks_like_json(file.bytes) ? EIS_TOKENIZER_JSON : EIS_TOKENIZER_LLAMA2C, file.bytes,
+                        NULL));
 out:
     eis_file_unmap(&file);
     return st;
@@ -119,12 +120,15 @@ static eis_status try_pair(bool *found, eis_tokenizer_source *source, const char
     eis_status st = EIS_OK;
     char *vocab = NULL, *merges = NULL;
 
-    *found = eis_file_exists(directory, pair_names[which].vocab) && eis_file_exists(directory, pair_names[which].merges);
+    *found =
+        eis_file_exists(directory, pair_names[which].vocab) && eis_file_exists(directory, pair_names[which].merges);
     if (!*found) return EIS_OK;
     vocab = eis_file_join(directory, pair_names[which].vocab);
     merges = eis_file_join(directory, pair_names[which].merges);
-    if (vocab == NULL || merges == NULL) st = EIS_ERR_MEMORY;
-    else st = read_pair(source, vocab, merges);
+    if (vocab == NULL || merges == NULL)
+        st = EIS_ERR_MEMORY;
+    else
+        st = read_pair(source, vocab, merges);
     eis_mem_free(vocab);
     eis_mem_free(merges);
     return st;
@@ -153,7 +157,8 @@ static eis_status read_directory(eis_tokenizer_source *source, const char *path)
     if (!found) EIS_TRY(try_single(&found, source, path, "tokenizer.bin"));
     EIS_REQUIRE(found, EIS_ERR_NOT_FOUND,
                 "%s: no tokenizer.json, vocab.json with merges.txt, encoder.json with vocab.bpe, or tokenizer.bin; "
-                "name a tokenizer file", path);
+                "name a tokenizer file",
+                path);
 out:
     return st;
 }
@@ -349,6 +354,7 @@ eis_status eis_decoder_push(eis_decoder *decoder, eis_text *text, uint32_t id)
     EIS_TRY(eis_tokenizer_decode(decoder->tokenizer, &now, decoder->previous, id));
     waiting = eis_utf8_unfinished_suffix(now.data, now.bytes);
     EIS_TRY(eis_text_append(text, now.data, now.bytes - waiting));
+    EIS_ASSERT(waiting < sizeof decoder->held);
     for (size_t i = 0; i < waiting; i++) decoder->held[i] = now.data[now.bytes - waiting + i];
     decoder->held_bytes = waiting;
     if (counts_as_previous(decoder->tokenizer, id)) decoder->previous = id;

@@ -26,7 +26,8 @@ typedef enum eis_tokenizer_kind {
     EIS_TOKENIZER_NONE = 0,
     EIS_TOKENIZER_LLAMA2C = 1,
     EIS_TOKENIZER_JSON = 2,
-    EIS_TOKENIZER_VOCAB_MERGES = 3 /* bytes: u64 little-endian size of the vocabulary file, that file, the merges file */
+    EIS_TOKENIZER_VOCAB_MERGES =
+        3 /* bytes: u64 little-endian size of the vocabulary file, that file, the merges file */
 } eis_tokenizer_kind;
 
 /* The files of a tokenizer as bytes, which is what a client part carries. Valid when zeroed (kind none). */

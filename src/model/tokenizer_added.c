@@ -27,8 +27,8 @@ eis_status eis_added_add(eis_added *added, uint32_t id, const uint8_t *text, siz
         EIS_TRY(eis_mem_resize(&added->tokens, added->capacity, wanted, sizeof *added->tokens));
         added->capacity = wanted;
     }
-    added->tokens[added->count] = (eis_added_token){.id = id, .start = added->arena.bytes, .bytes = bytes,
-                                                    .left_space = left_space, .right_space = right_space};
+    added->tokens[added->count] = (eis_added_token){
+        .id = id, .start = added->arena.bytes, .bytes = bytes, .left_space = left_space, .right_space = right_space};
     EIS_TRY(eis_text_append(&added->arena, text, bytes));
     added->count++;
     added->first_byte[text[0]] = true;
@@ -71,8 +71,10 @@ static size_t lower_bound(const eis_added *added, size_t low, size_t high, size_
         size_t middle = low + (high - low) / 2;
         const eis_added_token *t = &added->tokens[middle];
         bool less = t->bytes <= depth || added->arena.data[t->start + depth] < byte;
-        if (less) low = middle + 1;
-        else high = middle;
+        if (less)
+            low = middle + 1;
+        else
+            high = middle;
     }
     return low;
 }

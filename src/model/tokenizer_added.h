@@ -14,16 +14,16 @@
 
 typedef struct eis_added_token {
     uint32_t id;
-    size_t start, bytes;                  /* into the arena */
-    bool left_space, right_space;         /* white space beside it belongs to it */
+    size_t start, bytes;          /* into the arena */
+    bool left_space, right_space; /* white space beside it belongs to it */
 } eis_added_token;
 
 /* A set of added tokens. Valid when zeroed. */
 typedef struct eis_added {
-    eis_added_token *tokens;              /* [capacity]; sorted by text once sealed */
+    eis_added_token *tokens; /* [capacity]; sorted by text once sealed */
     size_t count, capacity;
     eis_text arena;
-    bool first_byte[256];                 /* does any token begin with this byte */
+    bool first_byte[256]; /* does any token begin with this byte */
 } eis_added;
 
 /* One added token found in a text: bytes [start, end). */

@@ -21,7 +21,9 @@ eis_status eis_bpe_add_merge(eis_bpe *bpe, eis_span left, eis_span right, uint32
     joined_id = eis_vocab_find(&bpe->vocab, joined.data, joined.bytes);
     EIS_REQUIRE(left_id != EIS_TOKEN_NONE && right_id != EIS_TOKEN_NONE && joined_id != EIS_TOKEN_NONE, EIS_ERR_PARSE,
                 "merge %u: %s is not in the vocabulary", rank,
-                left_id == EIS_TOKEN_NONE ? "its first piece" : right_id == EIS_TOKEN_NONE ? "its second piece" : "what it makes");
+                left_id == EIS_TOKEN_NONE    ? "its first piece"
+                : right_id == EIS_TOKEN_NONE ? "its second piece"
+                                             : "what it makes");
     EIS_TRY(eis_pairs_add(&bpe->merges, left_id, right_id, joined_id, rank));
 out:
     eis_text_clear(&joined);
@@ -231,7 +233,8 @@ out:
     return st;
 }
 
-static eis_status decode_step(eis_text *out, const eis_bpe_decode_step *step, const uint8_t *data, size_t bytes, bool first)
+static eis_status decode_step(eis_text *out, const eis_bpe_decode_step *step, const uint8_t *data, size_t bytes,
+                              bool first)
 {
     size_t skipped;
     uint8_t byte;
@@ -249,7 +252,8 @@ static eis_status decode_step(eis_text *out, const eis_bpe_decode_step *step, co
         return eis_text_append(out, data, bytes);
     case EIS_BPE_DECODE_STRIP:
     case EIS_BPE_DECODE_STRIP_AT_START:
-        skipped = (first || step->op == EIS_BPE_DECODE_STRIP) && begins_with(data, bytes, step) ? step->pattern_bytes : 0;
+        skipped =
+            (first || step->op == EIS_BPE_DECODE_STRIP) && begins_with(data, bytes, step) ? step->pattern_bytes : 0;
         return eis_text_append(out, data + skipped, bytes - skipped);
     }
     return EIS_OK;

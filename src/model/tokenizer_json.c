@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reading tokenizer.json: the vocabulary, the merges and the added tokens. Their surroundings are in tokenizer_parts.c. */
+/* Reading tokenizer.json: the vocabulary, the merges and the added tokens. Their surroundings are in tokenizer_parts.c.
+ */
 #include "model/tokenizer_json.h"
 
 #include "base/mem.h"
@@ -11,8 +12,8 @@ static eis_status read_vocabulary(eis_bpe *bpe, eis_json_value vocab)
 {
     eis_status st = EIS_OK;
     eis_json_iter it = eis_json_iterate(vocab);
-    eis_json_value value;
-    eis_span piece;
+    eis_json_value value = {0};
+    eis_span piece = {0};
     uint64_t id;
     char shown[EIS_TOKENIZER_TYPE_BYTES];
 
@@ -33,7 +34,7 @@ static eis_status read_merge(eis_span *left, eis_span *right, eis_json_value val
 {
     eis_status st = EIS_OK;
     eis_json_iter it = eis_json_iterate(value);
-    eis_json_value first, second;
+    eis_json_value first = {0}, second = {0};
     const uint8_t *space;
 
     if (eis_json_string(left, value)) {
@@ -41,7 +42,8 @@ static eis_status read_merge(eis_span *left, eis_span *right, eis_json_value val
         EIS_REQUIRE(space != NULL, EIS_ERR_PARSE, "must be two pieces with a space between");
         *right = (eis_span){space + 1, left->bytes - (size_t)(space + 1 - left->data)};
         left->bytes = (size_t)(space - left->data);
-        EIS_REQUIRE(right->bytes == 0 || memchr(right->data, ' ', right->bytes) == NULL, EIS_ERR_PARSE, "more than one space");
+        EIS_REQUIRE(right->bytes == 0 || memchr(right->data, ' ', right->bytes) == NULL, EIS_ERR_PARSE,
+                    "more than one space");
         return EIS_OK;
     }
     EIS_REQUIRE(eis_json_type_of(value) == EIS_JSON_ARRAY && eis_json_length(value) == 2 &&
@@ -56,8 +58,8 @@ static eis_status read_merges(eis_bpe *bpe, eis_json_value merges)
 {
     eis_status st = EIS_OK;
     eis_json_iter it = eis_json_iterate(merges);
-    eis_json_value value;
-    eis_span left, right;
+    eis_json_value value = {0};
+    eis_span left = {0}, right = {0};
 
     EIS_REQUIRE(eis_json_type_of(merges) == EIS_JSON_ARRAY, EIS_ERR_PARSE, "model.merges must be an array");
     for (uint32_t rank = 0; eis_json_next_element(&it, &value); rank++) {
@@ -73,7 +75,7 @@ out:
 /* Whether a member has a value other than null and, for texts, other than "". */
 static bool is_set(eis_json_value model, const char *name)
 {
-    eis_json_value value;
+    eis_json_value value = {0};
     double number;
 
     if (!eis_json_find(&value, model, name) || eis_json_type_of(value) == EIS_JSON_NULL) return false;
@@ -93,7 +95,7 @@ static eis_status refuse_foreign(eis_json_value model)
 static eis_status read_unknown(eis_bpe *bpe, eis_json_value model)
 {
     eis_status st = EIS_OK;
-    eis_span text;
+    eis_span text = {0};
 
     if (!is_set(model, "unk_token")) return EIS_OK;
     EIS_TRY(eis_json_bind_string(&text, model, "model", "unk_token", true));
@@ -105,12 +107,20 @@ out:
 
 static eis_status read_model(eis_bpe *bpe, eis_json_value model)
 {
-    static const char *const members[] = {"type", "dropout", "unk_token", "continuing_subword_prefix",
-                                          "end_of_word_suffix", "fuse_unk", "byte_fallback", "ignore_merges", "vocab",
-                                          "merges", NULL};
+    static const char *const members[] = {"type",
+                                          "dropout",
+                                          "unk_token",
+                                          "continuing_subword_prefix",
+                                          "end_of_word_suffix",
+                                          "fuse_unk",
+                                          "byte_fallback",
+                                          "ignore_merges",
+                                          "vocab",
+                                          "merges",
+                                          NULL};
     eis_status st = EIS_OK;
-    eis_json_value value;
-    eis_span type;
+    eis_json_value value = {0};
+    eis_span type = {0};
     char shown[EIS_TOKENIZER_TYPE_BYTES];
 
     /* The oldest files have no type; they were all BPE. */
@@ -142,7 +152,8 @@ typedef struct added_entry {
 
 static eis_status read_added_entry(added_entry *entry, eis_json_value value, const char *path)
 {
-    static const char *const members[] = {"id", "content", "single_word", "lstrip", "rstrip", "normalized", "special", NULL};
+    static const char *const members[] = {"id",     "content",    "single_word", "lstrip",
+                                          "rstrip", "normalized", "special",     NULL};
     eis_status st = EIS_OK;
     uint64_t id;
     bool single_word = false;
@@ -170,9 +181,10 @@ static eis_status add_entry(eis_bpe *bpe, const added_entry *entry)
     eis_split_text normal = {0};
     uint32_t known = eis_vocab_find(&bpe->vocab, entry->text.data, entry->text.bytes);
 
-    EIS_REQUIRE(known == EIS_TOKEN_NONE || known == entry->id, EIS_ERR_PARSE, "id %u, but %u in the vocabulary", entry->id,
-                known);
-    if (known == EIS_TOKEN_NONE) EIS_TRY(eis_vocab_add_raw(&bpe->vocab, entry->id, entry->text.data, entry->text.bytes));
+    EIS_REQUIRE(known == EIS_TOKEN_NONE || known == entry->id, EIS_ERR_PARSE, "id %u, but %u in the vocabulary",
+                entry->id, known);
+    if (known == EIS_TOKEN_NONE)
+        EIS_TRY(eis_vocab_add_raw(&bpe->vocab, entry->id, entry->text.data, entry->text.bytes));
     bpe->vocab.pieces[entry->id].special = entry->special;
     if (!entry->normalised) {
         EIS_TRY(eis_added_add(&bpe->raw_added, entry->id, entry->text.data, entry->text.bytes, entry->left_space,
@@ -191,7 +203,7 @@ static eis_status read_added(eis_bpe *bpe, eis_json_value list)
 {
     eis_status st = EIS_OK;
     eis_json_iter it = eis_json_iterate(list);
-    eis_json_value value;
+    eis_json_value value = {0};
     added_entry entry;
     char path[48];
 
@@ -211,10 +223,10 @@ out:
 /* `version` is checked; `truncation` and `padding` are about batches of a training program and have no meaning here. */
 static eis_status read_root(eis_bpe *bpe, eis_json_value root)
 {
-    static const char *const members[] = {"version", "truncation", "padding", "added_tokens", "normalizer",
-                                          "pre_tokenizer", "post_processor", "decoder", "model", NULL};
+    static const char *const members[] = {"version",       "truncation",     "padding", "added_tokens", "normalizer",
+                                          "pre_tokenizer", "post_processor", "decoder", "model",        NULL};
     eis_status st = EIS_OK;
-    eis_json_value value;
+    eis_json_value value = {0};
 
     EIS_REQUIRE(eis_json_find(&value, root, "model"), EIS_ERR_PARSE,
                 "no member \"model\": not a tokenizer.json (vocab.json needs its merges.txt beside it)");
@@ -266,7 +278,7 @@ static eis_span take_line(eis_span *text)
 static eis_status read_merge_lines(eis_bpe *bpe, eis_span text)
 {
     eis_status st = EIS_OK;
-    eis_span line, left, right;
+    eis_span line = {0}, left = {0}, right = {0};
     const uint8_t *space;
     uint32_t rank = 0;
 
@@ -305,7 +317,8 @@ static eis_status build_gpt2(eis_bpe *bpe, eis_json_value vocabulary, eis_span m
     st = read_merge_lines(bpe, merges);
     if (st != EIS_OK) return eis_fail_prefix(st, "merges");
     EIS_TRY(mark_end_of_text(bpe));
-    EIS_TRY(eis_split_compile(&isolate.code, (const uint8_t *)eis_split_gpt2_pattern, strlen(eis_split_gpt2_pattern), false));
+    EIS_TRY(eis_split_compile(&isolate.code, (const uint8_t *)eis_split_gpt2_pattern, strlen(eis_split_gpt2_pattern),
+                              false));
     EIS_TRY(eis_split_add(&bpe->pretokenizer, &isolate)); /* the first step: there is room */
     EIS_TRY(eis_split_add(&bpe->pretokenizer, &(eis_split_step){.op = EIS_SPLIT_BYTES_TO_CHARS}));
     EIS_TRY(eis_bpe_add_decode(bpe, &(eis_bpe_decode_step){.op = EIS_BPE_DECODE_CHARS}));

@@ -48,12 +48,14 @@ eis_status eis_llama2c_read(eis_llama2c *t, const uint8_t *data, size_t bytes, u
     *t = (eis_llama2c){0};
     EIS_REQUIRE(bytes >= HEADER_BYTES, EIS_ERR_PARSE, "%zu bytes are no tokenizer file", bytes);
     longest = eis_load_le32(data);
-    EIS_REQUIRE(longest > 0 && longest <= LONGEST_MAX, EIS_ERR_PARSE,
-                "neither JSON nor a llama2.c tokenizer file (a SentencePiece .model file must be exported to one of them)");
+    EIS_REQUIRE(
+        longest > 0 && longest <= LONGEST_MAX, EIS_ERR_PARSE,
+        "neither JSON nor a llama2.c tokenizer file (a SentencePiece .model file must be exported to one of them)");
     while (at < bytes) EIS_TRY(read_entry(t, &capacity, data, bytes, &at, longest));
-    EIS_REQUIRE(t->vocab.count >= IDS_MIN, EIS_ERR_PARSE, "%u tokens; ids 3 to 258 must be the 256 bytes", t->vocab.count);
-    EIS_REQUIRE(t->vocab.count >= vocab_count, EIS_ERR_MODEL, "%u tokens, but the model has %u: another model's tokenizer?",
-                t->vocab.count, vocab_count);
+    EIS_REQUIRE(t->vocab.count >= IDS_MIN, EIS_ERR_PARSE, "%u tokens; ids 3 to 258 must be the 256 bytes",
+                t->vocab.count);
+    EIS_REQUIRE(t->vocab.count >= vocab_count, EIS_ERR_MODEL,
+                "%u tokens, but the model has %u: another model's tokenizer?", t->vocab.count, vocab_count);
     t->vocab.pieces[EIS_LLAMA2C_BOS].special = t->vocab.pieces[EIS_LLAMA2C_EOS].special = true;
 out:
     if (st != EIS_OK) eis_llama2c_clear(t);

@@ -12,7 +12,7 @@
 #include "base/mem.h"
 
 #define COUNT_MAX ((size_t)1 << 30)
-#define NOWHERE UINT32_MAX
+#define NOWHERE   UINT32_MAX
 
 typedef struct symbol {
     uint32_t id, previous, next; /* places, or NOWHERE; a dead symbol has next = previous = itself */
@@ -24,8 +24,8 @@ typedef struct candidate {
 } candidate;
 
 typedef struct merge_work {
-    symbol *symbols;   /* [count] */
-    candidate *heap;   /* [heap_capacity]: at most one per pair at the start and two per merge */
+    symbol *symbols; /* [count] */
+    candidate *heap; /* [heap_capacity]: at most one per pair at the start and two per merge */
     size_t count, heap_count, heap_capacity;
     const eis_merge_rules *rules;
 } merge_work;
@@ -71,7 +71,8 @@ static void consider(merge_work *work, uint32_t place)
     if (next == NOWHERE) return;
     entry.left = work->symbols[place].id;
     entry.right = work->symbols[next].id;
-    if (work->rules->find(work->rules->ctx, entry.left, entry.right, &entry.joined, &entry.cost)) heap_push(work, entry);
+    if (work->rules->find(work->rules->ctx, entry.left, entry.right, &entry.joined, &entry.cost))
+        heap_push(work, entry);
 }
 
 static bool is_stale(const merge_work *work, const candidate *entry)
@@ -99,8 +100,8 @@ static void start(merge_work *work, const uint32_t *ids)
 {
     for (size_t i = 0; i < work->count; i++) {
         uint32_t place = (uint32_t)i;
-        work->symbols[i] = (symbol){.id = ids[i], .previous = i == 0 ? NOWHERE : place - 1,
-                                    .next = i + 1 == work->count ? NOWHERE : place + 1};
+        work->symbols[i] = (symbol){
+            .id = ids[i], .previous = i == 0 ? NOWHERE : place - 1, .next = i + 1 == work->count ? NOWHERE : place + 1};
     }
     for (size_t i = 0; i < work->count; i++) consider(work, (uint32_t)i);
 }

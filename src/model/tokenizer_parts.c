@@ -35,7 +35,7 @@ static eis_status fail_type(const char *path, const char *type)
 static eis_status read_type(char type[EIS_TOKENIZER_TYPE_BYTES], eis_json_value value, const char *path)
 {
     eis_status st = EIS_OK;
-    eis_span text;
+    eis_span text = {0};
 
     EIS_REQUIRE(eis_json_type_of(value) == EIS_JSON_OBJECT, EIS_ERR_PARSE, "%s must be an object", path);
     EIS_TRY(eis_json_bind_string(&text, value, path, "type", true));
@@ -49,10 +49,11 @@ static eis_status find_array(eis_json_value *array, eis_json_value object, const
                              size_t length_min, size_t length_max)
 {
     eis_status st = EIS_OK;
-    eis_json_value found;
+    eis_json_value found = {0};
 
     EIS_TRY(eis_json_bind_array(&found, object, path, name, length_min, length_max));
-    EIS_REQUIRE(eis_json_type_of(found) == EIS_JSON_ARRAY, EIS_ERR_PARSE, "%s: member \"%s\" must be an array", path, name);
+    EIS_REQUIRE(eis_json_type_of(found) == EIS_JSON_ARRAY, EIS_ERR_PARSE, "%s: member \"%s\" must be an array", path,
+                name);
     *array = found;
 out:
     return st;
@@ -65,7 +66,7 @@ static eis_status read_components(eis_bpe *bpe, eis_json_value value, const char
     eis_status st = EIS_OK;
     const char *const members[] = {"type", list, NULL};
     char type[EIS_TOKENIZER_TYPE_BYTES], place[PATH_BYTES];
-    eis_json_value elements, element;
+    eis_json_value elements = {0}, element = {0};
     eis_json_iter it;
 
     if (eis_json_type_of(value) == EIS_JSON_NULL) return EIS_OK;
@@ -87,11 +88,11 @@ out:
 static eis_status read_string(uint8_t *out, size_t *bytes, eis_json_value object, const char *path, const char *name)
 {
     eis_status st = EIS_OK;
-    eis_span text;
+    eis_span text = {0};
 
     EIS_TRY(eis_json_bind_string(&text, object, path, name, true));
-    EIS_REQUIRE(text.bytes <= EIS_SPLIT_STRING_BYTES_MAX, EIS_ERR_UNSUPPORTED, "%s: %s has more than %d bytes", path, name,
-                EIS_SPLIT_STRING_BYTES_MAX);
+    EIS_REQUIRE(text.bytes <= EIS_SPLIT_STRING_BYTES_MAX, EIS_ERR_UNSUPPORTED, "%s: %s has more than %d bytes", path,
+                name, EIS_SPLIT_STRING_BYTES_MAX);
     if (text.bytes > 0) memcpy(out, text.data, text.bytes);
     *bytes = text.bytes;
 out:
@@ -104,7 +105,7 @@ static eis_status find_pattern(eis_span *text, bool *literal, eis_json_value obj
     static const char *const members[] = {"String", "Regex", NULL};
     eis_status st = EIS_OK;
     char place[PATH_BYTES];
-    eis_json_value pattern, unused;
+    eis_json_value pattern = {0}, unused = {0};
 
     snprintf(place, sizeof place, "%s.pattern", path);
     EIS_TRY(eis_json_bind_member(&pattern, object, path, "pattern"));
@@ -123,14 +124,14 @@ static eis_status read_replace(uint8_t *pattern, size_t *pattern_bytes, uint8_t 
 {
     static const char *const members[] = {"type", "pattern", "content", NULL};
     eis_status st = EIS_OK;
-    eis_span found;
-    bool literal;
+    eis_span found = {0};
+    bool literal = false;
 
     EIS_TRY(eis_json_bind_object(value, path, members));
     EIS_TRY(find_pattern(&found, &literal, value, path));
     if (!literal) return fail_unsupported(path, "Replace with a Regex");
-    EIS_REQUIRE(found.bytes <= EIS_SPLIT_STRING_BYTES_MAX, EIS_ERR_UNSUPPORTED, "%s: pattern has more than %d bytes", path,
-                EIS_SPLIT_STRING_BYTES_MAX);
+    EIS_REQUIRE(found.bytes <= EIS_SPLIT_STRING_BYTES_MAX, EIS_ERR_UNSUPPORTED, "%s: pattern has more than %d bytes",
+                path, EIS_SPLIT_STRING_BYTES_MAX);
     memcpy(pattern, found.data, found.bytes);
     *pattern_bytes = found.bytes;
     EIS_TRY(read_string(text, text_bytes, value, path, "content"));
@@ -195,7 +196,8 @@ static eis_status read_byte_level(eis_bpe *bpe, eis_json_value value, const char
     EIS_TRY(eis_json_bind_object(value, path, members));
     EIS_TRY(eis_json_bind_bool(&prefix_space, value, path, "add_prefix_space", false));
     EIS_TRY(eis_json_bind_bool(&use_regex, value, path, "use_regex", false));
-    EIS_TRY(eis_json_bind_bool(&trim_offsets, value, path, "trim_offsets", false)); /* about offsets, which we do not give */
+    EIS_TRY(eis_json_bind_bool(&trim_offsets, value, path, "trim_offsets",
+                               false)); /* about offsets, which we do not give */
     if (prefix_space) EIS_TRY(eis_split_add(&bpe->pretokenizer, &(eis_split_step){.op = EIS_SPLIT_PREFIX_SPACE}));
     if (use_regex) EIS_TRY(add_cut_text(bpe, EIS_SPLIT_ISOLATE, eis_split_gpt2_pattern, path));
     EIS_TRY(eis_split_add(&bpe->pretokenizer, &(eis_split_step){.op = EIS_SPLIT_BYTES_TO_CHARS}));
@@ -207,9 +209,9 @@ static eis_status read_split(eis_bpe *bpe, eis_json_value value, const char *pat
 {
     static const char *const members[] = {"type", "pattern", "behavior", "invert", NULL};
     eis_status st = EIS_OK;
-    eis_span pattern, behaviour;
+    eis_span pattern = {0}, behaviour = {0};
     char shown[EIS_TOKENIZER_TYPE_BYTES];
-    bool literal, invert = false;
+    bool literal = false, invert = false;
 
     EIS_TRY(eis_json_bind_object(value, path, members));
     EIS_TRY(find_pattern(&pattern, &literal, value, path));
@@ -241,11 +243,11 @@ out:
 /* Older files say add_prefix_space, newer ones prepend_scheme; both belong to pre-tokenizer and decoder. */
 static eis_status read_metaspace_members(eis_split_step *step, eis_json_value value, const char *path)
 {
-    static const char *const members[] = {"type", "replacement", "str_rep", "add_prefix_space", "prepend_scheme", "split",
-                                          NULL};
+    static const char *const members[] = {"type",           "replacement", "str_rep", "add_prefix_space",
+                                          "prepend_scheme", "split",       NULL};
     eis_status st = EIS_OK;
     bool prefix_space = true;
-    eis_json_value scheme;
+    eis_json_value scheme = {0};
 
     *step = (eis_split_step){.op = EIS_SPLIT_METASPACE, .pattern = " ", .pattern_bytes = 1, .cut = true};
     EIS_TRY(eis_json_bind_object(value, path, members));
@@ -256,10 +258,14 @@ static eis_status read_metaspace_members(eis_split_step *step, eis_json_value va
     EIS_TRY(eis_json_bind_bool(&prefix_space, value, path, "add_prefix_space", false));
     step->scheme = prefix_space ? EIS_METASPACE_ALWAYS : EIS_METASPACE_NEVER;
     if (!eis_json_find(&scheme, value, "prepend_scheme")) return EIS_OK;
-    if (eis_json_string_is(scheme, "always")) step->scheme = EIS_METASPACE_ALWAYS;
-    else if (eis_json_string_is(scheme, "first")) step->scheme = EIS_METASPACE_FIRST;
-    else if (eis_json_string_is(scheme, "never")) step->scheme = EIS_METASPACE_NEVER;
-    else return fail_unsupported(path, "this prepend_scheme");
+    if (eis_json_string_is(scheme, "always"))
+        step->scheme = EIS_METASPACE_ALWAYS;
+    else if (eis_json_string_is(scheme, "first"))
+        step->scheme = EIS_METASPACE_FIRST;
+    else if (eis_json_string_is(scheme, "never"))
+        step->scheme = EIS_METASPACE_NEVER;
+    else
+        return fail_unsupported(path, "this prepend_scheme");
 out:
     return st;
 }
@@ -292,8 +298,8 @@ static eis_status add_template_ids(eis_bpe *bpe, eis_ids *ids, eis_json_value sp
     eis_status st = EIS_OK;
     char shown[EIS_TOKENIZER_TYPE_BYTES];
     eis_json_iter it = eis_json_iterate(specials);
-    eis_json_value special, list, element;
-    eis_span member;
+    eis_json_value special = {0}, list = {0}, element = {0};
+    eis_span member = {0};
     uint64_t id;
 
     eis_tokenizer_json_show(shown, name);
@@ -302,8 +308,8 @@ static eis_status add_template_ids(eis_bpe *bpe, eis_ids *ids, eis_json_value sp
         EIS_TRY(find_array(&list, special, path, "ids", 1, 16));
         it = eis_json_iterate(list);
         while (eis_json_next_element(&it, &element)) {
-            EIS_REQUIRE(eis_json_u64(&id, element) && id < bpe->vocab.count && bpe->vocab.pieces[id].present, EIS_ERR_PARSE,
-                        "%s: special token \"%s\" has an id that is no token", path, shown);
+            EIS_REQUIRE(eis_json_u64(&id, element) && id < bpe->vocab.count && bpe->vocab.pieces[id].present,
+                        EIS_ERR_PARSE, "%s: special token \"%s\" has an id that is no token", path, shown);
             EIS_TRY(eis_ids_append(ids, (uint32_t)id));
         }
         return EIS_OK;
@@ -317,15 +323,16 @@ static eis_status read_template(eis_bpe *bpe, eis_json_value value, const char *
 {
     static const char *const members[] = {"type", "single", "pair", "special_tokens", NULL};
     eis_status st = EIS_OK;
-    eis_json_value single, specials, element, inner, id;
+    eis_json_value single = {0}, specials = {0}, element = {0}, inner = {0}, id = {0};
     eis_json_iter it;
-    eis_span name;
+    eis_span name = {0};
     bool text_seen = false;
 
     EIS_TRY(eis_json_bind_object(value, path, members));
     EIS_TRY(find_array(&single, value, path, "single", 1, 64));
     EIS_TRY(eis_json_bind_member(&specials, value, path, "special_tokens"));
-    EIS_REQUIRE(bpe->prefix.count + bpe->suffix.count == 0, EIS_ERR_UNSUPPORTED, "%s: a second template is not supported", path);
+    EIS_REQUIRE(bpe->prefix.count + bpe->suffix.count == 0, EIS_ERR_UNSUPPORTED,
+                "%s: a second template is not supported", path);
     it = eis_json_iterate(single);
     while (eis_json_next_element(&it, &element)) {
         if (eis_json_find(&inner, element, "Sequence")) {
@@ -387,7 +394,7 @@ static eis_status add_decode_strip(eis_bpe *bpe, eis_json_value value, const cha
     static const char *const members[] = {"type", "content", "start", "stop", NULL};
     eis_status st = EIS_OK;
     eis_bpe_decode_step step = {.op = fused ? EIS_BPE_DECODE_STRIP_AT_START : EIS_BPE_DECODE_STRIP};
-    uint64_t start, stop;
+    uint64_t start = 0, stop = 0;
 
     EIS_TRY(eis_json_bind_object(value, path, members));
     EIS_TRY(read_string(step.pattern, &step.pattern_bytes, value, path, "content"));

@@ -60,8 +60,8 @@ eis_status eis_split_compile(pcre2_code **code, const uint8_t *pattern, size_t b
     *code = pcre2_compile(pattern, bytes, options, &error, &where, compile);
     if (*code == NULL) {
         if (pcre2_get_error_message(error, reason, sizeof reason) < 0) reason[0] = '\0';
-        st = eis_fail(error == PCRE2_ERROR_HEAP_FAILED ? EIS_ERR_MEMORY : EIS_ERR_UNSUPPORTED, "the pattern, at byte %zu: %s",
-                      where, (const char *)reason);
+        st = eis_fail(error == PCRE2_ERROR_HEAP_FAILED ? EIS_ERR_MEMORY : EIS_ERR_UNSUPPORTED,
+                      "the pattern, at byte %zu: %s", where, (const char *)reason);
     }
 out:
     pcre2_compile_context_free(compile);
@@ -74,9 +74,12 @@ size_t eis_split_byte_char(uint8_t out[2], uint8_t byte)
     /* Printable Latin-1 stands for itself; the rest, in order, are U+0100 and up. */
     uint32_t c = byte;
 
-    if (byte <= 0x20) c = 0x100u + byte;
-    else if (byte >= 0x7F && byte <= 0xA0) c = 0x100u + 0x21 + (byte - 0x7Fu);
-    else if (byte == 0xAD) c = 0x100u + 0x21 + 0x22;
+    if (byte <= 0x20)
+        c = 0x100u + byte;
+    else if (byte >= 0x7F && byte <= 0xA0)
+        c = 0x100u + 0x21 + (byte - 0x7Fu);
+    else if (byte == 0xAD)
+        c = 0x100u + 0x21 + 0x22;
     if (c < 0x80) {
         out[0] = (uint8_t)c;
         return 1;
@@ -157,7 +160,8 @@ out:
 }
 
 /* The replacement may stand in the text already; cutting must see those too. So: replace first, then cut. */
-static eis_status metaspace(eis_split_text *out, const eis_split_step *step, const uint8_t *data, size_t bytes, bool first)
+static eis_status metaspace(eis_split_text *out, const eis_split_step *step, const uint8_t *data, size_t bytes,
+                            bool first)
 {
     eis_status st = EIS_OK;
     eis_split_step plain = *step, cutting = *step;
@@ -231,7 +235,8 @@ static eis_status next_match(matcher *m, const pcre2_code *code, const uint8_t *
     *start = pcre2_get_ovector_pointer(m->found)[0];
     *end = pcre2_get_ovector_pointer(m->found)[1];
     /* \K inside a lookaround can put the ends in any order, which no pattern of a tokenizer needs. */
-    if (*start < from || *end <= *start) return eis_fail(EIS_ERR_UNSUPPORTED, "the tokenizer's pattern moves its own start");
+    if (*start < from || *end <= *start)
+        return eis_fail(EIS_ERR_UNSUPPORTED, "the tokenizer's pattern moves its own start");
     return EIS_OK;
 }
 

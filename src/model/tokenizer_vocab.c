@@ -2,7 +2,8 @@
 /* Two hash tables with open addressing and linear probing.
  *
  * The files that fill them may be hostile, and the hash has no secret seed. So the number of probes has a limit
- * that honest data do not come near at half load (a few dozen); a file that reaches it is refused while it is loaded. */
+ * that honest data do not come near at half load (a few dozen); a file that reaches it is refused while it is loaded.
+ */
 #include "model/tokenizer_vocab.h"
 
 #include "base/bytes.h"
@@ -134,7 +135,8 @@ out:
 
 uint32_t eis_vocab_find(const eis_vocab *vocab, const uint8_t *piece, size_t bytes)
 {
-    const uint32_t *slot = vocab->slot_count && bytes <= EIS_PIECE_BYTES_MAX ? slot_of_piece(vocab, piece, bytes) : NULL;
+    const uint32_t *slot =
+        vocab->slot_count && bytes <= EIS_PIECE_BYTES_MAX ? slot_of_piece(vocab, piece, bytes) : NULL;
 
     return slot != NULL && *slot != 0 ? *slot - 1 : EIS_TOKEN_NONE;
 }

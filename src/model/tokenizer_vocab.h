@@ -12,24 +12,24 @@
 #include <stdint.h>
 
 /* Ids are small numbers: arrays have one entry per id, and a file that claims more is hostile. */
-#define EIS_TOKEN_ID_MAX ((uint32_t)1 << 22)
+#define EIS_TOKEN_ID_MAX    ((uint32_t)1 << 22)
 #define EIS_PIECE_BYTES_MAX 65535
 
 typedef struct eis_vocab_piece {
-    uint32_t start;                       /* into the arena */
+    uint32_t start; /* into the arena */
     uint16_t bytes;
-    bool present;                         /* ids may have holes */
-    bool special;                         /* has no bytes when decoded */
-    bool raw;                             /* an added token: its bytes are its text, no decoder looks at them */
+    bool present; /* ids may have holes */
+    bool special; /* has no bytes when decoded */
+    bool raw;     /* an added token: its bytes are its text, no decoder looks at them */
 } eis_vocab_piece;
 
 /* Pieces by id and ids by piece. Valid when zeroed. */
 typedef struct eis_vocab {
-    eis_vocab_piece *pieces;              /* [capacity] */
+    eis_vocab_piece *pieces; /* [capacity] */
     uint32_t capacity;
-    uint32_t count;                       /* one above the highest id */
+    uint32_t count; /* one above the highest id */
     eis_text arena;
-    uint32_t *slots;                      /* [slot_count], id + 1, 0 = free; a power of two, at most half full */
+    uint32_t *slots; /* [slot_count], id + 1, 0 = free; a power of two, at most half full */
     size_t slot_count, used;
 } eis_vocab;
 
@@ -57,7 +57,7 @@ void eis_vocab_clear(eis_vocab *vocab);
 typedef struct eis_pairs {
     struct eis_pair {
         uint32_t left, right, joined, rank_plus_one; /* 0 = free */
-    } *slots;                             /* [slot_count], a power of two, at most half full */
+    } * slots;                                       /* [slot_count], a power of two, at most half full */
     size_t slot_count, used;
 } eis_pairs;
 

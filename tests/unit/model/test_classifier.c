@@ -13,14 +13,15 @@ enum { WORDS_MAX = 4096, BATCH = 2 };
 
 static const char *const file_names[] = {"model.json", "model.safetensors", "other.safetensors", NULL};
 
-/* --- a net in the making, with the values that it should give -------------------------------------------------------- */
+/* --- a net in the making, with the values that it should give --------------------------------------------------------
+ */
 
 typedef struct net {
-    char json[1 << 14];                   /* the layers */
-    const char *input;                    /* members of "input" beside the shape */
+    char json[1 << 14]; /* the layers */
+    const char *input;  /* members of "input" beside the shape */
     fixture_tensors *tensors;
     uint64_t seed;
-    size_t channels, height, width;       /* of x */
+    size_t channels, height, width; /* of x */
     size_t in_channels, in_height, in_width;
     double input_values[BATCH][WORDS_MAX];
     double x[BATCH][WORDS_MAX];
@@ -73,8 +74,10 @@ static void net_linear(net *n, size_t out, bool in_out)
     double *w = calloc(in * out, sizeof *w), *bias = calloc(out, sizeof *bias), y[BATCH][WORDS_MAX] = {{0}};
     char layer[256];
 
-    if (in_out) net_tensor(n, w, "w", in, out, -0.5, 0.5);
-    else net_tensor(n, w, "w", out, in, -0.5, 0.5);
+    if (in_out)
+        net_tensor(n, w, "w", in, out, -0.5, 0.5);
+    else
+        net_tensor(n, w, "w", out, in, -0.5, 0.5);
     net_tensor(n, bias, "b", 0, out, -1, 1);
     for (size_t b = 0; b < BATCH; b++)
         for (size_t r = 0; r < out; r++) {
@@ -82,8 +85,8 @@ static void net_linear(net *n, size_t out, bool in_out)
             for (size_t i = 0; i < in; i++) y[b][r] += (in_out ? w[i * out + r] : w[r * in + i]) * n->x[b][i];
         }
     memcpy(n->x, y, sizeof y);
-    snprintf(layer, sizeof layer, "{\"op\":\"linear\",\"weight\":\"%d.w\",\"bias\":\"%d.b\",\"in\":%zu,\"out\":%zu%s}", n->layers,
-             n->layers, in, out, in_out ? ",\"layout\":\"in_out\"" : "");
+    snprintf(layer, sizeof layer, "{\"op\":\"linear\",\"weight\":\"%d.w\",\"bias\":\"%d.b\",\"in\":%zu,\"out\":%zu%s}",
+             n->layers, n->layers, in, out, in_out ? ",\"layout\":\"in_out\"" : "");
     net_add(n, layer);
     n->channels = out;
     n->height = n->width = 1;
@@ -102,7 +105,10 @@ typedef struct window {
     size_t kernel[2], stride[2], pad[2];
 } window;
 
-static size_t fits(size_t size, const window *w, int i) { return (size + 2 * w->pad[i] - w->kernel[i]) / w->stride[i] + 1; }
+static size_t fits(size_t size, const window *w, int i)
+{
+    return (size + 2 * w->pad[i] - w->kernel[i]) / w->stride[i] + 1;
+}
 
 static void net_conv(net *n, size_t out, window w)
 {
@@ -120,15 +126,17 @@ static void net_conv(net *n, size_t out, window w)
                 for (size_t c = 0; c < n->channels; c++)
                     for (size_t ky = 0; ky < w.kernel[0]; ky++)
                         for (size_t kx = 0; kx < w.kernel[1]; kx++)
-                            sum += *at++ * pixel(n, b, c, p / ow * w.stride[0] + ky, p % ow * w.stride[1] + kx, w.pad[0], w.pad[1], 0);
+                            sum += *at++ * pixel(n, b, c, p / ow * w.stride[0] + ky, p % ow * w.stride[1] + kx,
+                                                 w.pad[0], w.pad[1], 0);
                 y[b][r * oh * ow + p] = sum;
             }
     memcpy(n->x, y, sizeof y);
     snprintf(layer, sizeof layer,
-             "{\"op\":\"conv2d\",\"name\":\"c%d\",\"weight\":\"%d.w\",\"bias\":\"%d.b\",\"in\":%zu,\"out\":%zu,\"kernel\":[%zu,%zu],"
+             "{\"op\":\"conv2d\",\"name\":\"c%d\",\"weight\":\"%d.w\",\"bias\":\"%d.b\",\"in\":%zu,\"out\":%zu,"
+             "\"kernel\":[%zu,%zu],"
              "\"stride\":[%zu,%zu],\"padding\":[%zu,%zu]}",
-             n->layers, n->layers, n->layers, n->channels, out, w.kernel[0], w.kernel[1], w.stride[0], w.stride[1], w.pad[0],
-             w.pad[1]);
+             n->layers, n->layers, n->layers, n->channels, out, w.kernel[0], w.kernel[1], w.stride[0], w.stride[1],
+             w.pad[0], w.pad[1]);
     net_add(n, layer);
     n->channels = out;
     n->height = oh;
@@ -177,7 +185,8 @@ static void net_norm(net *n)
             n->x[b][i] = (n->x[b][i] - mean[c]) / sqrt(variance[c] + 1e-3) * g[c] + t[c];
         }
     snprintf(layer, sizeof layer,
-             "{\"op\":\"batch_norm\",\"weight\":\"%d.g\",\"bias\":\"%d.t\",\"mean\":\"%d.m\",\"variance\":\"%d.v\",\"eps\":1e-3}",
+             "{\"op\":\"batch_norm\",\"weight\":\"%d.g\",\"bias\":\"%d.t\",\"mean\":\"%d.m\",\"variance\":\"%d.v\","
+             "\"eps\":1e-3}",
              n->layers, n->layers, n->layers, n->layers);
     net_add(n, layer);
 }
@@ -211,8 +220,9 @@ static eis_model *open_or_fail(const char *directory)
     return model;
 }
 
-/* Writes the net, loads it, runs it, and compares. Doubles in another order differ by a few units in the last place, times
- * the number of summands: 1e-12 leaves room for all nets here. Returns the model to look at; freed by the caller. */
+/* Writes the net, loads it, runs it, and compares. Doubles in another order differ by a few units in the last place,
+ * times the number of summands: 1e-12 leaves room for all nets here. Returns the model to look at; freed by the caller.
+ */
 static eis_model *net_check(net *n)
 {
     char directory[256], text[1 << 15];
@@ -224,8 +234,10 @@ static eis_model *net_check(net *n)
     bool replaced = true;
 
     fixture_directory(directory);
-    snprintf(text, sizeof text, "{\"format\":\"eis-classifier/1\",\"name\":\"made\",\"input\":{\"shape\":[%zu,%zu,%zu]%s},\"layers\":[%s]}",
-             n->in_channels, n->in_height, n->in_width, n->input, n->json);
+    snprintf(
+        text, sizeof text,
+        "{\"format\":\"eis-classifier/1\",\"name\":\"made\",\"input\":{\"shape\":[%zu,%zu,%zu]%s},\"layers\":[%s]}",
+        n->in_channels, n->in_height, n->in_width, n->input, n->json);
     fixture_write_text(directory, "model.json", text);
     fixture_tensors_write(n->tensors, directory, "model.safetensors");
     model = open_or_fail(directory);
@@ -254,7 +266,8 @@ static size_t count_op(const eis_model *model, eis_step_op op)
     return count;
 }
 
-/* --- nets ------------------------------------------------------------------------------------------------------------ */
+/* --- nets ------------------------------------------------------------------------------------------------------------
+ */
 
 static void linear_reads_both_layouts(void **state)
 {
@@ -291,8 +304,11 @@ static void convolutions_with_stride_and_padding(void **state)
 
 static void pools_with_stride_and_padding(void **state)
 {
-    static const window windows[] = {{{2, 2}, {2, 2}, {0, 0}}, {{3, 3}, {2, 2}, {1, 1}}, {{2, 3}, {1, 2}, {1, 2}},
-                                     {{6, 5}, {6, 5}, {0, 0}}, {{4, 4}, {3, 3}, {3, 3}}};
+    static const window windows[] = {{{2, 2}, {2, 2}, {0, 0}},
+                                     {{3, 3}, {2, 2}, {1, 1}},
+                                     {{2, 3}, {1, 2}, {1, 2}},
+                                     {{6, 5}, {6, 5}, {0, 0}},
+                                     {{4, 4}, {3, 3}, {3, 3}}};
 
     (void)state;
     for (size_t i = 0; i < 2 * sizeof windows / sizeof *windows; i++) {
@@ -330,7 +346,7 @@ static void a_norm_before_a_linear_layer_goes_into_its_columns(void **state)
     net_norm(n);
     net_norm(n);
     net_conv(n, 4, (window){{3, 2}, {1, 1}, {0, 0}});
-    net_norm(n);                            /* into the same node from behind */
+    net_norm(n); /* into the same node from behind */
     net_relu(n);
     net_norm(n);
     net_flatten(n);
@@ -385,18 +401,21 @@ static void inputs_are_scaled_for_all_or_per_channel(void **state)
         net *n = net_new(2, 3, 2, 60 + m);
         n->input = members[m];
         for (size_t b = 0; b < BATCH; b++)
-            for (size_t i = 0; i < 12; i++) n->x[b][i] = (n->x[b][i] / divide[m] - mean[m][i / 6]) / deviation[m][i / 6];
+            for (size_t i = 0; i < 12; i++)
+                n->x[b][i] = (n->x[b][i] / divide[m] - mean[m][i / 6]) / deviation[m][i / 6];
         net_linear(n, 3, false);
         eis_model_free(net_check(n));
     }
 }
 
-/* --- one net by hand, and what surrounds it ----------------------------------------------------------------------------- */
+/* --- one net by hand, and what surrounds it
+ * ----------------------------------------------------------------------------- */
 
 #define HEAD "{\"format\":\"eis-classifier/1\",\"name\":\"hand\",\"input\":{\"shape\":[2]},"
-#define FC "{\"op\":\"linear\",\"name\":\"fc\",\"weight\":\"w\",\"bias\":\"b\",\"in\":2,\"out\":2}"
-#define HAND HEAD "\"layers\":[" FC ",{\"op\":\"square\"}],\"labels\":[\"no\",\"7\"],"       \
-             "\"magnitudes\":{\"kind\":\"calibrated\",\"margin\":4,\"max\":[3.5,12]}}"
+#define FC   "{\"op\":\"linear\",\"name\":\"fc\",\"weight\":\"w\",\"bias\":\"b\",\"in\":2,\"out\":2}"
+#define HAND                                                                  \
+    HEAD "\"layers\":[" FC ",{\"op\":\"square\"}],\"labels\":[\"no\",\"7\"]," \
+         "\"magnitudes\":{\"kind\":\"calibrated\",\"margin\":4,\"max\":[3.5,12]}}"
 
 static const double hand_weight[] = {1, 2, -1, 0.5}, hand_bias[] = {0.25, -1};
 
@@ -520,7 +539,8 @@ static void another_weights_file_may_be_named(void **state)
     free(t);
 }
 
-/* --- refusals ---------------------------------------------------------------------------------------------------------- */
+/* --- refusals
+ * ---------------------------------------------------------------------------------------------------------- */
 
 static void refuses(const char *json, eis_status expected, const char *named)
 {
@@ -536,9 +556,10 @@ static void refuses(const char *json, eis_status expected, const char *named)
 }
 
 #define LAYERS(l) HEAD "\"layers\":[" l "]}"
-#define IMAGE(l) "{\"format\":\"eis-classifier/1\",\"name\":\"i\",\"input\":{\"shape\":[1,4,4]},\"layers\":[" l "]}"
-#define INPUT(i) "{\"format\":\"eis-classifier/1\",\"name\":\"i\",\"input\":" i ",\"layers\":[" FC "]}"
-#define CONV(k, s, p) "{\"op\":\"conv2d\",\"weight\":\"w\",\"in\":1,\"out\":1,\"kernel\":" k ",\"stride\":" s ",\"padding\":" p "}"
+#define IMAGE(l)  "{\"format\":\"eis-classifier/1\",\"name\":\"i\",\"input\":{\"shape\":[1,4,4]},\"layers\":[" l "]}"
+#define INPUT(i)  "{\"format\":\"eis-classifier/1\",\"name\":\"i\",\"input\":" i ",\"layers\":[" FC "]}"
+#define CONV(k, s, p) \
+    "{\"op\":\"conv2d\",\"weight\":\"w\",\"in\":1,\"out\":1,\"kernel\":" k ",\"stride\":" s ",\"padding\":" p "}"
 #define NORM "{\"op\":\"batch_norm\",\"weight\":\"b\",\"bias\":\"b\",\"mean\":\"b\",\"variance\":\"b\"}"
 
 static void what_does_not_fit_is_named(void **state)
@@ -566,7 +587,8 @@ static void what_does_not_fit_is_named(void **state)
     refuses(LAYERS(FC "," FC), parse, "layers[1]: an earlier layer has the name \"fc\"");
     refuses(LAYERS(FC ",{\"op\":\"polynomial\",\"coefficients\":[],\"interval\":[0,1]}"), parse, "coefficients");
     refuses(LAYERS(FC ",{\"op\":\"polynomial\",\"coefficients\":[1],\"interval\":[1,1]}"), parse, "interval");
-    refuses(LAYERS(FC ",{\"op\":\"polynomial\",\"coefficients\":[1],\"interval\":{\"a\":0,\"b\":1}}"), parse, "interval");
+    refuses(LAYERS(FC ",{\"op\":\"polynomial\",\"coefficients\":[1],\"interval\":{\"a\":0,\"b\":1}}"), parse,
+            "interval");
     refuses(LAYERS(FC "," NORM), bad, "layers[1]: variance");
     refuses(LAYERS("{\"op\":\"linear\",\"name\":\"a\\u001bb\",\"weight\":\"w\",\"in\":2,\"out\":2}"), parse, "control");
     refuses(HEAD "\"layers\":[" FC "],\"labels\":[\"a\"]}", bad, "1 labels, but 2 classes");
@@ -596,8 +618,10 @@ static void every_failing_allocation_is_survived(void **state)
     char directory[256];
 
     (void)state;
-    make_directory(directory, HEAD "\"layers\":[{\"op\":\"batch_norm\",\"weight\":\"b\",\"bias\":\"b\",\"mean\":\"b\",\"variance\":\"p\"},"
-                              FC "],\"labels\":[\"a\",\"b\"],\"magnitudes\":{\"kind\":\"x\",\"max\":[1,2]}}");
+    make_directory(
+        directory,
+        HEAD "\"layers\":[{\"op\":\"batch_norm\",\"weight\":\"b\",\"bias\":\"b\",\"mean\":\"b\",\"variance\":\"p\"}," FC
+             "],\"labels\":[\"a\",\"b\"],\"magnitudes\":{\"kind\":\"x\",\"max\":[1,2]}}");
     fixture_tensors *t = fixture_tensors_new();
     const double positive[] = {1, 2};
     fixture_tensor_add(t, "w", "F32", 2, 2, hand_weight);

@@ -313,7 +313,8 @@ static void every_failing_allocation_is_survived(void **state)
             eis_inputs in = {0};
             eis_status st;
             eis_mem_fail_at(n);
-            st = f < 3 ? parse(&in, files[f], f == 0 ? "b" : NULL) : eis_inputs_parse(&in, packed, packed_bytes, 0, NULL, "z");
+            st = f < 3 ? parse(&in, files[f], f == 0 ? "b" : NULL)
+                       : eis_inputs_parse(&in, packed, packed_bytes, 0, NULL, "z");
             eis_mem_fail_at(0);
             eis_inputs_clear(&in);
             if (st == EIS_OK) break;

@@ -168,9 +168,12 @@ static void a_failed_allocation_leaves_the_id(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(greedy_takes_the_lowest_of_equals), cmocka_unit_test(draws_follow_the_softmax),
-        cmocka_unit_test(top_k_and_top_p_cut_the_tail),      cmocka_unit_test(a_seed_gives_one_text),
-        cmocka_unit_test(extremes_stay_numbers),             cmocka_unit_test(options_are_checked),
+        cmocka_unit_test(greedy_takes_the_lowest_of_equals),
+        cmocka_unit_test(draws_follow_the_softmax),
+        cmocka_unit_test(top_k_and_top_p_cut_the_tail),
+        cmocka_unit_test(a_seed_gives_one_text),
+        cmocka_unit_test(extremes_stay_numbers),
+        cmocka_unit_test(options_are_checked),
         cmocka_unit_test(a_failed_allocation_leaves_the_id),
     };
 

@@ -154,7 +154,8 @@ static void llama2c_merges_by_score(void **state)
     static const uint32_t two[] = {1, 410, 410, 259, 424, 414, 410, 262, 427, 412, 331, 419};
     static const uint32_t foreign[] = {1,   317, 336, 467, 313, 453, 198, 191, 198, 162,
                                        411, 410, 481, 410, 234, 143, 174, 443, 436, 13};
-    const char *lily = "Lily said: \"F\xC3\xBC\xC3\x9F" "e \xE2\x80\x94 \xE7\x8C\xAB!\"\n";
+    const char *lily = "Lily said: \"F\xC3\xBC\xC3\x9F"
+                       "e \xE2\x80\x94 \xE7\x8C\xAB!\"\n";
 
     (void)state;
     encodes_to(t, "", 0, empty, 1);

@@ -15,7 +15,7 @@
 #include "model/tokenizer.h"
 
 /* A tokenizer.json of its six parts. */
-#define FILE_OF(added, normaliser, pre, post, decoder, model)                                                       \
+#define FILE_OF(added, normaliser, pre, post, decoder, model)                                                         \
     "{\"version\":\"1.0\",\"truncation\":null,\"padding\":null,\"added_tokens\":" added ",\"normalizer\":" normaliser \
     ",\"pre_tokenizer\":" pre ",\"post_processor\":" post ",\"decoder\":" decoder ",\"model\":" model "}"
 
@@ -23,7 +23,7 @@
     "{\"type\":\"ByteLevel\",\"add_prefix_space\":" space ",\"trim_offsets\":true,\"use_regex\":" regex "}"
 #define SMALL_VOCAB "{\"a\":0,\"b\":1,\"\\u0120\":2,\"ab\":3,\"\\u0120ab\":4,\"\\u010a\":5,\"c\":6,\"1\":7,\"12\":8}"
 #define SMALL_MODEL "{\"type\":\"BPE\",\"vocab\":" SMALL_VOCAB ",\"merges\":[\"a b\",\"\\u0120 ab\"]}"
-#define SMALL FILE_OF("[]", "null", BYTE_LEVEL("false", "true"), "null", BYTE_LEVEL("true", "true"), SMALL_MODEL)
+#define SMALL       FILE_OF("[]", "null", BYTE_LEVEL("false", "true"), "null", BYTE_LEVEL("true", "true"), SMALL_MODEL)
 
 static eis_status open_json(eis_tokenizer **t, const char *json)
 {
@@ -98,10 +98,11 @@ static void byte_level_cuts_by_the_pattern_of_gpt2(void **state)
 
 static void merges_may_be_arrays_and_a_prefix_space_is_added(void **state)
 {
-    const char *json = FILE_OF("[]", "null", BYTE_LEVEL("true", "true"), "null", BYTE_LEVEL("true", "true"),
-                               "{\"type\":\"BPE\",\"dropout\":null,\"unk_token\":null,\"continuing_subword_prefix\":\"\","
-                               "\"end_of_word_suffix\":\"\",\"fuse_unk\":false,\"byte_fallback\":false,\"vocab\":" SMALL_VOCAB
-                               ",\"merges\":[[\"a\",\"b\"],[\"\\u0120\",\"ab\"]]}");
+    const char *json =
+        FILE_OF("[]", "null", BYTE_LEVEL("true", "true"), "null", BYTE_LEVEL("true", "true"),
+                "{\"type\":\"BPE\",\"dropout\":null,\"unk_token\":null,\"continuing_subword_prefix\":\"\","
+                "\"end_of_word_suffix\":\"\",\"fuse_unk\":false,\"byte_fallback\":false,\"vocab\":" SMALL_VOCAB
+                ",\"merges\":[[\"a\",\"b\"],[\"\\u0120\",\"ab\"]]}");
 
     (void)state;
     GIVES(json, "ab ab", " ab ab", 4, 4);
@@ -109,9 +110,9 @@ static void merges_may_be_arrays_and_a_prefix_space_is_added(void **state)
 
 #define SPLIT(pattern, behaviour, invert) \
     "{\"type\":\"Split\",\"pattern\":" pattern ",\"behavior\":\"" behaviour "\",\"invert\":" invert "}"
-#define SPLIT_FILE(split, ignore)                                                                               \
+#define SPLIT_FILE(split, ignore)                                                                                   \
     FILE_OF("[]", "null", "{\"type\":\"Sequence\",\"pretokenizers\":[" split "," BYTE_LEVEL("false", "false") "]}", \
-            "null", BYTE_LEVEL("true", "true"),                                                                 \
+            "null", BYTE_LEVEL("true", "true"),                                                                     \
             "{\"type\":\"BPE\",\"ignore_merges\":" ignore ",\"vocab\":" SMALL_VOCAB ",\"merges\":[\"a b\"]}")
 
 static void a_pattern_of_its_own_cuts(void **state)
@@ -130,25 +131,30 @@ static void a_pattern_of_its_own_cuts(void **state)
     GIVES(SPLIT_FILE(SPLIT("{\"Regex\":\"x*\"}", "Isolated", "false"), "true"), "abc", "abc", 3, 6);
 }
 
-/* As in Llama 2 and its kin: a space in front, spaces become U+2581, unknown characters become bytes, BOS by template. */
-#define TEMPLATE                                                                                                    \
-    "{\"type\":\"TemplateProcessing\",\"single\":[{\"SpecialToken\":{\"id\":\"<s>\",\"type_id\":0}},"              \
-    "{\"Sequence\":{\"id\":\"A\",\"type_id\":0}}],\"pair\":[],\"special_tokens\":{\"<s>\":{\"id\":\"<s>\",\"ids\":[1]," \
+/* As in Llama 2 and its kin: a space in front, spaces become U+2581, unknown characters become bytes, BOS by template.
+ */
+#define TEMPLATE                                                                                                       \
+    "{\"type\":\"TemplateProcessing\",\"single\":[{\"SpecialToken\":{\"id\":\"<s>\",\"type_id\":0}},"                  \
+    "{\"Sequence\":{\"id\":\"A\",\"type_id\":0}}],\"pair\":[],\"special_tokens\":{\"<s>\":{\"id\":\"<s>\",\"ids\":[1]" \
+    ","                                                                                                                \
     "\"tokens\":[\"<s>\"]}}}"
-#define SPECIAL(id, text) "{\"id\":" id ",\"content\":\"" text "\",\"single_word\":false,\"lstrip\":false,\"rstrip\":false," \
-                          "\"normalized\":false,\"special\":true}"
+#define SPECIAL(id, text)                                                                              \
+    "{\"id\":" id ",\"content\":\"" text "\",\"single_word\":false,\"lstrip\":false,\"rstrip\":false," \
+    "\"normalized\":false,\"special\":true}"
 #define LLAMA_VOCAB                                                                                            \
     "{\"<unk>\":0,\"<s>\":1,\"<0xC3>\":2,\"<0xA9>\":3,\"\\u2581\":4,\"h\":5,\"i\":6,\"hi\":7,\"\\u2581hi\":8," \
     "\"<0x0A>\":9,\"\\u2581h\":10}"
-#define LLAMA_MODEL(merges) "{\"type\":\"BPE\",\"unk_token\":\"<unk>\",\"fuse_unk\":true,\"byte_fallback\":true,\"vocab\":" \
-                            LLAMA_VOCAB ",\"merges\":[" merges "]}"
-#define LLAMA_NORMALISER                                                                                \
-    "{\"type\":\"Sequence\",\"normalizers\":[{\"type\":\"Prepend\",\"prepend\":\"\\u2581\"},"           \
+#define LLAMA_MODEL(merges)                                                                                     \
+    "{\"type\":\"BPE\",\"unk_token\":\"<unk>\",\"fuse_unk\":true,\"byte_fallback\":true,\"vocab\":" LLAMA_VOCAB \
+    ",\"merges\":[" merges "]}"
+#define LLAMA_NORMALISER                                                                      \
+    "{\"type\":\"Sequence\",\"normalizers\":[{\"type\":\"Prepend\",\"prepend\":\"\\u2581\"}," \
     "{\"type\":\"Replace\",\"pattern\":{\"String\":\" \"},\"content\":\"\\u2581\"}]}"
-#define LLAMA_DECODER                                                                                              \
-    "{\"type\":\"Sequence\",\"decoders\":[{\"type\":\"Replace\",\"pattern\":{\"String\":\"\\u2581\"},\"content\":\" \"}," \
+#define LLAMA_DECODER                                                                                                 \
+    "{\"type\":\"Sequence\",\"decoders\":[{\"type\":\"Replace\",\"pattern\":{\"String\":\"\\u2581\"},\"content\":\" " \
+    "\"},"                                                                                                            \
     "{\"type\":\"ByteFallback\"},{\"type\":\"Fuse\"},{\"type\":\"Strip\",\"content\":\" \",\"start\":1,\"stop\":0}]}"
-#define LLAMA(merges) \
+#define LLAMA(merges)                                                                                                 \
     FILE_OF("[" SPECIAL("0", "<unk>") "," SPECIAL("1", "<s>") "]", LLAMA_NORMALISER, "null", TEMPLATE, LLAMA_DECODER, \
             LLAMA_MODEL(merges))
 
@@ -172,10 +178,10 @@ static void byte_fallback_with_normalisers(void **state)
     GIVES(LLAMA(""), "<s>i", "i", 1, 1, 4, 6);
 }
 
-#define METASPACE_FILE(scheme, added)                                                                              \
-    FILE_OF("[" added "]", "null",                                                                                  \
+#define METASPACE_FILE(scheme, added)                                                                                \
+    FILE_OF("[" added "]", "null",                                                                                   \
             "{\"type\":\"Metaspace\",\"replacement\":\"\\u2581\",\"prepend_scheme\":\"" scheme "\",\"split\":true}", \
-            "null", "{\"type\":\"Metaspace\",\"replacement\":\"\\u2581\",\"prepend_scheme\":\"" scheme "\"}",       \
+            "null", "{\"type\":\"Metaspace\",\"replacement\":\"\\u2581\",\"prepend_scheme\":\"" scheme "\"}",        \
             "{\"vocab\":{\"\\u2581\":0,\"h\":1,\"i\":2,\"\\u2581h\":3,\"\\u2581hi\":4,\"i\\u2581\":5},"              \
             "\"merges\":[\"\\u2581 h\",\"i \\u2581\",\"\\u2581h i\"]}")
 
@@ -190,20 +196,20 @@ static void metaspace_prepends_by_its_scheme(void **state)
     GIVES(METASPACE_FILE("always", ""), " hi  hi", "hi  hi", 4, 0, 4);
 }
 
-#define ADDED(id, text, left, right, normalised)                                                             \
-    "{\"id\":" id ",\"content\":\"" text "\",\"single_word\":false,\"lstrip\":" left ",\"rstrip\":" right ","  \
+#define ADDED(id, text, left, right, normalised)                                                              \
+    "{\"id\":" id ",\"content\":\"" text "\",\"single_word\":false,\"lstrip\":" left ",\"rstrip\":" right "," \
     "\"normalized\":" normalised ",\"special\":false}"
 #define ADDED_FILE(added) \
     FILE_OF("[" added "]", "null", BYTE_LEVEL("false", "true"), "null", BYTE_LEVEL("true", "true"), SMALL_MODEL)
 
 static void added_tokens_come_first(void **state)
 {
-    const char *three = ADDED_FILE(ADDED("20", "ba", "false", "false", "true") "," ADDED("21", "bab", "false", "false", "true") ","
-                                   ADDED("22", "babc", "false", "false", "false"));
+    const char *three = ADDED_FILE(ADDED("20", "ba", "false", "false", "true") "," ADDED(
+        "21", "bab", "false", "false", "true") "," ADDED("22", "babc", "false", "false", "false"));
     const char *spaces = ADDED_FILE(ADDED("20", "c", "true", "true", "false"));
 
     (void)state;
-    GIVES(three, "abab", "abab", 0, 21);        /* leftmost, then longest; its ids never merge with a neighbour */
+    GIVES(three, "abab", "abab", 0, 21); /* leftmost, then longest; its ids never merge with a neighbour */
     GIVES(three, "abaab", "abaab", 0, 20, 3);
     GIVES(three, "babcbab", "babcbab", 22, 21);
     /* "c" is in the vocabulary under another id. */
@@ -239,10 +245,10 @@ static void the_stream_waits_for_whole_characters(void **state)
 /* --- refusals ------------------------------------------------------------------------------------------------- */
 
 #define WITH_NORMALISER(n) FILE_OF("[]", n, "null", "null", BYTE_LEVEL("true", "true"), SMALL_MODEL)
-#define WITH_PRE(p) FILE_OF("[]", "null", p, "null", BYTE_LEVEL("true", "true"), SMALL_MODEL)
-#define WITH_POST(p) FILE_OF("[]", "null", "null", p, BYTE_LEVEL("true", "true"), SMALL_MODEL)
-#define WITH_DECODER(d) FILE_OF("[]", "null", "null", "null", d, SMALL_MODEL)
-#define WITH_MODEL(m) FILE_OF("[]", "null", "null", "null", BYTE_LEVEL("true", "true"), m)
+#define WITH_PRE(p)        FILE_OF("[]", "null", p, "null", BYTE_LEVEL("true", "true"), SMALL_MODEL)
+#define WITH_POST(p)       FILE_OF("[]", "null", "null", p, BYTE_LEVEL("true", "true"), SMALL_MODEL)
+#define WITH_DECODER(d)    FILE_OF("[]", "null", "null", "null", d, SMALL_MODEL)
+#define WITH_MODEL(m)      FILE_OF("[]", "null", "null", "null", BYTE_LEVEL("true", "true"), m)
 
 static void what_is_not_computed_is_named(void **state)
 {
@@ -263,8 +269,9 @@ static void what_is_not_computed_is_named(void **state)
     refuses(WITH_MODEL("{\"type\":\"Unigram\",\"vocab\":[]}"), no, "Unigram");
     refuses(WITH_MODEL("{\"dropout\":0.1,\"vocab\":{},\"merges\":[]}"), no, "dropout");
     refuses(WITH_MODEL("{\"end_of_word_suffix\":\"</w>\",\"vocab\":{},\"merges\":[]}"), no, "end_of_word_suffix");
-    refuses(FILE_OF("[{\"id\":9,\"content\":\"x\",\"single_word\":true}]", "null", "null", "null", BYTE_LEVEL("true", "true"),
-                    SMALL_MODEL), no, "added_tokens[0]: single_word");
+    refuses(FILE_OF("[{\"id\":9,\"content\":\"x\",\"single_word\":true}]", "null", "null", "null",
+                    BYTE_LEVEL("true", "true"), SMALL_MODEL),
+            no, "added_tokens[0]: single_word");
 }
 
 static void hostile_files_are_refused(void **state)
@@ -288,13 +295,16 @@ static void hostile_files_are_refused(void **state)
     refuses(WITH_MODEL("{\"vocab\":{\"a\":0},\"merges\":[[\"a\"]]}"), bad, "model.merges[0]");
     refuses(WITH_MODEL("{\"vocab\":{\"a\":0},\"merges\":[],\"surprise\":1}"), bad, "surprise");
     refuses(WITH_MODEL("{\"unk_token\":\"u\",\"vocab\":{\"a\":0},\"merges\":[]}"), bad, "unk_token");
-    refuses(WITH_POST("{\"type\":\"TemplateProcessing\",\"single\":[{\"SpecialToken\":{\"id\":\"q\"}},{\"Sequence\":{\"id\":\"A\"}}],"
-                      "\"special_tokens\":{\"q\":{\"ids\":[99]}}}"), bad, "\"q\"");
-    refuses(WITH_POST("{\"type\":\"TemplateProcessing\",\"single\":[{\"Sequence\":{\"id\":\"B\"}}],\"special_tokens\":{}}"), bad,
-            "post_processor");
+    refuses(WITH_POST("{\"type\":\"TemplateProcessing\",\"single\":[{\"SpecialToken\":{\"id\":\"q\"}},{\"Sequence\":{"
+                      "\"id\":\"A\"}}],"
+                      "\"special_tokens\":{\"q\":{\"ids\":[99]}}}"),
+            bad, "\"q\"");
+    refuses(
+        WITH_POST("{\"type\":\"TemplateProcessing\",\"single\":[{\"Sequence\":{\"id\":\"B\"}}],\"special_tokens\":{}}"),
+        bad, "post_processor");
     refuses(ADDED_FILE(ADDED("20", "", "false", "false", "false")), bad, "added_tokens[0]");
-    refuses(ADDED_FILE(ADDED("20", "x", "false", "false", "false") "," ADDED("21", "x", "false", "false", "false")), bad,
-            "same text");
+    refuses(ADDED_FILE(ADDED("20", "x", "false", "false", "false") "," ADDED("21", "x", "false", "false", "false")),
+            bad, "same text");
     for (size_t n = 0; n + 1 < sizeof SMALL; n++) {
         memcpy(cut, SMALL, n);
         assert_int_equal(eis_tokenizer_new(&t, EIS_TOKENIZER_JSON, (const uint8_t *)cut, n, 0, "cut"), bad);
@@ -388,7 +398,8 @@ static void every_failing_allocation_is_survived(void **state)
             st = open_json(&t, files[f]);
             if (st == EIS_OK) st = eis_tokenizer_encode(t, &ids, (const uint8_t *)texts[f], strlen(texts[f]));
             if (st != EIS_OK) assert_int_equal(ids.count, 0);
-            for (size_t i = 0; st == EIS_OK && i < ids.count; i++) st = eis_tokenizer_decode(t, &out, EIS_TOKEN_NONE, ids.ids[i]);
+            for (size_t i = 0; st == EIS_OK && i < ids.count; i++)
+                st = eis_tokenizer_decode(t, &out, EIS_TOKEN_NONE, ids.ids[i]);
             eis_mem_fail_at(0);
             eis_text_clear(&out);
             eis_ids_clear(&ids);
