@@ -184,7 +184,7 @@ static eis_status combine(eis_split_client *client, const eis_split_round *round
                     client->layers[round->layer].layer.linear->name);
 }
 
-static void wipe_call(eis_split_client *client)
+void eis_split_wipe_call(eis_split_client *client)
 {
     for (size_t i = 0; i < client->config.scheme.servers; i++) eis_share_wipe(&client->shares[i]);
     eis_mem_wipe(client->input.words, client->input.words_capacity * sizeof *client->input.words);
@@ -204,7 +204,7 @@ static eis_status attempt(eis_split_client *client, eis_split_round *round, doub
 out:
     if (st != EIS_OK && round->failure == EIS_OK && round->answered >= round->needed) round->may_retry = false;
     eis_split_round_forget(client, round);
-    wipe_call(client);
+    eis_split_wipe_call(client);
     return st;
 }
 

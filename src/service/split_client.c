@@ -159,6 +159,8 @@ eis_status eis_split_client_new(eis_split_client **out_client, const eis_model *
     EIS_TRY(set_terms(client));
     EIS_TRY(eis_split_connect(client));
     EIS_TRY(check_connected(client));
+    /* A store that outlives the process may hold masks from before. */
+    if (config->mask_store_path != NULL && config->scheme.threshold == 0) EIS_TRY(eis_split_masks_open(client));
     agree_frames(client);
     client->terms.frame_bytes_needed = client->frame_bytes_max;
     *out_client = client;

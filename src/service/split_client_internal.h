@@ -117,7 +117,13 @@ EIS_MUST_USE eis_status eis_split_send_share(eis_split_client *client, const eis
 EIS_MUST_USE eis_status eis_split_show(eis_split_client *client, uint32_t layer, const eis_share *share,
                                        size_t payload_bytes, const double *x);
 
+/* Wipes shares and integer inputs; their memory stays for the next call. */
+void eis_split_wipe_call(eis_split_client *client);
+
 /* ---- split_masks.c ---- */
+
+/* Opens the store, once. Errors: those of eis_store_masks_open. */
+EIS_MUST_USE eis_status eis_split_masks_open(eis_split_client *client);
 
 /* Computes a chunk with offline masks. *done is false where there are too few or one could not be taken; the caller
  * then goes the usual way. */
