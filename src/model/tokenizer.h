@@ -103,8 +103,9 @@ bool eis_tokenizer_ends_text(const eis_tokenizer *tokenizer, uint32_t id);
 EIS_MUST_USE eis_status eis_tokenizer_encode(const eis_tokenizer *tokenizer, eis_ids *ids, const uint8_t *text,
                                              size_t bytes);
 
-/* Appends the bytes of one token, given the id before it (EIS_TOKEN_NONE at the start of a text): a token that
- * directly follows BOS or starts a text loses the leading space that encoding put there. Special tokens and ids
+/* Appends the bytes of one token, given the id before it (EIS_TOKEN_NONE at the start of a text): the first token of a
+ * text loses the space that encoding put in front, where the tokenizer has such a rule (a llama2.c file: directly
+ * behind BOS only). Special tokens and ids
  * without a token have no bytes. The bytes need not end at the end of a character; eis_decoder waits for it.
  *
  * Errors:  EIS_ERR_MEMORY  text is unchanged. */
