@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the split stream says without payload structs: the lengths and canonical forms of words, and which frame may
  * come when. */
+#include "base/ct.h"
 #include "wire/split_messages.h"
 
 bool eis_split_profile_valid(unsigned profile) { return profile >= EIS_SPLIT_P24 && profile <= EIS_SPLIT_F61_8; }
@@ -102,6 +103,7 @@ eis_status eis_split_words_check(const uint8_t *data, unsigned profile, size_t n
         (void)vector_bytes(&vector, profile, 0, n);
         for (size_t i = 1; i <= batch; i++) fault |= (uint64_t)(data[i * vector - 1] >> 4);
     }
+    EIS_PUBLIC(&fault, sizeof fault); /* a message that is refused ends the call, which everybody sees */
     return fault == 0 ? EIS_OK : eis_fail(EIS_ERR_PROTOCOL, "a word is not in canonical form");
 }
 

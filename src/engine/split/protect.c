@@ -2,6 +2,7 @@
 #include "engine/split/protect.h"
 
 #include "base/bytes.h"
+#include "base/ct.h"
 #include "base/mem.h"
 #include "share/shamir.h"
 #include "share/split.h"
@@ -42,17 +43,28 @@ out:
     return st;
 }
 
-/* The square of the largest norm among an image's windows. Which window is the largest is secret: no branch on it. */
+/* Returns the larger of two numbers >= 0, which are ordered like their bits: compilers turn a comparison of doubles into
+ * a branch when they please. */
+static double larger(double a, double b)
+{
+    uint64_t x, y;
+
+    memcpy(&x, &a, sizeof x);
+    memcpy(&y, &b, sizeof y);
+    x = eis_ct_select(eis_ct_mask_less(x, y), y, x);
+    memcpy(&a, &x, sizeof a);
+    return a;
+}
+
+/* The square of the largest norm among an image's windows. Which window is the largest is secret. */
 static double largest_window_norm2(const eis_linear *linear, const double *image, double *window)
 {
     double largest = 0;
 
     for (uint32_t y = 0; y < linear->out_height; y++)
         for (uint32_t x = 0; x < linear->out_width; x++) {
-            double norm2;
             eis_linear_window(window, linear, image, y, x);
-            norm2 = eis_fixed_norm2(window, linear->in);
-            largest = norm2 > largest ? norm2 : largest;
+            largest = larger(largest, eis_fixed_norm2(window, linear->in));
         }
     return largest;
 }
