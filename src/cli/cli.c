@@ -3,6 +3,7 @@
 #include "cli/cli.h"
 
 #include "base/clock.h"
+#include "kernel/kernel.h"
 
 #include <errno.h>
 #include <math.h>
@@ -76,6 +77,23 @@ unsigned long eis_cli_number(const struct argp_state *state, const char *flag, c
     return value;
 }
 
+unsigned long eis_cli_size(const struct argp_state *state, const char *flag, const char *text, unsigned long min,
+                           unsigned long max)
+{
+    static const char suffixes[] = "KMG";
+    const char *suffix;
+    char *end;
+    unsigned long value;
+
+    errno = 0;
+    value = strtoul(text, &end, 10);
+    suffix = *end != '\0' && end[1] == '\0' ? strchr(suffixes, *end) : NULL;
+    if (suffix != NULL && __builtin_mul_overflow(value, 1ul << (10 * (suffix - suffixes + 1)), &value)) errno = ERANGE;
+    if (errno != 0 || *text < '0' || *text > '9' || (*end != '\0' && suffix == NULL) || value < min || value > max)
+        argp_error(state, "%s takes a number of bytes from %lu to %lu, such as 16M", flag, min, max);
+    return value;
+}
+
 double eis_cli_real(const struct argp_state *state, const char *flag, const char *text)
 {
     char *end;
@@ -93,10 +111,11 @@ static error_t parse_common(int key, char *arg, struct argp_state *state)
     case ARGP_KEY_INIT: common->log_level = EIS_LOG_WARN; return 0;
     case KEY_THREADS: common->threads = (unsigned)eis_cli_number(state, "--threads", arg, 1, 256); return 0;
     case 'q':
-        common->quiet = true;
+        common->quiet = common->log_level_given = true;
         common->log_level = EIS_LOG_ERROR;
         return 0;
     case KEY_LOG_LEVEL:
+        common->log_level_given = true;
         if (!eis_log_level_parse(&common->log_level, arg)) argp_error(state, "--log-level takes error, warn, info or debug");
         return 0;
     default: return ARGP_ERR_UNKNOWN;
@@ -112,20 +131,23 @@ static eis_cancel *cancel_flag;
 static void raise_cancel(int signal_number)
 {
     (void)signal_number;
+    /* A second signal, of either kind, ends the process at once. */
+    (void)signal(SIGINT, SIG_DFL);
+    (void)signal(SIGTERM, SIG_DFL);
     eis_net_cancel_raise(cancel_flag);
 }
 
 eis_status eis_cli_start(const eis_cli_common *common, bool json_log)
 {
     eis_status st = EIS_OK;
-    struct sigaction action = {.sa_handler = raise_cancel, .sa_flags = (int)SA_RESETHAND};
+    struct sigaction action = {.sa_handler = raise_cancel};
 
     /* A core dump or a debugger of another process would show prompts, shares and keys. */
     (void)prctl(PR_SET_DUMPABLE, 0);
     (void)setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
     eis_log_configure(common->log_level, json_log);
+    EIS_TRY(eis_kernels_use(NULL)); /* a wrong EIS_KERNELS is told at once */
     if (cancel_flag == NULL) EIS_TRY(eis_net_cancel_new(&cancel_flag));
-    /* A second signal ends the process at once: the handler is gone after the first. */
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
     signal(SIGPIPE, SIG_IGN);

@@ -27,6 +27,7 @@ typedef struct eis_cli_common {
     unsigned threads;    /* 0: one per processor */
     bool quiet;
     eis_log_level log_level;
+    bool log_level_given; /* by --log-level or --quiet */
 } eis_cli_common;
 
 /* The argp child that parses them; its input is an eis_cli_common. */
@@ -36,6 +37,10 @@ extern const struct argp eis_cli_common_argp;
 unsigned long eis_cli_number(const struct argp_state *state, const char *flag, const char *text, unsigned long min,
                              unsigned long max);
 double eis_cli_real(const struct argp_state *state, const char *flag, const char *text);
+
+/* A number of bytes: a whole number, with K, M or G behind it for powers of 1024. */
+unsigned long eis_cli_size(const struct argp_state *state, const char *flag, const char *text, unsigned long min,
+                           unsigned long max);
 
 /* Keys for long options without a letter. Each command counts up from EIS_CLI_KEY_COMMAND. */
 enum { EIS_CLI_KEY_COMMON = 0x100, EIS_CLI_KEY_SPLIT = 0x200, EIS_CLI_KEY_SERVER = 0x300, EIS_CLI_KEY_COMMAND = 0x400 };

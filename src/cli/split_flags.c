@@ -102,6 +102,17 @@ out:
     return st;
 }
 
+size_t eis_cli_split_server_count(const eis_cli_split *f)
+{
+    eis_address *servers = NULL;
+    size_t count = 0;
+
+    if (f->servers == NULL) return f->shares != 0 ? f->shares : f->threshold != 0 ? f->threshold + 1 : 2;
+    if (eis_net_address_list_parse(&servers, &count, f->servers, DEFAULT_PORT) != EIS_OK) eis_error_clear();
+    eis_mem_free(servers);
+    return count;
+}
+
 /* What the flags name, loaded; everything that a session's config points at. */
 typedef struct loaded {
     eis_address *servers;
@@ -217,6 +228,8 @@ eis_status eis_cli_split_open(eis_split_session **session, const eis_cli_split *
         .retries = 2,
         .pad_batches = true,
         .cancel = eis_cli_cancel(),
+        .sight = f->sight,
+        .sight_context = f->sight_context,
     };
     EIS_TRY(eis_split_session_open(session, &config));
     EIS_TRY(prefetch(*session, f->prefetch, common));

@@ -20,10 +20,16 @@ typedef struct eis_cli_split {
     const char *servers, *ca, *cert, *key, *pins, *token_file, *profile, *pack, *served_name;
     unsigned shares, threshold, prefetch, timeout_ms;
     bool verify, truncate;
+    /* No flags: what a command adds to its session. */
+    void (*sight)(void *context, const eis_split_sight *sight);
+    void *sight_context;
 } eis_cli_split;
 
 /* The argp child that parses them; its input is an eis_cli_split. */
 extern const struct argp eis_cli_split_argp;
+
+/* Returns how many servers the flags ask for; 0 where --servers cannot be parsed (opening will say why). */
+size_t eis_cli_split_server_count(const eis_cli_split *flags);
 
 /* Checks the flags against each other: EIS_ERR_USAGE with what to do. Call before anything is loaded. */
 EIS_MUST_USE eis_status eis_cli_split_check(const eis_cli_split *flags);

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The three acts of `eis demo`. Each runs something on split servers and in plain, prints both, and notes whether they
+ * agree. */
+#ifndef EIS_CLI_DEMO_H
+#define EIS_CLI_DEMO_H
+
+#include "base/status.h"
+#include "cli/backend.h"
+#include "cli/cli.h"
+#include "cli/sight.h"
+#include "cli/split_flags.h"
+
+#include <stdbool.h>
+
+typedef struct eis_cli_demo {
+    eis_cli_common common;
+    eis_cli_split split;     /* its hook fills `sight` */
+    eis_cli_sight sight;     /* of the whole demo */
+    bool agreed;             /* everything so far */
+} eis_cli_demo;
+
+/* Opens both engines for a model; name is the model's at servers that the user named.
+ *
+ * Errors: those of eis_cli_backend_open; both are then closed. */
+EIS_MUST_USE eis_status eis_cli_demo_open(eis_cli_backend *plain, eis_cli_backend *split, eis_cli_demo *demo,
+                                          const eis_model *model, const char *path, const char *name);
+
+/* Prints whether private and plaintext answer are equal, and notes it. */
+void eis_cli_demo_compare(eis_cli_demo *demo, bool equal, const char *what);
+
+/* The original's layer: logits, the best of them, and the uniformity of every share. */
+EIS_MUST_USE eis_status eis_cli_demo_layer(eis_cli_demo *demo);
+
+/* A story by models/tiny-stories. */
+EIS_MUST_USE eis_status eis_cli_demo_story(eis_cli_demo *demo);
+
+/* Ten digits by models/digits. */
+EIS_MUST_USE eis_status eis_cli_demo_digits(eis_cli_demo *demo);
+
+#endif

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Second act: a story, streamed as the servers' answers come, and the same story in plain. */
+#include "base/clock.h"
+#include "base/mem.h"
+#include "cli/demo.h"
+#include "cli/language_model.h"
+#include "cli/models_dir.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define NAME "tiny-stories"
+#define PROMPT "Once upon a time"
+#define TOKENS 200
+#define LINE_COLUMNS 76
+#define WORD_BYTES_MAX 128
+
+/* Breaks a stream of text into indented lines at spaces. */
+typedef struct lines {
+    char word[WORD_BYTES_MAX];
+    size_t word_bytes, column;
+} lines;
+
+static void flush_word(lines *l)
+{
+    if (l->word_bytes == 0) return;
+    if (l->column == 0 || l->column + 1 + l->word_bytes > LINE_COLUMNS) {
+        printf("%s    ", l->column == 0 ? "" : "\n");
+        l->column = 4;
+    } else {
+        putchar(' ');
+        l->column++;
+    }
+    fwrite(l->word, 1, l->word_bytes, stdout);
+    l->column += l->word_bytes;
+    l->word_bytes = 0;
+    fflush(stdout);
+}
+
+static eis_status print_piece(void *context, const eis_cli_token *token)
+{
+    lines *l = context;
+
+    for (size_t i = 0; i < token->text->bytes; i++) {
+        char c = (char)token->text->data[i];
+        if (c == ' ' || c == '\n' || l->word_bytes == sizeof l->word) flush_word(l);
+        if (c == '\n' && l->column > 0) {
+            putchar('\n');
+            l->column = 0;
+        }
+        if (c != ' ' && c != '\n') l->word[l->word_bytes++] = c;
+    }
+    return EIS_OK;
+}
+
+static eis_status tell(eis_ids *ids, const eis_cli_lm *lm, const eis_cli_backend *backend, const char *heading)
+{
+    eis_status st = EIS_OK;
+    uint64_t started = eis_clock_ns();
+    size_t first;
+    lines text = {0};
+    eis_cli_generation generation = {.lm = lm, .backend = backend->seam, .max_tokens = TOKENS, .sampling = eis_sampler_options_default(),
+                                     .emit = print_piece, .context = &text};
+
+    generation.sampling.greedy = true;
+    printf("  %s\n\n", heading);
+    EIS_TRY(eis_cli_prompt_read(ids, lm, &(eis_cli_prompt){.text = PROMPT}));
+    first = ids->count;
+    EIS_TRY(eis_cli_generate(ids, &generation));
+    flush_word(&text);
+    printf("%s\n  %zu tokens, %.1f ms each\n\n", text.column > 0 ? "\n" : "", ids->count - first,
+           (double)(eis_clock_ns() - started) / 1e6 / (double)(ids->count > first ? ids->count - first : 1));
+out:
+    if (st != EIS_OK) putchar('\n');
+    return st;
+}
+
+static bool same_ids(const eis_ids *a, const eis_ids *b)
+{
+    return a->count == b->count && memcmp(a->ids, b->ids, a->count * sizeof *a->ids) == 0;
+}
+
+eis_status eis_cli_demo_story(eis_cli_demo *demo)
+{
+    eis_status st = EIS_OK;
+    char path[EIS_CLI_PATH_BYTES];
+    eis_cli_lm lm = {0};
+    eis_cli_backend plain = {0}, split = {0};
+    eis_ids right = {0}, private = {0};
+
+    printf("2  A story by %s\n\n", NAME);
+    EIS_TRY(eis_cli_models_find(path, NAME));
+    EIS_TRY(eis_cli_lm_open(&lm, path, NULL));
+    EIS_REQUIRE(lm.tokenizer != NULL, EIS_ERR_MODEL, "%s comes without its tokenizer", path);
+    EIS_TRY(eis_cli_demo_open(&plain, &split, demo, lm.model, path, NAME));
+    EIS_TRY(tell(&private, &lm, &split, "private, told by servers that saw random numbers alone:"));
+    EIS_TRY(tell(&right, &lm, &plain, "plaintext, by this process alone:"));
+    eis_cli_demo_compare(demo, same_ids(&private, &right), "equal");
+out:
+    eis_cli_backend_close(&split);
+    eis_cli_backend_close(&plain);
+    eis_cli_lm_close(&lm);
+    eis_ids_clear(&right);
+    eis_ids_clear(&private);
+    return st;
+}
