@@ -105,8 +105,8 @@ EIS_MUST_USE eis_status eis_tokenizer_encode(const eis_tokenizer *tokenizer, eis
 
 /* Appends the bytes of one token, given the id before it (EIS_TOKEN_NONE at the start of a text): the first token of a
  * text loses the space that encoding put in front, where the tokenizer has such a rule (a llama2.c file: directly
- * behind BOS only). Special tokens and ids
- * without a token have no bytes. The bytes need not end at the end of a character; eis_decoder waits for it.
+ * behind BOS only). Special tokens and ids without a token have no bytes. The bytes need not end at the end of a
+ * character; eis_decoder waits for it.
  *
  * Errors:  EIS_ERR_MEMORY  text is unchanged. */
 EIS_MUST_USE eis_status eis_tokenizer_decode(const eis_tokenizer *tokenizer, eis_text *text, uint32_t previous,
