@@ -33,11 +33,7 @@ static eis_status send_error(connection *c, const eis_frame_header *about, eis_s
     eis_split_server_count_error(c->server, failure);
     eis_log(EIS_LOG_INFO, "refused", "%s: %s (%s)", eis_net_stream_peer_name(c->stream), eis_status_code(failure),
             eis_error_detail());
-    if (about != NULL) {
-        header.request_id = about->request_id;
-        header.layer = about->layer;
-        header.batch = about->batch;
-    }
+    if (about != NULL) header.request_id = about->request_id;
     eis_wire_writer_init(&payload, ERROR_BYTES_MAX);
     eis_split_error_write(&payload, failure, eis_error_detail()[0] ? eis_error_detail() : NULL);
     EIS_TRY(eis_wire_writer_status(&payload));
@@ -176,7 +172,7 @@ static eis_status take_frame(connection *c, const eis_stream_frame *frame)
     EIS_TRY(eis_split_order_accept(&c->order, EIS_SPLIT_AT_SERVER, &frame->header));
     switch (frame->header.type) {
     case EIS_SPLIT_HELLO: EIS_TRY(greet(c, frame)); break;
-    case EIS_SPLIT_CLOSE: return EIS_ERR_CLOSED;
+    case EIS_SPLIT_CLOSE: send_goodbye(c); return EIS_ERR_CLOSED;
     case EIS_SPLIT_PING:
         return eis_net_stream_send(c->stream, &(eis_frame_header){.type = EIS_SPLIT_PING,
                                    .request_id = frame->header.request_id}, NULL, 0);
