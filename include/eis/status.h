@@ -22,6 +22,21 @@ extern "C" {
     X(ERR_VERSION, "UNSUPPORTED_API_VERSION", 400, 3, 3, 0, "unsupported version")                            \
     X(ERR_UNSUPPORTED, "UNSUPPORTED_ENCODING", 400, 3, 3, 0, "this variant is not supported")                 \
     X(ERR_RANGE, "VALUE_OUT_OF_RANGE", 400, 3, 3, 0, "a value is not finite or outside its range")            \
+    X(ERR_CIPHERTEXT, "INVALID_CIPHERTEXT", 400, 3, 3, 0, "malformed ciphertext or key")                      \
+    X(ERR_CONTEXT_MISMATCH, "CIPHERTEXT_INCOMPATIBLE", 409, 9, 3, 0, "made under other encryption parameters") \
+    X(ERR_SCALE, "SCALE_MISMATCH", 409, 9, 3, 0, "the scale of a ciphertext is not the one expected")         \
+    X(ERR_LEVEL, "LEVEL_MISMATCH", 409, 9, 3, 0, "the level of a ciphertext is not the one expected")         \
+    X(ERR_POLICY, "CRYPTO_POLICY_VIOLATION", 409, 9, 3, 0, "the parameters break the security policy")        \
+    X(ERR_KEYS_INSUFFICIENT, "KEYS_INSUFFICIENT", 422, 9, 3, 0, "the evaluation keys are not those needed")   \
+    X(ERR_KEYS_REQUIRED, "EVALUATION_KEYS_REQUIRED", 409, 9, 3, 0, "evaluation keys must be uploaded first")  \
+    X(ERR_KEYS_NOT_FOUND, "KEYS_NOT_FOUND", 404, 5, 3, 0, "no such evaluation keys")                          \
+    X(ERR_JOB_NOT_FOUND, "JOB_NOT_FOUND", 404, 5, 3, 0, "no such job")                                        \
+    X(ERR_JOB_FAILED, "JOB_FAILED", 200, 13, 4, 0, "the job failed")                                          \
+    X(ERR_BATCH, "BATCH_TOO_LARGE", 400, 3, 3, 0, "the batch is larger than the model allows")                \
+    X(ERR_INPUT_COUNT, "INPUT_COUNT", 400, 3, 3, 0, "the number of inputs is not the model's")                \
+    X(ERR_BODY_DIGEST, "DIGEST_MISMATCH", 400, 15, 3, 1, "the bytes are not those of the digest")             \
+    X(ERR_IN_PROGRESS, "IDEMPOTENCY_IN_PROGRESS", 409, 10, 6, 1, "the same request is still being checked")   \
+    X(ERR_KEY_REUSED, "IDEMPOTENCY_REUSED", 422, 9, 3, 0, "the idempotency key belongs to another request")   \
     X(ERR_FILE, "FILE_UNREADABLE", 500, 5, 3, 0, "a file cannot be opened, read or written")                  \
     X(ERR_MODEL, "MODEL_INVALID", 500, 9, 3, 0, "the model file is damaged or not of a kind that we compute") \
     X(ERR_CONTEXT_LENGTH, "PROMPT_TOO_LONG", 400, 3, 3, 0, "the prompt does not fit the model's context")     \
