@@ -37,6 +37,7 @@ static eis_status start_stream(eis_split_server *server)
                                     .serve = eis_split_server_serve, .context = server};
     eis_status st = EIS_OK;
 
+    if (config->offer_count == 0) return EIS_OK; /* the original's layer alone: REST is the only door */
     tls.alpn = EIS_TLS_ALPN_SPLIT;
     EIS_TRY(eis_net_tls_server_new(&server->tls, &tls));
     listener.tls = server->tls;
@@ -68,18 +69,18 @@ out:
 
 void eis_split_server_addresses(eis_address *stream, eis_address *http, const eis_split_server *server)
 {
-    *http = (eis_address){0};
-    eis_net_listener_address(stream, server->listener);
+    *stream = *http = (eis_address){0};
+    if (server->listener != NULL) eis_net_listener_address(stream, server->listener);
     if (server->http != NULL) eis_net_http_server_address(http, server->http);
 }
 
 bool eis_split_server_drain(eis_split_server *server, uint32_t deadline_ms)
 {
     uint64_t start_ns = eis_clock_ns(), spent_ms;
-    bool all;
+    bool all = true;
 
     atomic_store(&server->draining, true);
-    all = eis_net_listener_drain(server->listener, deadline_ms);
+    if (server->listener != NULL) all = eis_net_listener_drain(server->listener, deadline_ms);
     spent_ms = (eis_clock_ns() - start_ns) / 1000000u;
     if (server->http == NULL) return all;
     return eis_net_http_server_drain(server->http, spent_ms < deadline_ms ? deadline_ms - (uint32_t)spent_ms : 0) && all;

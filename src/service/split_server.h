@@ -52,13 +52,14 @@ typedef struct eis_split_server_config {
     void *after_eval_context;
 } eis_split_server_config;
 
-/* Starts serving; packs stay the caller's.
+/* Starts serving; packs stay the caller's. With a legacy layer and no offer the stream does not start, and `listen` and
+ * `tls` are not used.
  *
  * Errors: EIS_ERR_USAGE  two offers of one name, none at all, REST in plain beyond loopback;  those of the listener and
  *         of the HTTP server. *server is then NULL. */
 EIS_MUST_USE eis_status eis_split_server_start(eis_split_server **server, const eis_split_server_config *config);
 
-/* Gives the addresses that are really in use. The HTTP one has port 0 where REST is not open. */
+/* Gives the addresses that are really in use; one that is not open has port 0. */
 void eis_split_server_addresses(eis_address *stream, eis_address *http, const eis_split_server *server);
 
 /* Stops accepting, lets requests in flight finish for at most deadline_ms, then cuts off the rest. Returns whether

@@ -56,10 +56,10 @@ static void write_requests(eis_writer *w, const eis_split_counters *counters)
 
 static void write_stream(eis_writer *w, eis_split_server *server)
 {
-    eis_listener_counts counts;
+    eis_listener_counts counts = {0}; /* where REST is the only door */
     unsigned inside, waiting;
 
-    eis_net_listener_counts(&counts, server->listener);
+    if (server->listener != NULL) eis_net_listener_counts(&counts, server->listener);
     eis_split_gate_counts(&inside, &waiting, server->gate);
     family(w, "eis_split_connections", "gauge", "Connections of the binary stream that are open.");
     line(w, "eis_split_connections %u", counts.connections);
