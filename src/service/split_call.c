@@ -228,7 +228,9 @@ eis_status eis_split_call(eis_split_client *client, uint32_t layer, double *y, c
                                  .needed = servers_needed(client), .is_checked = true, .ask = ask_share,
                                  .context = (void *)(uintptr_t)x,
                                  .deadline_ns = eis_clock_ns() + (uint64_t)timeout_ms * NS_PER_MS};
-        if (tries > 0 && eis_split_connected(client) < client->config.scheme.servers) EIS_TRY(eis_split_connect(client));
+        /* A retry looks for everybody again; a first attempt only where it could not succeed otherwise. */
+        if (eis_split_connected(client) < (tries > 0 ? client->config.scheme.servers : round.needed))
+            EIS_TRY(eis_split_connect(client));
         round.may_retry = eis_split_connected(client) < round.needed;
         st = round.may_retry ? fail_unconnected(client) : attempt(client, &round, y, x);
         client->reports[layer].round_trips += round.answered > 0;

@@ -175,14 +175,14 @@ static void a_server_comes_back(void **state)
     world_close(&w);
 }
 
-/* Adds 1 to one word of one answer: what a cheat would do. */
+/* Changes one word of an answer, after some honest ones: what a cheat would do. */
 static void lie(void *context, uint32_t layer, uint8_t *reply, size_t reply_bytes)
 {
     int *calls = context;
 
     (void)layer;
     assert_true(reply_bytes >= 8);
-    if (--*calls == 0) reply[0] ^= 1;
+    if (--*calls <= 0) reply[0] ^= 1;
 }
 
 static void open_with_liar(world *w, size_t count, size_t liar, int *calls)
@@ -218,8 +218,13 @@ static void a_liar_is_named(void **state)
         config.retries = 2;
         client = world_connect(&w, &config);
         if (threshold > 0) {
-            if (world_generate(logits, w.model, eis_split_client_seam(client)) != EIS_OK) fail_msg("%s", eis_error_detail());
-            assert_true(world_distance(logits, plain, LOGITS) < tolerance(EIS_SPLIT_F61_20));
+            /* The answers of two honest servers may be there first; then nobody needs the third, and nobody looks at it. */
+            reports[1].caught = false;
+            for (int i = 0; i < 200 && !reports[1].caught; i++) {
+                if (world_generate(logits, w.model, eis_split_client_seam(client)) != EIS_OK) fail_msg("%s", eis_error_detail());
+                assert_true(world_distance(logits, plain, LOGITS) < tolerance(EIS_SPLIT_F61_20));
+                eis_split_client_report(client, NULL, reports);
+            }
         } else {
             assert_int_equal(world_generate(logits, w.model, eis_split_client_seam(client)), EIS_ERR_INTEGRITY);
             assert_non_null(strstr(eis_error_detail(), "server 2 (127.0.0.1:"));
