@@ -28,6 +28,15 @@ if(EXISTS ${PROJECT_SOURCE_DIR}/src/cli/main.c)
   target_sources(eis PRIVATE ${bench_sources})
   target_include_directories(eis PRIVATE ${PROJECT_SOURCE_DIR})
   target_link_libraries(eis PRIVATE ${CMAKE_DL_LIBS} m)
+
+  # Manual pages and completions come from the program's own tables of flags.
+  add_custom_command(OUTPUT ${PROJECT_BINARY_DIR}/man/eis.1
+    COMMAND ${CMAKE_COMMAND} -E make_directory ${PROJECT_BINARY_DIR}/man
+    COMMAND eis help --man ${PROJECT_BINARY_DIR}/man DEPENDS eis VERBATIM)
+  add_custom_target(man ALL DEPENDS ${PROJECT_BINARY_DIR}/man/eis.1)
+  install(DIRECTORY ${PROJECT_BINARY_DIR}/man/ DESTINATION ${CMAKE_INSTALL_MANDIR}/man1 FILES_MATCHING PATTERN "*.1")
+  install(FILES ${PROJECT_BINARY_DIR}/man/eis.bash DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions RENAME eis)
+  install(DIRECTORY models DESTINATION ${CMAKE_INSTALL_DATADIR}/eis)
 endif()
 if(EXISTS ${PROJECT_SOURCE_DIR}/src/cli/server_main.c)
   eis_add_program(eis-server src/cli/server_main.c)

@@ -43,11 +43,12 @@ def run(command, env=None, quiet=True):
     return done.returncode, done.stdout or ""
 
 
-def build(tally, preset, directory=None, extra=()):
+def build(tally, preset, directory=None, extra=(), target="all"):
     where = ["-B", directory] if directory else []
     code, output = run(["cmake", "--preset", preset, *where, *extra])
     if code == 0:
-        code, output = run(["cmake", "--build", directory or f"build-{preset}" if preset != "release" else "build", "-j", JOBS])
+        directory = directory or ("build" if preset == "release" else f"build-{preset}")
+        code, output = run(["cmake", "--build", directory, "-j", JOBS, "--target", target])
     if code != 0:
         print("\n".join(output.splitlines()[-60:]))
         tally.fail(f"build of {preset}")
@@ -97,7 +98,7 @@ def constant_time(tally, compiler, level):
     cxx = {"gcc": "g++", "clang": "clang++"}[compiler]
     directory = f"build-ct-{compiler}{level}"
     if not build(tally, "ct", directory, [f"-DCMAKE_C_COMPILER={compiler}", f"-DCMAKE_CXX_COMPILER={cxx}",
-                                         f"-DCMAKE_C_FLAGS={level} -g -gdwarf-4"]):
+                                         f"-DCMAKE_C_FLAGS={level} -g -gdwarf-4"], "tests"):
         return
     programs = sorted((ROOT / directory).glob("test.ct.*"))
     if not programs:
@@ -109,7 +110,7 @@ def constant_time(tally, compiler, level):
 
 def fuzz(tally, seconds):
     say(f"fuzz targets over their corpora and {seconds} s each")
-    if not build(tally, "fuzz"):
+    if not build(tally, "fuzz", target="fuzzers"):
         return
     code, output = run(["python3", "tools/run_fuzz.py", "--build", str(ROOT / "build-fuzz"), "--seconds", str(seconds)])
     print(output, flush=True)
