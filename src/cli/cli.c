@@ -3,6 +3,7 @@
 #include "cli/cli.h"
 
 #include "base/clock.h"
+#include "cli/manual.h"
 #include "kernel/kernel.h"
 
 #include <errno.h>
@@ -31,6 +32,7 @@ int eis_cli_main(int argc, char **argv, const eis_command *commands, size_t comm
     static char name[64];
 
     argp_err_exit_status = 2;
+    argp_program_version = "eis " EIS_VERSION_TEXT;
     if (argc < 2) {
         list_commands(stderr, commands, command_count, doc);
         return 2;
@@ -39,6 +41,8 @@ int eis_cli_main(int argc, char **argv, const eis_command *commands, size_t comm
         puts("eis " EIS_VERSION_TEXT);
         return 0;
     }
+    if (argc == 4 && strcmp(argv[1], "help") == 0 && strcmp(argv[2], "--man") == 0)
+        return eis_cli_finish(eis_cli_manual_write(argv[3], commands, command_count, doc));
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-?") == 0 || strcmp(argv[1], "help") == 0) {
         list_commands(stdout, commands, command_count, doc);
         return 0;
@@ -51,6 +55,12 @@ int eis_cli_main(int argc, char **argv, const eis_command *commands, size_t comm
         }
     fprintf(stderr, "eis: there is no command \"%s\"; `eis --help` lists them\n", argv[1]);
     return 2;
+}
+
+bool eis_cli_parse(const struct argp *argp, int argc, char **argv, void *input)
+{
+    if (eis_cli_manual_page(argp, argv[0])) return false;
+    return argp_parse(argp, argc, argv, 0, NULL, input) == 0;
 }
 
 /* ---- flags of every command ---- */

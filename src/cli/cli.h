@@ -22,6 +22,11 @@ typedef struct eis_command {
 /* Runs the subcommand that argv names. Returns the exit code of the program. */
 int eis_cli_main(int argc, char **argv, const eis_command *commands, size_t command_count, const char *doc);
 
+/* Parses the words of a command into `input`, as argp does; wrong use ends the process with exit code 2. Every command
+ * parses with it, because it is also how the manual pages are made: then it writes a page of the tables in `argp` instead
+ * and returns false, and the command returns at once. */
+EIS_MUST_USE bool eis_cli_parse(const struct argp *argp, int argc, char **argv, void *input);
+
 /* Flags of every command. */
 typedef struct eis_cli_common {
     unsigned threads;    /* 0: one per processor */

@@ -221,6 +221,6 @@ int eis_cmd_classify(int argc, char **argv)
                                      children, NULL, NULL};
     flags f = {0};
 
-    if (argp_parse(&argp, argc, argv, 0, NULL, &f) != 0) return 2;
+    if (!eis_cli_parse(&argp, argc, argv, &f)) return 2;
     return eis_cli_finish(run_classify(&f));
 }

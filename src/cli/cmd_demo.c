@@ -117,6 +117,6 @@ int eis_cmd_demo(int argc, char **argv)
         children, NULL, NULL};
     eis_cli_demo demo = {0};
 
-    if (argp_parse(&argp, argc, argv, 0, NULL, &demo) != 0) return 2;
+    if (!eis_cli_parse(&argp, argc, argv, &demo)) return 2;
     return eis_cli_finish(run_demo(&demo));
 }
