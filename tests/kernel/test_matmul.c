@@ -251,6 +251,7 @@ static void levels_agree_on_long_rows(void **state)
     static const size_t cols[] = {21931, 21932, 65793, 65794, 131586, 131650};
 
     (void)state;
+    in_every_ring(35, 8260, 9, FILL_RANDOM, FILL_RANDOM, 0, check_levels); /* several blocks, several strips */
     for (size_t c = 0; c < 6; c++) {
         in_every_ring(3, cols[c], 1, FILL_LOWEST, FILL_ONES, 0, check_levels);
         in_every_ring(3, cols[c], 2, FILL_LOWEST, FILL_LOWEST, 0, check_levels);

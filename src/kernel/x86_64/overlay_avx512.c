@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What AVX-512 replaces with F, BW, DQ and VL alone. */
+#include "kernel/x86_64/avx512.h"
+
+void eis_kernels_avx512(eis_kernels *k)
+{
+    k->words_add = words_add_avx512;
+    k->words_sub = words_sub_avx512;
+    k->words_sum = words_sum_avx512;
+    k->words_from_reals = words_from_reals_avx512;
+    k->words_to_reals = words_to_reals_avx512;
+    k->f61_axpy = f61_axpy_avx512;
+}
