@@ -166,6 +166,13 @@ static void put_real(eis_json_writer *w, double v, int digits)
 
 void eis_json_writer_f64(eis_json_writer *w, double v) { put_real(w, v, 17); }
 void eis_json_writer_f32(eis_json_writer *w, float v) { put_real(w, (double)v, 9); }
+
+void eis_json_writer_rounded(eis_json_writer *w, double v, int digits)
+{
+    EIS_ASSERT(digits > 0 && digits <= 17);
+    put_real(w, v, digits);
+}
+
 void eis_json_writer_bool(eis_json_writer *w, bool v) { put_text(w, v ? "true" : "false"); }
 void eis_json_writer_null(eis_json_writer *w) { put_text(w, "null"); }
 

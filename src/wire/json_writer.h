@@ -42,6 +42,7 @@ void eis_json_writer_u64(eis_json_writer *w, uint64_t v);
 void eis_json_writer_i64(eis_json_writer *w, int64_t v);
 void eis_json_writer_f64(eis_json_writer *w, double v);
 void eis_json_writer_f32(eis_json_writer *w, float v);
+void eis_json_writer_rounded(eis_json_writer *w, double v, int digits); /* 1 to 17 significant digits, for reports */
 void eis_json_writer_bool(eis_json_writer *w, bool v);
 void eis_json_writer_null(eis_json_writer *w);
 
