@@ -2,6 +2,7 @@
 #include "service/split_link.h"
 
 #include "base/mem.h"
+#include "service/spin.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -135,7 +136,8 @@ static eis_status name_in_front(const eis_split_link *link, eis_status st)
 
 eis_status eis_split_link_open(eis_split_link *link, const eis_split_terms *terms)
 {
-    const eis_stream_options options = {.write_timeout_ms = terms->write_timeout_ms, .cancel = terms->cancel};
+    const eis_stream_options options = {.write_timeout_ms = terms->write_timeout_ms, .spin_us = EIS_SERVICE_SPIN_US,
+                                        .cancel = terms->cancel};
     eis_status st = EIS_OK;
 
     EIS_ASSERT(link->stream == NULL && !link->caught);

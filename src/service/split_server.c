@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "service/spin.h"
 #include "service/split_server_internal.h"
 
 #include <string.h>
@@ -33,7 +34,7 @@ static eis_status start_stream(eis_split_server *server)
     const eis_split_server_config *config = &server->config;
     eis_tls_server_config tls = config->tls;
     eis_listener_config listener = {.address = config->listen, .connections_max = config->connections_max,
-                                    .stream = {.read_timeout_ms = config->read_timeout_ms},
+                                    .stream = {.read_timeout_ms = config->read_timeout_ms, .spin_us = EIS_SERVICE_SPIN_US},
                                     .serve = eis_split_server_serve, .context = server};
     eis_status st = EIS_OK;
 
