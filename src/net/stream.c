@@ -418,14 +418,16 @@ static bool frame_has_begun(const eis_stream *s)
     return !s->parser.ready && !eis_wire_frame_parser_at_boundary(&s->parser);
 }
 
-/* The clock of a frame starts with its first byte and is set to the length once that is known. */
+/* The clock of a frame starts with its first byte and is set to the length once that is known, which most often is in
+ * the same read. */
 static void watch_frame(eis_stream *s, bool had_begun)
 {
     const eis_frame_parser *p = &s->parser;
+    bool length_known = p->raw_have == EIS_FRAME_HEADER_BYTES && p->payload_have == 0;
 
-    if (!had_begun) s->frame_deadline_ns = eis_clock_ns() + s->options.read_timeout_ms * EIS_NS_PER_MS;
-    else if (p->raw_have == EIS_FRAME_HEADER_BYTES && p->payload_have == 0)
-        s->frame_deadline_ns = eis_clock_ns() + frame_time_ns(s, s->options.read_timeout_ms, p->header.payload_bytes);
+    if (had_begun && !length_known) return;
+    s->frame_deadline_ns =
+        eis_clock_ns() + frame_time_ns(s, s->options.read_timeout_ms, length_known ? p->header.payload_bytes : 0);
 }
 
 /* Reads what there is, up to the end of one frame. Sets *progress where bytes came. */

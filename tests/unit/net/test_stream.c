@@ -217,6 +217,29 @@ static void a_slow_loris_is_cut_off(void **state)
     stop_echo(&e);
 }
 
+/* A frame that comes at the slowest rate that is allowed takes longer than read_timeout_ms and must arrive all the same. */
+static void a_long_frame_has_the_time_of_its_length(void **state)
+{
+    uint8_t raw[32 + 2000] = {0};
+    rough r;
+    echo e = {0};
+
+    (void)state;
+    write_header(raw, 2000);
+    start_echo_with(&e, &server_id, NULL,
+                    (eis_listener_config){.stream = {.read_timeout_ms = 100, .bytes_per_s_min = 1000}});
+    rough_connect(&r, &e.address);
+    assert_int_equal(SSL_write(r.ssl, raw, 32), 32); /* the header in one piece, as every sender of ours writes it */
+    for (size_t i = 0; i < 10; i++) {
+        assert_int_equal(SSL_write(r.ssl, raw + 32 + 200 * i, 200), 200);
+        sleep_ms(40);
+    }
+    for (int i = 0; i < 200 && atomic_load(&e.requests) == 0; i++) sleep_ms(5);
+    assert_int_equal(atomic_load(&e.requests), 1);
+    rough_close(&r);
+    stop_echo(&e);
+}
+
 static void an_oversize_frame_is_refused_and_answered(void **state)
 {
     size_t bytes = (size_t)1 << 20;
@@ -480,6 +503,7 @@ int main(void)
         cmocka_unit_test(a_peer_that_closes_inside_a_frame_is_noticed),
         cmocka_unit_test(a_frame_that_dribbles_is_cut_off),
         cmocka_unit_test(a_slow_loris_is_cut_off),
+        cmocka_unit_test(a_long_frame_has_the_time_of_its_length),
         cmocka_unit_test(an_oversize_frame_is_refused_and_answered),
         cmocka_unit_test(a_timeout_before_a_frame_leaves_the_stream_alive),
         cmocka_unit_test(the_first_of_several_servers_is_heard),
