@@ -6,8 +6,8 @@
 #include <string.h>
 
 eis_status eis_cli_backend_open(eis_cli_backend *backend, const eis_cli_split *flags, const eis_cli_common *common,
-                                const eis_model *model, const char *model_path, const eis_ids *ids, const double *inputs,
-                                size_t input_count)
+                                const eis_model *model, const char *model_path, const eis_ids *ids,
+                                const double *inputs, size_t input_count)
 {
     eis_status st = EIS_OK;
 

@@ -12,17 +12,18 @@
 typedef struct eis_cli_backend {
     eis_linear_backend seam;
     const eis_model *model;
-    eis_plain_backend *plain;     /* with --engine plain */
-    eis_split_session *session;   /* with --engine split */
-    bool verified;                /* answers of servers are checked */
+    eis_plain_backend *plain;   /* with --engine plain */
+    eis_split_session *session; /* with --engine split */
+    bool verified;              /* answers of servers are checked */
     eis_pool *pool;
     uint64_t opened_ns;
 } eis_cli_backend;
 
 /* Opens what the flags ask for; see eis_cli_split_open. */
 EIS_MUST_USE eis_status eis_cli_backend_open(eis_cli_backend *backend, const eis_cli_split *flags,
-                                             const eis_cli_common *common, const eis_model *model, const char *model_path,
-                                             const eis_ids *ids, const double *inputs, size_t input_count);
+                                             const eis_cli_common *common, const eis_model *model,
+                                             const char *model_path, const eis_ids *ids, const double *inputs,
+                                             size_t input_count);
 
 /* Closes; embedded servers end. Safe on a zeroed one. */
 void eis_cli_backend_close(eis_cli_backend *backend);

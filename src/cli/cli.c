@@ -118,17 +118,23 @@ static error_t parse_common(int key, char *arg, struct argp_state *state)
     eis_cli_common *common = state->input;
 
     switch (key) {
-    case ARGP_KEY_INIT: common->log_level = EIS_LOG_WARN; return 0;
-    case KEY_THREADS: common->threads = (unsigned)eis_cli_number(state, "--threads", arg, 1, 256); return 0;
+    case ARGP_KEY_INIT:
+        common->log_level = EIS_LOG_WARN;
+        return 0;
+    case KEY_THREADS:
+        common->threads = (unsigned)eis_cli_number(state, "--threads", arg, 1, 256);
+        return 0;
     case 'q':
         common->quiet = common->log_level_given = true;
         common->log_level = EIS_LOG_ERROR;
         return 0;
     case KEY_LOG_LEVEL:
         common->log_level_given = true;
-        if (!eis_log_level_parse(&common->log_level, arg)) argp_error(state, "--log-level takes error, warn, info or debug");
+        if (!eis_log_level_parse(&common->log_level, arg))
+            argp_error(state, "--log-level takes error, warn, info or debug");
         return 0;
-    default: return ARGP_ERR_UNKNOWN;
+    default:
+        return ARGP_ERR_UNKNOWN;
     }
 }
 
@@ -203,7 +209,8 @@ void eis_cli_progress_step(void *arg, double fraction)
     if (!progress->enabled || now - progress->last_ns < REDRAW_NS) return;
     progress->last_ns = now;
     progress->shown = true;
-    fprintf(stderr, "\r%s [%-*.*s] %3.0f %%", progress->what, BAR_WIDTH, filled, "##############################", 100 * fraction);
+    fprintf(stderr, "\r%s [%-*.*s] %3.0f %%", progress->what, BAR_WIDTH, filled, "##############################",
+            100 * fraction);
 }
 
 void eis_cli_progress_end(eis_cli_progress *progress)

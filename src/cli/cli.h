@@ -23,13 +23,13 @@ typedef struct eis_command {
 int eis_cli_main(int argc, char **argv, const eis_command *commands, size_t command_count, const char *doc);
 
 /* Parses the words of a command into `input`, as argp does; wrong use ends the process with exit code 2. Every command
- * parses with it, because it is also how the manual pages are made: then it writes a page of the tables in `argp` instead
- * and returns false, and the command returns at once. */
+ * parses with it, because it is also how the manual pages are made: then it writes a page of the tables in `argp`
+ * instead and returns false, and the command returns at once. */
 EIS_MUST_USE bool eis_cli_parse(const struct argp *argp, int argc, char **argv, void *input);
 
 /* Flags of every command. */
 typedef struct eis_cli_common {
-    unsigned threads;    /* 0: one per processor */
+    unsigned threads; /* 0: one per processor */
     bool quiet;
     eis_log_level log_level;
     bool log_level_given; /* by --log-level or --quiet */

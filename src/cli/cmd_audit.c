@@ -18,11 +18,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#define MODEL_DEFAULT "tiny-stories"
-#define PROMPT_DEFAULT "Once upon a time"
+#define MODEL_DEFAULT      "tiny-stories"
+#define PROMPT_DEFAULT     "Once upon a time"
 #define MAX_TOKENS_DEFAULT 8
-#define REPEAT_DEFAULT 256
-#define REPETITIONS_MAX 4096 /* of a request so small that the test could see nothing */
+#define REPEAT_DEFAULT     256
+#define REPETITIONS_MAX    4096 /* of a request so small that the test could see nothing */
 
 enum {
     KEY_MODEL = EIS_CLI_KEY_COMMAND,
@@ -58,8 +58,10 @@ static const struct argp_option options[] = {
     {"prompt-ids", KEY_PROMPT_IDS, "1,2,3", 0, "Give token ids, taken as they are", 2},
     {"max-tokens", KEY_MAX_TOKENS, "N", 0, "Generate at most N tokens (default 8)", 2},
     {"input", KEY_INPUT, "FILE", 0, "Classifier: the first input of this file", 2},
-    {"plant-bias", KEY_PLANT_BIAS, NULL, 0, "Test the test: set one bit in 64 words of what the last server saw to 1; must fail", 3},
-    {"legacy-float", KEY_LEGACY_FLOAT, NULL, 0, "Send the original's float shares and show what the last server learns", 4},
+    {"plant-bias", KEY_PLANT_BIAS, NULL, 0,
+     "Test the test: set one bit in 64 words of what the last server saw to 1; must fail", 3},
+    {"legacy-float", KEY_LEGACY_FLOAT, NULL, 0, "Send the original's float shares and show what the last server learns",
+     4},
     {"repeat", KEY_REPEAT, "N", 0, "With --legacy-float: ask N times for one input (default 256)", 4},
     {"json", KEY_JSON, NULL, 0, "Print one JSON object", 5},
     {0},
@@ -69,7 +71,8 @@ static void check(const flags *f, const struct argp_state *state)
 {
     if ((f->prompt.text != NULL) + (f->prompt.file != NULL) + (f->prompt.ids != NULL) + (f->input != NULL) > 1)
         argp_error(state, "give one of --prompt, --prompt-file, --prompt-ids and --input");
-    if (f->legacy_float && (f->model != NULL || f->plant_bias)) argp_error(state, "--legacy-float shows the original's layer; it takes no model");
+    if (f->legacy_float && (f->model != NULL || f->plant_bias))
+        argp_error(state, "--legacy-float shows the original's layer; it takes no model");
     if (f->input != NULL && f->model == NULL) argp_error(state, "--input is for a classifier; name it with --model");
 }
 
@@ -84,21 +87,50 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         f->max_tokens = MAX_TOKENS_DEFAULT;
         f->repeat = REPEAT_DEFAULT;
         return 0;
-    case KEY_MODEL: f->model = arg; return 0;
-    case KEY_WEIGHTS: f->weights = arg; return 0;
-    case KEY_TOKENIZER: f->tokenizer = arg; return 0;
-    case KEY_PROMPT: f->prompt.text = arg; return 0;
-    case KEY_PROMPT_FILE: f->prompt.file = arg; return 0;
-    case KEY_PROMPT_IDS: f->prompt.ids = arg; return 0;
-    case KEY_INPUT: f->input = arg; return 0;
-    case KEY_MAX_TOKENS: f->max_tokens = (uint32_t)eis_cli_number(state, "--max-tokens", arg, 1, 1ul << 30); return 0;
-    case KEY_PLANT_BIAS: f->plant_bias = true; return 0;
-    case KEY_LEGACY_FLOAT: f->legacy_float = true; return 0;
-    case KEY_REPEAT: f->repeat = (unsigned)eis_cli_number(state, "--repeat", arg, 1, 1000000); return 0;
-    case KEY_JSON: f->json = true; return 0;
-    case ARGP_KEY_ARG: argp_error(state, "\"%s\" is no flag", arg); return 0;
-    case ARGP_KEY_END: check(f, state); return 0;
-    default: return ARGP_ERR_UNKNOWN;
+    case KEY_MODEL:
+        f->model = arg;
+        return 0;
+    case KEY_WEIGHTS:
+        f->weights = arg;
+        return 0;
+    case KEY_TOKENIZER:
+        f->tokenizer = arg;
+        return 0;
+    case KEY_PROMPT:
+        f->prompt.text = arg;
+        return 0;
+    case KEY_PROMPT_FILE:
+        f->prompt.file = arg;
+        return 0;
+    case KEY_PROMPT_IDS:
+        f->prompt.ids = arg;
+        return 0;
+    case KEY_INPUT:
+        f->input = arg;
+        return 0;
+    case KEY_MAX_TOKENS:
+        f->max_tokens = (uint32_t)eis_cli_number(state, "--max-tokens", arg, 1, 1ul << 30);
+        return 0;
+    case KEY_PLANT_BIAS:
+        f->plant_bias = true;
+        return 0;
+    case KEY_LEGACY_FLOAT:
+        f->legacy_float = true;
+        return 0;
+    case KEY_REPEAT:
+        f->repeat = (unsigned)eis_cli_number(state, "--repeat", arg, 1, 1000000);
+        return 0;
+    case KEY_JSON:
+        f->json = true;
+        return 0;
+    case ARGP_KEY_ARG:
+        argp_error(state, "\"%s\" is no flag", arg);
+        return 0;
+    case ARGP_KEY_END:
+        check(f, state);
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
     }
 }
 
@@ -107,7 +139,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 /* What is asked again and again until the servers have seen enough words for a verdict. */
 typedef struct audit {
     const flags *flags;
-    eis_cli_lm lm;           /* its model may be a classifier */
+    eis_cli_lm lm; /* its model may be a classifier */
     eis_ids ids;
     eis_inputs inputs;
     eis_cli_backend backend;
@@ -125,10 +157,11 @@ static eis_status open_model(audit *a, char *default_path, const char **path)
     *path = f->model != NULL ? f->model : default_path;
     if (f->input != NULL) {
         EIS_TRY(eis_model_open(&a->lm.model, *path, &(eis_model_options){.weights_path = f->weights}));
-        EIS_REQUIRE(a->lm.model->kind == EIS_MODEL_CLASSIFIER, EIS_ERR_USAGE, "%s is a language model; give it a --prompt", *path);
+        EIS_REQUIRE(a->lm.model->kind == EIS_MODEL_CLASSIFIER, EIS_ERR_USAGE,
+                    "%s is a language model; give it a --prompt", *path);
         EIS_TRY(eis_inputs_read(&a->inputs, f->input, 1, NULL));
-        EIS_REQUIRE(a->inputs.count == 1 && a->inputs.elements == eis_classifier_input_count(a->lm.model), EIS_ERR_SHAPE,
-                    "%s: an input has %zu numbers, the model takes %zu", f->input, a->inputs.elements,
+        EIS_REQUIRE(a->inputs.count == 1 && a->inputs.elements == eis_classifier_input_count(a->lm.model),
+                    EIS_ERR_SHAPE, "%s: an input has %zu numbers, the model takes %zu", f->input, a->inputs.elements,
                     eis_classifier_input_count(a->lm.model));
         return EIS_OK;
     }
@@ -150,8 +183,8 @@ static eis_status open_audit(audit *a)
     EIS_TRY(eis_cli_sight_init(&a->sight, eis_cli_split_server_count(&split)));
     split.sight = eis_cli_sight_collect;
     split.sight_context = &a->sight;
-    EIS_TRY(eis_cli_backend_open(&a->backend, &split, &a->flags->common, a->lm.model, path, a->ids.count > 0 ? &a->ids : NULL, a->inputs.x,
-                                 a->inputs.count));
+    EIS_TRY(eis_cli_backend_open(&a->backend, &split, &a->flags->common, a->lm.model, path,
+                                 a->ids.count > 0 ? &a->ids : NULL, a->inputs.x, a->inputs.count));
 out:
     return st;
 }
@@ -160,7 +193,9 @@ static eis_status ask_lm(const audit *a)
 {
     eis_status st = EIS_OK;
     eis_ids ids = {0};
-    eis_cli_generation generation = {.lm = &a->lm, .backend = a->backend.seam, .max_tokens = a->flags->max_tokens,
+    eis_cli_generation generation = {.lm = &a->lm,
+                                     .backend = a->backend.seam,
+                                     .max_tokens = a->flags->max_tokens,
                                      .sampling = eis_sampler_options_default()};
 
     generation.sampling.greedy = true;
@@ -214,19 +249,27 @@ static void print_table(const audit *a)
     if (a->repetitions == 1)
         printf("One request; what each server was shown of it:\n\n");
     else
-        printf("One request, asked %u times (one has too few words for the test); what each server was shown:\n\n", a->repetitions);
-    printf("%-8s %10s %10s %10s %10s %13s %s\n", "server", "bytes", "words", "shares", "uniform p", "correlation", "verdict");
+        printf("One request, asked %u times (one has too few words for the test); what each server was shown:\n\n",
+               a->repetitions);
+    printf("%-8s %10s %10s %10s %10s %13s %s\n", "server", "bytes", "words", "shares", "uniform p", "correlation",
+           "verdict");
     for (size_t i = 0; i < a->sight.server_count; i++) {
         const eis_cli_sight_server *s = &a->sight.servers[i];
         eis_cli_sight_verdict v = eis_cli_sight_judge(s);
         char bytes[16];
-        printf("%-8zu %10s %10" PRIu64 " %10s %10.3g %13.5f %s\n", i + 1, eis_cli_bytes(bytes, s->payload_bytes), s->word_count,
-               s->seeds == s->shares ? "seeds" : s->seeds == 0 ? "words" : "both", v.p, v.correlation, v.passed ? "PASS" : "FAIL");
+        printf("%-8zu %10s %10" PRIu64 " %10s %10.3g %13.5f %s\n", i + 1, eis_cli_bytes(bytes, s->payload_bytes),
+               s->word_count,
+               s->seeds == s->shares ? "seeds"
+               : s->seeds == 0       ? "words"
+                                     : "both",
+               v.p, v.correlation, v.passed ? "PASS" : "FAIL");
     }
-    printf("\nA server fails with p below %.0e. The words are what a server can compute from what it got; the correlation is that of\n"
+    printf("\nA server fails with p below %.0e. The words are what a server can compute from what it got; the "
+           "correlation is that of\n"
            "the words with the numbers that were shared, and wavers around 0 by about 1 / sqrt(words).\n",
            EIS_UNIFORMITY_P_MIN);
-    if (a->flags->plant_bias) printf("A bias was planted: in every 64th word of server %zu the lowest bit was set.\n", a->sight.server_count);
+    if (a->flags->plant_bias)
+        printf("A bias was planted: in every 64th word of server %zu the lowest bit was set.\n", a->sight.server_count);
 }
 
 static eis_status print_json(const audit *a, bool passed)
@@ -287,7 +330,8 @@ static eis_status audit_shares(const flags *f)
     else
         print_table(&a);
     EIS_REQUIRE(fflush(stdout) == 0, EIS_ERR_FILE, "stdout cannot be written");
-    EIS_REQUIRE(failed == 0, EIS_ERR_CHECK, "what %zu of %zu servers saw does not look uniform", failed, a.sight.server_count);
+    EIS_REQUIRE(failed == 0, EIS_ERR_CHECK, "what %zu of %zu servers saw does not look uniform", failed,
+                a.sight.server_count);
 out:
     close_audit(&a);
     return st;
@@ -302,11 +346,13 @@ static void print_leak(const eis_cli_leak *leak)
     printf("The original's float shares: %zu inputs, %zu servers, one input asked again and again.\n"
            "The answer is right to %.1e; the last server got %s and averages its shares:\n\n"
            "%12s %26s %16s\n",
-           leak->inputs, leak->servers, leak->answer_error, eis_cli_bytes(bytes, leak->bytes_sent), "requests", "correlation with the input",
-           "relative error");
+           leak->inputs, leak->servers, leak->answer_error, eis_cli_bytes(bytes, leak->bytes_sent), "requests",
+           "correlation with the input", "relative error");
     for (size_t i = 0; i < leak->point_count; i++)
-        printf("%12u %26.4f %16.4f\n", leak->points[i].repetitions, leak->points[i].correlation, leak->points[i].relative_error);
-    printf("\nLEAKS: the last share is the input plus noise of variance %zu, whatever is done about it; the average is the input.\n"
+        printf("%12u %26.4f %16.4f\n", leak->points[i].repetitions, leak->points[i].correlation,
+               leak->points[i].relative_error);
+    printf("\nLEAKS: the last share is the input plus noise of variance %zu, whatever is done about it; the average is "
+           "the input.\n"
            "Ring shares have no such server: see `eis audit` without --legacy-float.\n",
            leak->servers - 1);
 }
@@ -349,7 +395,9 @@ static eis_status audit_legacy(const flags *f)
     eis_cli_leak leak;
 
     if (!f->common.quiet)
-        fprintf(stderr, "eis: warning: sending float shares of random numbers; the last server can estimate the input from them\n");
+        fprintf(
+            stderr,
+            "eis: warning: sending float shares of random numbers; the last server can estimate the input from them\n");
     EIS_TRY(eis_cli_leak_run(&leak, f->split.servers, f->repeat));
     if (f->json)
         EIS_TRY(print_leak_json(&leak));
@@ -371,16 +419,23 @@ static eis_status run_audit(flags *f)
 
 int eis_cmd_audit(int argc, char **argv)
 {
-    static const struct argp_child children[] = {{&eis_cli_common_argp, 0, NULL, 0}, {&eis_cli_split_argp, 0, NULL, 0}, {0}};
-    static const struct argp argp = {
-        options, parse, NULL,
-        "Run one request and show, for each server, what it saw: bytes, a test of uniformity, correlation with the input.\v"
-        "Example: a prompt on three servers, and a look at why floats are no shares:\n\n"
-        "  eis audit --model models/tiny-stories --prompt \"My name is\" --shares 3\n"
-        "  eis audit --legacy-float\n\n"
-        "Exit code 1 when a server saw something that does not look uniform. The test cannot prove shares safe; it finds shares "
-        "that were made wrongly. --legacy-float with --servers HOST:PORT,... asks servers that were started with the same flag.\n",
-        children, NULL, NULL};
+    static const struct argp_child children[] = {
+        {&eis_cli_common_argp, 0, NULL, 0}, {&eis_cli_split_argp, 0, NULL, 0}, {0}};
+    static const struct argp argp = {options,
+                                     parse,
+                                     NULL,
+                                     "Run one request and show, for each server, what it saw: bytes, a test of "
+                                     "uniformity, correlation with the input.\v"
+                                     "Example: a prompt on three servers, and a look at why floats are no shares:\n\n"
+                                     "  eis audit --model models/tiny-stories --prompt \"My name is\" --shares 3\n"
+                                     "  eis audit --legacy-float\n\n"
+                                     "Exit code 1 when a server saw something that does not look uniform. The test "
+                                     "cannot prove shares safe; it finds shares "
+                                     "that were made wrongly. --legacy-float with --servers HOST:PORT,... asks servers "
+                                     "that were started with the same flag.\n",
+                                     children,
+                                     NULL,
+                                     NULL};
     flags f = {0};
 
     if (!eis_cli_parse(&argp, argc, argv, &f)) return 2;

@@ -11,7 +11,7 @@
 
 enum { KEY_DIR = EIS_CLI_KEY_COMMAND, KEY_NAME, KEY_DAYS, KEY_HOST, KEY_OUT, KEY_CLIENT, KEY_SERVER, KEY_ED25519 };
 
-#define HOSTS_MAX 64
+#define HOSTS_MAX     64
 #define PEM_BYTES_MAX 65536
 
 typedef struct flags {
@@ -44,17 +44,31 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         state->child_inputs[0] = &f->common;
         f->dir = ".";
         return 0;
-    case KEY_DIR: f->dir = arg; return 0;
-    case KEY_NAME: f->name = arg; return 0;
-    case KEY_DAYS: f->days = (unsigned)eis_cli_number(state, "--days", arg, 1, EIS_TRUST_DAYS_MAX); return 0;
-    case KEY_ED25519: f->ed25519 = true; return 0;
+    case KEY_DIR:
+        f->dir = arg;
+        return 0;
+    case KEY_NAME:
+        f->name = arg;
+        return 0;
+    case KEY_DAYS:
+        f->days = (unsigned)eis_cli_number(state, "--days", arg, 1, EIS_TRUST_DAYS_MAX);
+        return 0;
+    case KEY_ED25519:
+        f->ed25519 = true;
+        return 0;
     case KEY_HOST:
         if (f->host_count == HOSTS_MAX) argp_error(state, "at most %d hosts", HOSTS_MAX);
         f->hosts[f->host_count++] = arg;
         return 0;
-    case KEY_SERVER: f->server = true; return 0;
-    case KEY_CLIENT: f->client = true; return 0;
-    case KEY_OUT: f->out = arg; return 0;
+    case KEY_SERVER:
+        f->server = true;
+        return 0;
+    case KEY_CLIENT:
+        f->client = true;
+        return 0;
+    case KEY_OUT:
+        f->out = arg;
+        return 0;
     case ARGP_KEY_ARG:
         if (f->action != NULL) argp_error(state, "\"%s\" is one word too many", arg);
         f->action = arg;
@@ -66,7 +80,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         if (strcmp(f->action, "issue") == 0 && f->host_count == 0 && !f->client)
             argp_error(state, "`ca issue` needs --host for a server, or --client");
         return 0;
-    default: return ARGP_ERR_UNKNOWN;
+    default:
+        return ARGP_ERR_UNKNOWN;
     }
 }
 
@@ -78,7 +93,8 @@ static eis_status print_pin(const char *prefix, const char *suffix)
     FILE *file = NULL;
     size_t bytes;
 
-    EIS_REQUIRE(snprintf(path, sizeof path, "%s%s", prefix, suffix) < (int)sizeof path, EIS_ERR_FILE, "the path is too long");
+    EIS_REQUIRE(snprintf(path, sizeof path, "%s%s", prefix, suffix) < (int)sizeof path, EIS_ERR_FILE,
+                "the path is too long");
     EIS_NEW(pem, PEM_BYTES_MAX);
     file = fopen(path, "rb");
     EIS_REQUIRE(file != NULL, EIS_ERR_FILE, "%s cannot be read back", path);
@@ -98,7 +114,8 @@ static eis_status run_ca(const flags *f)
 
     EIS_TRY(eis_cli_start(&f->common, false));
     if (strcmp(f->action, "init") == 0) {
-        EIS_TRY(eis_trust_ca_init_files(f->dir, &(eis_trust_ca_literal){.name = f->name, .days = f->days, .key_kind = kind}));
+        EIS_TRY(eis_trust_ca_init_files(f->dir,
+                                        &(eis_trust_ca_literal){.name = f->name, .days = f->days, .key_kind = kind}));
         EIS_TRY(print_pin(f->dir, "/ca.crt"));
     } else {
         eis_trust_leaf_literal leaf = {.name = f->name,
@@ -118,16 +135,21 @@ out:
 int eis_cmd_ca(int argc, char **argv)
 {
     static const struct argp_child children[] = {{&eis_cli_common_argp, 0, NULL, 0}, {0}};
-    static const struct argp argp = {options, parse, "init|issue",
-                                     "Make a certificate authority, and certificates for servers and clients.\v"
-                                     "Example: a CA, two servers, one client:\n\n"
-                                     "  eis ca init --dir ca\n"
-                                     "  eis ca issue --dir ca --host a.example.org --out a\n"
-                                     "  eis ca issue --dir ca --host b.example.org --out b\n"
-                                     "  eis ca issue --dir ca --client --name alice --out alice\n\n"
-                                     "Keys are written with mode 0600 and nothing is ever overwritten. The pin printed is the SHA-256 of the\n"
-                                     "public key, as --pin takes it.\n",
-                                     children, NULL, NULL};
+    static const struct argp argp = {
+        options,
+        parse,
+        "init|issue",
+        "Make a certificate authority, and certificates for servers and clients.\v"
+        "Example: a CA, two servers, one client:\n\n"
+        "  eis ca init --dir ca\n"
+        "  eis ca issue --dir ca --host a.example.org --out a\n"
+        "  eis ca issue --dir ca --host b.example.org --out b\n"
+        "  eis ca issue --dir ca --client --name alice --out alice\n\n"
+        "Keys are written with mode 0600 and nothing is ever overwritten. The pin printed is the SHA-256 of the\n"
+        "public key, as --pin takes it.\n",
+        children,
+        NULL,
+        NULL};
     flags f = {0};
 
     if (!eis_cli_parse(&argp, argc, argv, &f)) return 2;

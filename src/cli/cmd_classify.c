@@ -12,7 +12,17 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { KEY_MODEL = EIS_CLI_KEY_COMMAND, KEY_WEIGHTS, KEY_INPUT, KEY_LABELS, KEY_LABEL_COLUMN, KEY_LIMIT, KEY_BATCH, KEY_JSON, KEY_REPORT };
+enum {
+    KEY_MODEL = EIS_CLI_KEY_COMMAND,
+    KEY_WEIGHTS,
+    KEY_INPUT,
+    KEY_LABELS,
+    KEY_LABEL_COLUMN,
+    KEY_LIMIT,
+    KEY_BATCH,
+    KEY_JSON,
+    KEY_REPORT
+};
 
 #define BATCH_DEFAULT 8
 
@@ -47,22 +57,43 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         state->child_inputs[1] = &f->split;
         f->batch = BATCH_DEFAULT;
         return 0;
-    case KEY_MODEL: f->model = arg; return 0;
-    case KEY_WEIGHTS: f->weights = arg; return 0;
-    case KEY_INPUT: f->input = arg; return 0;
-    case KEY_LABELS: f->labels = arg; return 0;
-    case KEY_LABEL_COLUMN: f->label_column = arg; return 0;
-    case KEY_LIMIT: f->limit = eis_cli_number(state, "--limit", arg, 1, 1ul << 40); return 0;
-    case KEY_BATCH: f->batch = eis_cli_number(state, "--batch", arg, 1, 1024); return 0;
-    case KEY_JSON: f->json = true; return 0;
-    case KEY_REPORT: f->report = true; return 0;
-    case ARGP_KEY_ARG: argp_error(state, "\"%s\" is no flag; inputs are given with --input", arg); return 0;
+    case KEY_MODEL:
+        f->model = arg;
+        return 0;
+    case KEY_WEIGHTS:
+        f->weights = arg;
+        return 0;
+    case KEY_INPUT:
+        f->input = arg;
+        return 0;
+    case KEY_LABELS:
+        f->labels = arg;
+        return 0;
+    case KEY_LABEL_COLUMN:
+        f->label_column = arg;
+        return 0;
+    case KEY_LIMIT:
+        f->limit = eis_cli_number(state, "--limit", arg, 1, 1ul << 40);
+        return 0;
+    case KEY_BATCH:
+        f->batch = eis_cli_number(state, "--batch", arg, 1, 1024);
+        return 0;
+    case KEY_JSON:
+        f->json = true;
+        return 0;
+    case KEY_REPORT:
+        f->report = true;
+        return 0;
+    case ARGP_KEY_ARG:
+        argp_error(state, "\"%s\" is no flag; inputs are given with --input", arg);
+        return 0;
     case ARGP_KEY_END:
         if (f->model == NULL) argp_error(state, "--model is missing");
         if (f->input == NULL) argp_error(state, "--input is missing");
         if (f->labels != NULL && f->label_column != NULL) argp_error(state, "give one of --labels and --label-column");
         return 0;
-    default: return ARGP_ERR_UNKNOWN;
+    default:
+        return ARGP_ERR_UNKNOWN;
     }
 }
 
@@ -130,7 +161,8 @@ static eis_status classify_all(run *r, const eis_cli_backend *backend)
         size_t left = r->inputs->count - first, count = left < batch ? left : batch;
         bool replaced = false;
         EIS_TRY(eis_cli_check_interrupted());
-        EIS_TRY(eis_classifier_run(r->model, &backend->seam, logits, &replaced, r->inputs->x + first * r->inputs->elements, count));
+        EIS_TRY(eis_classifier_run(r->model, &backend->seam, logits, &replaced,
+                                   r->inputs->x + first * r->inputs->elements, count));
         r->replaced |= replaced;
         for (size_t i = 0; i < count; i++) EIS_TRY(print_result(r, first + i, logits + i * classes));
         eis_cli_progress_step(&progress, (double)(first + count) / (double)r->inputs->count);
@@ -169,7 +201,8 @@ static eis_status check_shapes(const run *r)
     size_t wanted = eis_classifier_input_count(r->model);
 
     if (r->inputs->elements != wanted)
-        return eis_fail(EIS_ERR_SHAPE, "%s: an input has %zu numbers, the model takes %zu", r->flags->input, r->inputs->elements, wanted);
+        return eis_fail(EIS_ERR_SHAPE, "%s: an input has %zu numbers, the model takes %zu", r->flags->input,
+                        r->inputs->elements, wanted);
     if (r->labels != NULL && r->labels->count < r->inputs->count)
         return eis_fail(EIS_ERR_SHAPE, "%zu labels for %zu inputs", r->labels->count, r->inputs->count);
     return EIS_OK;
@@ -188,7 +221,8 @@ static eis_status run_classify(const flags *f)
     EIS_TRY(eis_cli_start(&f->common, false));
     EIS_TRY(eis_cli_split_check(&f->split));
     EIS_TRY(eis_model_open(&model, f->model, &(eis_model_options){.weights_path = f->weights}));
-    EIS_REQUIRE(model->kind == EIS_MODEL_CLASSIFIER, EIS_ERR_MODEL, "%s is a language model; use `eis generate`", f->model);
+    EIS_REQUIRE(model->kind == EIS_MODEL_CLASSIFIER, EIS_ERR_MODEL, "%s is a language model; use `eis generate`",
+                f->model);
     r.model = model;
     EIS_TRY(eis_inputs_read(&inputs, f->input, f->limit, f->label_column));
     if (f->labels != NULL) EIS_TRY(eis_labels_read(&labels, f->labels, f->limit));
@@ -200,7 +234,8 @@ static eis_status run_classify(const flags *f)
     EIS_TRY(classify_all(&r, &backend));
     if (f->json) EIS_TRY(print_summary(&r, &backend));
     if (r.labels != NULL && !f->common.quiet)
-        fprintf(stderr, "accuracy: %zu of %zu (%.2f %%)\n", r.correct, inputs.count, 100.0 * (double)r.correct / (double)inputs.count);
+        fprintf(stderr, "accuracy: %zu of %zu (%.2f %%)\n", r.correct, inputs.count,
+                100.0 * (double)r.correct / (double)inputs.count);
     if (r.replaced) eis_log(EIS_LOG_WARN, "not_finite", "a value between two layers was not finite and was taken as 0");
     if (f->report) eis_cli_report_print(stderr, &backend, false);
 out:
@@ -213,12 +248,18 @@ out:
 
 int eis_cmd_classify(int argc, char **argv)
 {
-    static const struct argp_child children[] = {{&eis_cli_common_argp, 0, NULL, 0}, {&eis_cli_split_argp, 0, NULL, 0}, {0}};
-    static const struct argp argp = {options, parse, NULL,
-                                     "Classify inputs, here or on servers that see nothing of them. Prints INDEX<TAB>LABEL.\v"
-                                     "Example: ten drawn digits on two embedded servers:\n\n"
-                                     "  eis classify --engine split --model models/digits --input models/digits/samples/3.pgm\n",
-                                     children, NULL, NULL};
+    static const struct argp_child children[] = {
+        {&eis_cli_common_argp, 0, NULL, 0}, {&eis_cli_split_argp, 0, NULL, 0}, {0}};
+    static const struct argp argp = {
+        options,
+        parse,
+        NULL,
+        "Classify inputs, here or on servers that see nothing of them. Prints INDEX<TAB>LABEL.\v"
+        "Example: ten drawn digits on two embedded servers:\n\n"
+        "  eis classify --engine split --model models/digits --input models/digits/samples/3.pgm\n",
+        children,
+        NULL,
+        NULL};
     flags f = {0};
 
     if (!eis_cli_parse(&argp, argc, argv, &f)) return 2;

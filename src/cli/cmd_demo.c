@@ -3,13 +3,14 @@
 #include "cli/cli.h"
 #include "cli/commands.h"
 #include "cli/demo.h"
+#include "cli/models_dir.h"
 #include "cli/report.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 
-eis_status eis_cli_demo_open(eis_cli_backend *plain, eis_cli_backend *split, eis_cli_demo *demo, const eis_model *model, const char *path,
-                             const char *name)
+eis_status eis_cli_demo_open(eis_cli_backend *plain, eis_cli_backend *split, eis_cli_demo *demo, const eis_model *model,
+                             const char *path, const char *name)
 {
     eis_status st = EIS_OK;
     eis_cli_split local = {.engine = EIS_ENGINE_PLAIN}, servers = demo->split;
@@ -30,13 +31,14 @@ void eis_cli_demo_compare(eis_cli_demo *demo, bool equal, const char *what)
 
 static void print_table(eis_cli_demo *demo)
 {
-    printf("4  What each server saw of all this\n\n  %-8s %10s %10s %10s %12s\n", "server", "bytes", "words", "uniform p", "correlation");
+    printf("4  What each server saw of all this\n\n  %-8s %10s %10s %10s %12s\n", "server", "bytes", "words",
+           "uniform p", "correlation");
     for (size_t i = 0; i < demo->sight.server_count; i++) {
         const eis_cli_sight_server *s = &demo->sight.servers[i];
         eis_cli_sight_verdict v = eis_cli_sight_judge(s);
         char bytes[16];
-        printf("  %-8zu %10s %10" PRIu64 " %10.3g %12.5f %s\n", i + 1, eis_cli_bytes(bytes, s->payload_bytes), s->word_count, v.p,
-               v.correlation, v.passed ? "" : "NOT UNIFORM");
+        printf("  %-8zu %10s %10" PRIu64 " %10.3g %12.5f %s\n", i + 1, eis_cli_bytes(bytes, s->payload_bytes),
+               s->word_count, v.p, v.correlation, v.passed ? "" : "NOT UNIFORM");
         demo->agreed &= v.passed;
     }
 }
@@ -45,10 +47,24 @@ static void print_note(const eis_cli_demo *demo)
 {
     printf("\nAnd shapes, times and the number of requests, which are not hidden.\n\n");
     if (demo->split.servers == NULL)
-        printf("The servers ran on this machine: that shows function and traffic, not protection. It begins when they belong to\n"
+        printf("The servers ran on this machine: that shows function and traffic, not protection. It begins when they "
+               "belong to\n"
                "different owners who do not put their shares together: `eis serve split --help`.\n");
     else
-        printf("What they saw protects the inputs as long as the owners of these servers do not put their shares together.\n");
+        printf("What they saw protects the inputs as long as the owners of these servers do not put their shares "
+               "together.\n");
+}
+
+/* A model that is missing is told before the first act. */
+static eis_status find_models(void)
+{
+    eis_status st = EIS_OK;
+    char path[EIS_CLI_PATH_BYTES];
+
+    EIS_TRY(eis_cli_models_find(path, EIS_CLI_DEMO_STORY));
+    EIS_TRY(eis_cli_models_find(path, EIS_CLI_DEMO_DIGITS));
+out:
+    return st;
 }
 
 static eis_status run_acts(eis_cli_demo *demo)
@@ -82,6 +98,7 @@ static eis_status run_demo(eis_cli_demo *demo)
     demo->agreed = true;
     EIS_TRY(eis_cli_start(&demo->common, false));
     EIS_TRY(eis_cli_split_check(&demo->split));
+    EIS_TRY(find_models());
     EIS_TRY(eis_cli_sight_init(&demo->sight, eis_cli_split_server_count(&demo->split)));
     EIS_TRY(run_acts(demo));
 out:
@@ -98,23 +115,32 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         state->child_inputs[0] = &demo->common;
         state->child_inputs[1] = &demo->split;
         return 0;
-    case ARGP_KEY_ARG: argp_error(state, "\"%s\" is no flag", arg); return 0;
-    default: return ARGP_ERR_UNKNOWN;
+    case ARGP_KEY_ARG:
+        argp_error(state, "\"%s\" is no flag", arg);
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
     }
 }
 
 int eis_cmd_demo(int argc, char **argv)
 {
-    static const struct argp_child children[] = {{&eis_cli_common_argp, 0, NULL, 0}, {&eis_cli_split_argp, 0, NULL, 0}, {0}};
+    static const struct argp_child children[] = {
+        {&eis_cli_common_argp, 0, NULL, 0}, {&eis_cli_split_argp, 0, NULL, 0}, {0}};
     static const struct argp argp = {
-        NULL, parse, NULL,
+        NULL,
+        parse,
+        NULL,
         "Show the engine: a layer, a story and ten digits, each private and in plain, and what every server saw.\v"
         "Example: on two servers that this command starts, or on servers that somebody else runs:\n\n"
         "  eis demo\n"
         "  eis demo --servers a.example.org,b.example.org --ca ca.crt\n\n"
         "Servers that are named must serve the three models of the demo:\n\n"
-        "  eis serve split --demo-layer --model models/tiny-stories --model models/digits --tls-cert a.crt --tls-key a.key\n",
-        children, NULL, NULL};
+        "  eis serve split --demo-layer --model models/tiny-stories --model models/digits --tls-cert a.crt --tls-key "
+        "a.key\n",
+        children,
+        NULL,
+        NULL};
     eis_cli_demo demo = {0};
 
     if (!eis_cli_parse(&argp, argc, argv, &demo)) return 2;

@@ -73,13 +73,27 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         f->sampling = eis_sampler_options_default();
         f->max_tokens = MAX_TOKENS_DEFAULT;
         return 0;
-    case KEY_MODEL: f->model = arg; return 0;
-    case KEY_TOKENIZER: f->tokenizer = arg; return 0;
-    case KEY_PROMPT: f->prompt.text = arg; return 0;
-    case KEY_PROMPT_FILE: f->prompt.file = arg; return 0;
-    case KEY_PROMPT_IDS: f->prompt.ids = arg; return 0;
-    case KEY_MAX_TOKENS: f->max_tokens = (uint32_t)eis_cli_number(state, "--max-tokens", arg, 1, 1ul << 30); return 0;
-    case KEY_GREEDY: f->greedy = true; return 0;
+    case KEY_MODEL:
+        f->model = arg;
+        return 0;
+    case KEY_TOKENIZER:
+        f->tokenizer = arg;
+        return 0;
+    case KEY_PROMPT:
+        f->prompt.text = arg;
+        return 0;
+    case KEY_PROMPT_FILE:
+        f->prompt.file = arg;
+        return 0;
+    case KEY_PROMPT_IDS:
+        f->prompt.ids = arg;
+        return 0;
+    case KEY_MAX_TOKENS:
+        f->max_tokens = (uint32_t)eis_cli_number(state, "--max-tokens", arg, 1, 1ul << 30);
+        return 0;
+    case KEY_GREEDY:
+        f->greedy = true;
+        return 0;
     case KEY_TEMPERATURE:
         f->sampling.temperature = eis_cli_real(state, "--temperature", arg);
         f->asked_to_sample = true;
@@ -96,10 +110,18 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         f->sampling.seed = eis_cli_number(state, "--seed", arg, 0, UINT64_MAX);
         f->has_seed = true;
         return 0;
-    case KEY_PRINT_IDS: f->print_ids = true; return 0;
-    case KEY_JSON: f->json = true; return 0;
-    case KEY_REPORT: f->report = true; return 0;
-    case ARGP_KEY_ARG: argp_error(state, "\"%s\" is no flag; a prompt is given with --prompt", arg); return 0;
+    case KEY_PRINT_IDS:
+        f->print_ids = true;
+        return 0;
+    case KEY_JSON:
+        f->json = true;
+        return 0;
+    case KEY_REPORT:
+        f->report = true;
+        return 0;
+    case ARGP_KEY_ARG:
+        argp_error(state, "\"%s\" is no flag; a prompt is given with --prompt", arg);
+        return 0;
     case ARGP_KEY_END:
         if (f->model == NULL) argp_error(state, "--model is missing");
         if ((f->prompt.text != NULL) + (f->prompt.file != NULL) + (f->prompt.ids != NULL) > 1)
@@ -107,7 +129,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         if (f->greedy && f->asked_to_sample) argp_error(state, "--greedy goes with no sampling flag");
         if (f->json && f->print_ids) argp_error(state, "--json already holds the ids; leave out --print-ids");
         return 0;
-    default: return ARGP_ERR_UNKNOWN;
+    default:
+        return ARGP_ERR_UNKNOWN;
     }
 }
 
@@ -226,14 +249,19 @@ out:
 
 int eis_cmd_generate(int argc, char **argv)
 {
-    static const struct argp_child children[] = {{&eis_cli_common_argp, 0, NULL, 0}, {&eis_cli_split_argp, 0, NULL, 0}, {0}};
+    static const struct argp_child children[] = {
+        {&eis_cli_common_argp, 0, NULL, 0}, {&eis_cli_split_argp, 0, NULL, 0}, {0}};
     static const struct argp argp = {
-        options, parse, NULL,
+        options,
+        parse,
+        NULL,
         "Continue a text with a language model, here or on servers that see nothing of it.\v"
         "Example: a private story on two embedded servers, and the same in plain:\n\n"
         "  eis generate --engine split --model models/tiny-stories --prompt \"Once upon a time\"\n"
         "  eis generate --engine plain --model models/tiny-stories --prompt \"Once upon a time\"\n",
-        children, NULL, NULL};
+        children,
+        NULL,
+        NULL};
     flags f = {0};
 
     if (!eis_cli_parse(&argp, argc, argv, &f)) return 2;

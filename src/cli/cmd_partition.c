@@ -22,7 +22,7 @@
 
 enum { KEY_MODEL = EIS_CLI_KEY_COMMAND, KEY_WEIGHTS, KEY_TOKENIZER, KEY_OUT, KEY_PROFILE, KEY_CALIBRATE, KEY_UNPACK };
 
-#define PATH_BYTES 4096
+#define PATH_BYTES             4096
 #define CALIBRATION_TOKENS_MAX 128
 #define CALIBRATION_INPUTS_MAX 64
 
@@ -35,7 +35,8 @@ typedef struct flags {
 static const struct argp_option options[] = {
     {"model", KEY_MODEL, "PATH", 0, "Model with weights", 1},
     {"weights", KEY_WEIGHTS, "FILE", 0, "Weights in place of DIR/model.safetensors", 1},
-    {"tokenizer", KEY_TOKENIZER, "FILE", 0, "Tokenizer that goes into the client part (default: what comes with the model)", 1},
+    {"tokenizer", KEY_TOKENIZER, "FILE", 0,
+     "Tokenizer that goes into the client part (default: what comes with the model)", 1},
     {"out", KEY_OUT, "DIR", 0, "Where server.eispack and client.eispart go; made if need be", 2},
     {"profile", KEY_PROFILE, "NAME", 0, "p24 (default), p8, f61 or f61-8", 2},
     {"calibrate", KEY_CALIBRATE, "FILE", 0, "Text or inputs by which p8 chooses its rings (default: built in)", 2},
@@ -52,28 +53,44 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         state->child_inputs[0] = &f->common;
         f->profile = EIS_SPLIT_P24;
         return 0;
-    case KEY_MODEL: f->model = arg; return 0;
-    case KEY_WEIGHTS: f->weights = arg; return 0;
-    case KEY_TOKENIZER: f->tokenizer = arg; return 0;
-    case KEY_OUT: f->out = arg; return 0;
+    case KEY_MODEL:
+        f->model = arg;
+        return 0;
+    case KEY_WEIGHTS:
+        f->weights = arg;
+        return 0;
+    case KEY_TOKENIZER:
+        f->tokenizer = arg;
+        return 0;
+    case KEY_OUT:
+        f->out = arg;
+        return 0;
     case KEY_PROFILE:
         if (eis_split_profile_parse(&f->profile, arg) != EIS_OK) argp_error(state, "%s", eis_error_detail());
         return 0;
-    case KEY_CALIBRATE: f->calibrate = arg; return 0;
-    case KEY_UNPACK: f->unpack = arg; return 0;
-    case ARGP_KEY_ARG: argp_error(state, "\"%s\" is no flag", arg); return 0;
+    case KEY_CALIBRATE:
+        f->calibrate = arg;
+        return 0;
+    case KEY_UNPACK:
+        f->unpack = arg;
+        return 0;
+    case ARGP_KEY_ARG:
+        argp_error(state, "\"%s\" is no flag", arg);
+        return 0;
     case ARGP_KEY_END:
         if (f->unpack == NULL && f->model == NULL) argp_error(state, "--model is missing");
         if (f->unpack == NULL && f->out == NULL) argp_error(state, "--out is missing");
         return 0;
-    default: return ARGP_ERR_UNKNOWN;
+    default:
+        return ARGP_ERR_UNKNOWN;
     }
 }
 
 /* ---- calibration: which norms to expect, never what is right ---- */
 
 static const char builtin_text[] =
-    "Once upon a time there was a small village by the sea. Every morning the people opened their windows and said good "
+    "Once upon a time there was a small village by the sea. Every morning the people opened their windows and said "
+    "good "
     "day to each other, and then they went to work: some to the boats, some to the fields, and some to the school.";
 
 static eis_status calibrate_lm(double *norms, const flags *f, const eis_cli_lm *lm, eis_pool *pool)
@@ -104,8 +121,8 @@ static eis_status calibrate_classifier(double *norms, const flags *f, const eis_
 
     if (f->calibrate != NULL) {
         EIS_TRY(eis_inputs_read(&inputs, f->calibrate, CALIBRATION_INPUTS_MAX, NULL));
-        EIS_REQUIRE(inputs.elements == elements, EIS_ERR_SHAPE, "%s: an input has %zu numbers, the model takes %zu", f->calibrate,
-                    inputs.elements, elements);
+        EIS_REQUIRE(inputs.elements == elements, EIS_ERR_SHAPE, "%s: an input has %zu numbers, the model takes %zu",
+                    f->calibrate, inputs.elements, elements);
         EIS_TRY(eis_split_calibrate_classifier(norms, model, inputs.x, inputs.count, pool));
     } else {
         /* A ramp over the range that `divide` suggests: as bright as a full image. */
@@ -123,12 +140,14 @@ out:
 
 static eis_status join(char *path, const char *dir, const char *name)
 {
-    if (snprintf(path, PATH_BYTES, "%s/%s", dir, name) >= PATH_BYTES) return eis_fail(EIS_ERR_FILE, "%s: the path is too long", dir);
+    if (snprintf(path, PATH_BYTES, "%s/%s", dir, name) >= PATH_BYTES)
+        return eis_fail(EIS_ERR_FILE, "%s: the path is too long", dir);
     return EIS_OK;
 }
 
 /* Makes the pack under a temporary name, syncs it and puts it in its place. */
-static eis_status write_pack(eis_split_layers *layers, const flags *f, const eis_model *model, const double *norms, eis_pool *pool)
+static eis_status write_pack(eis_split_layers *layers, const flags *f, const eis_model *model, const double *norms,
+                             eis_pool *pool)
 {
     eis_status st = EIS_OK;
     char path[PATH_BYTES], temporary[PATH_BYTES];
@@ -140,8 +159,10 @@ static eis_status write_pack(eis_split_layers *layers, const flags *f, const eis
     fd = mkstemp(temporary);
     EIS_REQUIRE(fd >= 0, EIS_ERR_FILE, "%s: %s", f->out, strerror(errno));
     made = true;
-    EIS_TRY(eis_split_prepare(layers, fd, model, &(eis_split_prepare_options){.profile = f->profile, .declared_norms = norms, .pool = pool}));
-    EIS_REQUIRE(fchmod(fd, 0644) == 0 && fsync(fd) == 0 && rename(temporary, path) == 0, EIS_ERR_FILE, "%s: %s", path, strerror(errno));
+    EIS_TRY(eis_split_prepare(
+        layers, fd, model, &(eis_split_prepare_options){.profile = f->profile, .declared_norms = norms, .pool = pool}));
+    EIS_REQUIRE(fchmod(fd, 0644) == 0 && fsync(fd) == 0 && rename(temporary, path) == 0, EIS_ERR_FILE, "%s: %s", path,
+                strerror(errno));
     made = false;
 out:
     if (fd >= 0) close(fd);
@@ -149,7 +170,8 @@ out:
     return st;
 }
 
-static eis_status write_part(const flags *f, const eis_model *model, eis_split_layers *layers, const eis_tokenizer_source *source)
+static eis_status write_part(const flags *f, const eis_model *model, eis_split_layers *layers,
+                             const eis_tokenizer_source *source)
 {
     eis_status st = EIS_OK;
     char path[PATH_BYTES];
@@ -194,9 +216,11 @@ static eis_status partition(const flags *f)
     EIS_REQUIRE(lm.model->part == NULL, EIS_ERR_MODEL, "%s is a client part; give the model itself", f->model);
     EIS_TRY(read_tokenizer_source(&source, f, lm.model));
     if (source.kind != EIS_TOKENIZER_NONE)
-        EIS_TRY(eis_tokenizer_new(&lm.tokenizer, source.kind, source.data, source.bytes, lm.model->lm.vocabulary, f->model));
+        EIS_TRY(eis_tokenizer_new(&lm.tokenizer, source.kind, source.data, source.bytes, lm.model->lm.vocabulary,
+                                  f->model));
     EIS_NEW(norms, lm.model->linear_count);
-    EIS_TRY(lm.model->kind == EIS_MODEL_LM ? calibrate_lm(norms, f, &lm, pool) : calibrate_classifier(norms, f, lm.model, pool));
+    EIS_TRY(lm.model->kind == EIS_MODEL_LM ? calibrate_lm(norms, f, &lm, pool)
+                                           : calibrate_classifier(norms, f, lm.model, pool));
     EIS_REQUIRE(mkdir(f->out, 0777) == 0 || errno == EEXIST, EIS_ERR_FILE, "%s: %s", f->out, strerror(errno));
     EIS_TRY(write_pack(&layers, f, lm.model, norms, pool));
     EIS_TRY(write_part(f, lm.model, &layers, &source));
@@ -254,14 +278,19 @@ static eis_status run_partition(const flags *f)
 int eis_cmd_partition(int argc, char **argv)
 {
     static const struct argp_child children[] = {{&eis_cli_common_argp, 0, NULL, 0}, {0}};
-    static const struct argp argp = {options, parse, NULL,
-                                     "Split a model into what servers get (the integer weights, packed) and what the client keeps (all else).\v"
-                                     "Example: the pack goes to two servers, the part to the client:\n\n"
-                                     "  eis partition --model models/tiny-stories --out parts\n"
-                                     "  eis serve split --model parts/server.eispack --listen 0.0.0.0:8470 --tls-cert a.crt --tls-key a.key\n"
-                                     "  eis generate --engine split --model parts/client.eispart --servers a.example.org,b.example.org \\\n"
-                                     "      --ca ca.crt --prompt \"Once upon a time\"\n",
-                                     children, NULL, NULL};
+    static const struct argp argp = {
+        options,
+        parse,
+        NULL,
+        "Split a model into what servers get (the integer weights, packed) and what the client keeps (all else).\v"
+        "Example: the pack goes to two servers, the part to the client:\n\n"
+        "  eis partition --model models/tiny-stories --out parts\n"
+        "  eis serve split --model parts/server.eispack --listen 0.0.0.0:8470 --tls-cert a.crt --tls-key a.key\n"
+        "  eis generate --engine split --model parts/client.eispart --servers a.example.org,b.example.org \\\n"
+        "      --ca ca.crt --prompt \"Once upon a time\"\n",
+        children,
+        NULL,
+        NULL};
     flags f = {0};
 
     if (!eis_cli_parse(&argp, argc, argv, &f)) return 2;

@@ -15,7 +15,16 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { KEY_MODEL = EIS_CLI_KEY_COMMAND, KEY_WEIGHTS, KEY_SHARES, KEY_THRESHOLD, KEY_PROFILE, KEY_TRUNCATE, KEY_JSON, KEY_ENGINE };
+enum {
+    KEY_MODEL = EIS_CLI_KEY_COMMAND,
+    KEY_WEIGHTS,
+    KEY_SHARES,
+    KEY_THRESHOLD,
+    KEY_PROFILE,
+    KEY_TRUNCATE,
+    KEY_JSON,
+    KEY_ENGINE
+};
 
 typedef struct flags {
     eis_cli_common common;
@@ -49,9 +58,15 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     flags *f = state->input;
 
     switch (key) {
-    case ARGP_KEY_INIT: state->child_inputs[0] = &f->common; return 0;
-    case KEY_MODEL: f->model = arg; return 0;
-    case KEY_WEIGHTS: f->weights = arg; return 0;
+    case ARGP_KEY_INIT:
+        state->child_inputs[0] = &f->common;
+        return 0;
+    case KEY_MODEL:
+        f->model = arg;
+        return 0;
+    case KEY_WEIGHTS:
+        f->weights = arg;
+        return 0;
     case KEY_ENGINE:
         if (strcmp(arg, "split") != 0) argp_error(state, "there is a plan for the engine split only");
         return 0;
@@ -59,16 +74,27 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         f->scheme.servers = eis_cli_number(state, "--shares", arg, 2, 255);
         f->has_shares = true;
         return 0;
-    case KEY_THRESHOLD: f->scheme.threshold = eis_cli_number(state, "--threshold", arg, 2, 64); return 0;
+    case KEY_THRESHOLD:
+        f->scheme.threshold = eis_cli_number(state, "--threshold", arg, 2, 64);
+        return 0;
     case KEY_PROFILE:
         if (eis_split_profile_parse(&f->profile, arg) != EIS_OK) argp_error(state, "%s", eis_error_detail());
         f->has_profile = true;
         return 0;
-    case KEY_TRUNCATE: f->truncate = true; return 0;
-    case KEY_JSON: f->json = true; return 0;
-    case ARGP_KEY_ARG: argp_error(state, "\"%s\" is no flag", arg); return 0;
-    case ARGP_KEY_END: settle(f, state); return 0;
-    default: return ARGP_ERR_UNKNOWN;
+    case KEY_TRUNCATE:
+        f->truncate = true;
+        return 0;
+    case KEY_JSON:
+        f->json = true;
+        return 0;
+    case ARGP_KEY_ARG:
+        argp_error(state, "\"%s\" is no flag", arg);
+        return 0;
+    case ARGP_KEY_END:
+        settle(f, state);
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
     }
 }
 
@@ -77,22 +103,26 @@ static void print_row(const eis_plan_row *row)
     char up[16], down[16];
 
     printf("%-36s %7" PRIu64 " %8" PRIu64 " %9s %9s %6u %12" PRIu64, row->name, row->elements_up, row->elements_down,
-           eis_cli_bytes(up, row->bytes_up), eis_cli_bytes(down, row->bytes_down), row->round_trips, row->multiply_adds);
+           eis_cli_bytes(up, row->bytes_up), eis_cli_bytes(down, row->bytes_down), row->round_trips,
+           row->multiply_adds);
     for (size_t l = 0; l < EIS_PLAN_LINKS; l++) printf(" %13.2f", row->ms[l]);
     putchar('\n');
 }
 
 static void print_table(const eis_plan *plan, const eis_model *model)
 {
-    printf("%-36s %7s %8s %9s %9s %6s %12s", "layer, at the servers", "up", "down", "bytes up", "down", "trips", "mul-adds");
+    printf("%-36s %7s %8s %9s %9s %6s %12s", "layer, at the servers", "up", "down", "bytes up", "down", "trips",
+           "mul-adds");
     for (size_t l = 0; l < EIS_PLAN_LINKS; l++) printf(" %13s", eis_plan_links[l].name);
     putchar('\n');
     for (uint32_t i = 0; i < plan->row_count; i++) print_row(&plan->rows[i]);
     print_row(&plan->total);
     printf("\nEverything else stays at the client: %s.\n"
-           "Elements per server; bytes of all servers with their frames; ms per %s = round trip + bytes + multiply-adds at the\n"
+           "Elements per server; bytes of all servers with their frames; ms per %s = round trip + bytes + "
+           "multiply-adds at the\n"
            "%.1f GMAC/s of one thread that this machine reached just now.\n",
-           model->kind == EIS_MODEL_LM ? "embedding, positions, norms, attention, activations, sampling, KV cache" : "activations, pools, biases",
+           model->kind == EIS_MODEL_LM ? "embedding, positions, norms, attention, activations, sampling, KV cache"
+                                       : "activations, pools, biases",
            model->kind == EIS_MODEL_LM ? "token" : "input", plan->multiply_adds_per_ms / 1e6);
 }
 
@@ -159,7 +189,8 @@ static eis_status print_json(const eis_plan *plan, const flags *f)
 }
 
 /* A part says what was packed; a model is prepared here and the pack dropped. */
-static eis_status find_layers(const eis_part_info **info, eis_split_layers *layers, flags *f, const eis_model *model, eis_pool *pool)
+static eis_status find_layers(const eis_part_info **info, eis_split_layers *layers, flags *f, const eis_model *model,
+                              eis_pool *pool)
 {
     eis_status st = EIS_OK;
     int fd = -1;
@@ -171,7 +202,8 @@ static eis_status find_layers(const eis_part_info **info, eis_split_layers *laye
         f->profile = (eis_split_profile)model->part->profile;
         return EIS_OK;
     }
-    EIS_TRY(eis_split_prepare_in_memory(layers, &fd, model, &(eis_split_prepare_options){.profile = f->profile, .pool = pool}));
+    EIS_TRY(eis_split_prepare_in_memory(layers, &fd, model,
+                                        &(eis_split_prepare_options){.profile = f->profile, .pool = pool}));
     *info = &layers->info;
 out:
     if (fd >= 0) close(fd);
@@ -207,10 +239,15 @@ out:
 int eis_cmd_plan(int argc, char **argv)
 {
     static const struct argp_child children[] = {{&eis_cli_common_argp, 0, NULL, 0}, {0}};
-    static const struct argp argp = {options, parse, NULL,
-                                     "Say what one token or one input will cost on split servers, layer by layer, without sending anything.\v"
-                                     "Example:\n\n  eis plan --model models/tiny-stories --profile p8\n",
-                                     children, NULL, NULL};
+    static const struct argp argp = {
+        options,
+        parse,
+        NULL,
+        "Say what one token or one input will cost on split servers, layer by layer, without sending anything.\v"
+        "Example:\n\n  eis plan --model models/tiny-stories --profile p8\n",
+        children,
+        NULL,
+        NULL};
     flags f = {0};
 
     if (!eis_cli_parse(&argp, argc, argv, &f)) return 2;

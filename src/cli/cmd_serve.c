@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* eis serve ENGINE: what serves, one engine each. Both programs have it, so nothing here and below it may recover shares. */
+/* eis serve ENGINE: what serves, one engine each. Both programs have it, so nothing here and below it may recover
+ * shares. */
 #include "cli/commands.h"
 #include "cli/serve.h"
 
@@ -16,7 +17,8 @@ static const struct {
 static void list_engines(FILE *out, const char *program)
 {
     fprintf(out, "Usage: %s ENGINE [OPTION...]\n\nEngines:\n", program);
-    for (size_t i = 0; i < sizeof engines / sizeof engines[0]; i++) fprintf(out, "  %-12s %s\n", engines[i].name, engines[i].summary);
+    for (size_t i = 0; i < sizeof engines / sizeof engines[0]; i++)
+        fprintf(out, "  %-12s %s\n", engines[i].name, engines[i].summary);
     fprintf(out, "\n`%s ENGINE --help` explains an engine and shows an example.\n", program);
 }
 

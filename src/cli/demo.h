@@ -12,11 +12,15 @@
 
 #include <stdbool.h>
 
+/* The models of the second and third act, as eis_cli_models_find knows them and as named servers call them. */
+#define EIS_CLI_DEMO_STORY "tiny-stories"
+#define EIS_CLI_DEMO_DIGITS "digits"
+
 typedef struct eis_cli_demo {
     eis_cli_common common;
-    eis_cli_split split;     /* its hook fills `sight` */
-    eis_cli_sight sight;     /* of the whole demo */
-    bool agreed;             /* everything so far */
+    eis_cli_split split; /* its hook fills `sight` */
+    eis_cli_sight sight; /* of the whole demo */
+    bool agreed;         /* everything so far */
 } eis_cli_demo;
 
 /* Opens both engines for a model; name is the model's at servers that the user named.

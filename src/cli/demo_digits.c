@@ -9,12 +9,12 @@
 #include <stdio.h>
 #include <string.h>
 
-#define NAME "digits"
-#define DIGITS 10
-#define PER_ROW 5
+#define NAME         "digits"
+#define DIGITS       10
+#define PER_ROW      5
 #define CELL_COLUMNS 2 /* pixels that one character stands for */
-#define CELL_ROWS 4
-#define GAP 2
+#define CELL_ROWS    4
+#define GAP          2
 
 typedef struct act {
     eis_model *model;
@@ -31,10 +31,11 @@ static eis_status read_samples(act *a, const char *dir)
     EIS_NEW(a->x, DIGITS * a->elements);
     for (unsigned d = 0; d < DIGITS; d++) {
         char path[EIS_CLI_PATH_BYTES];
-        EIS_REQUIRE(snprintf(path, sizeof path, "%s/samples/%u.pgm", dir, d) < (int)sizeof path, EIS_ERR_FILE, "%s: the path is too long", dir);
+        EIS_REQUIRE(snprintf(path, sizeof path, "%s/samples/%u.pgm", dir, d) < (int)sizeof path, EIS_ERR_FILE,
+                    "%s: the path is too long", dir);
         EIS_TRY(eis_inputs_read(&inputs, path, 1, NULL));
-        EIS_REQUIRE(inputs.count == 1 && inputs.elements == a->elements, EIS_ERR_SHAPE, "%s: %zu pixels, the model takes %zu", path,
-                    inputs.elements, a->elements);
+        EIS_REQUIRE(inputs.count == 1 && inputs.elements == a->elements, EIS_ERR_SHAPE,
+                    "%s: %zu pixels, the model takes %zu", path, inputs.elements, a->elements);
         memcpy(a->x + d * a->elements, inputs.x, a->elements * sizeof *a->x);
         eis_inputs_clear(&inputs);
     }
@@ -51,7 +52,8 @@ static char shade(const double *image, uint32_t width, uint32_t row, uint32_t co
     int index;
 
     for (uint32_t r = 0; r < CELL_ROWS; r++)
-        for (uint32_t c = 0; c < CELL_COLUMNS; c++) sum += image[(row * CELL_ROWS + r) * width + column * CELL_COLUMNS + c];
+        for (uint32_t c = 0; c < CELL_COLUMNS; c++)
+            sum += image[(row * CELL_ROWS + r) * width + column * CELL_COLUMNS + c];
     index = (int)(sum / (CELL_ROWS * CELL_COLUMNS) / 256 * (int)(sizeof shades - 1));
     return shades[index < 0 ? 0 : index > 9 ? 9 : index];
 }
@@ -65,17 +67,20 @@ static void draw_row(const act *a, unsigned first)
     for (uint32_t row = 0; row < c->height / CELL_ROWS; row++) {
         printf("  ");
         for (unsigned d = first; d < first + PER_ROW; d++) {
-            for (uint32_t column = 0; column < c->width / CELL_COLUMNS; column++) putchar(shade(a->x + d * a->elements, c->width, row, column));
+            for (uint32_t column = 0; column < c->width / CELL_COLUMNS; column++)
+                putchar(shade(a->x + d * a->elements, c->width, row, column));
             printf("%*s", GAP, "");
         }
         putchar('\n');
     }
     printf("  ");
     for (unsigned d = first; d < first + PER_ROW; d++)
-        printf("private %-*s", cell_width - 8, eis_classifier_class_name(a->model, eis_classifier_best(a->model, a->private + d * a->classes), name));
+        printf("private %-*s", cell_width - 8,
+               eis_classifier_class_name(a->model, eis_classifier_best(a->model, a->private + d * a->classes), name));
     printf("\n  ");
     for (unsigned d = first; d < first + PER_ROW; d++)
-        printf("plain   %-*s", cell_width - 8, eis_classifier_class_name(a->model, eis_classifier_best(a->model, a->right + d * a->classes), name));
+        printf("plain   %-*s", cell_width - 8,
+               eis_classifier_class_name(a->model, eis_classifier_best(a->model, a->right + d * a->classes), name));
     printf("\n\n");
 }
 
@@ -84,7 +89,8 @@ static size_t count_equal(const act *a)
     size_t equal = 0;
 
     for (unsigned d = 0; d < DIGITS; d++)
-        equal += eis_classifier_best(a->model, a->right + d * a->classes) == eis_classifier_best(a->model, a->private + d * a->classes);
+        equal += eis_classifier_best(a->model, a->right + d * a->classes) ==
+                 eis_classifier_best(a->model, a->private + d * a->classes);
     return equal;
 }
 

@@ -9,7 +9,7 @@
 #include <math.h>
 #include <stdio.h>
 
-#define INPUTS 32 /* vectors: enough words for the test of uniformity to be sharp */
+#define INPUTS       32 /* vectors: enough words for the test of uniformity to be sharp */
 #define LOGITS_SHOWN 10
 
 enum { PART_INPUT = 5 };
@@ -52,7 +52,8 @@ static void print_shares(eis_cli_demo *demo)
     for (size_t i = 0; i < demo->sight.server_count; i++) {
         eis_cli_sight_verdict v = eis_cli_sight_judge(&demo->sight.servers[i]);
         printf("  share %zu%s: uniform with p = %.3g, correlation with the input %+.4f: %s\n", i + 1,
-               i + 1 == demo->sight.server_count ? " (the last)" : "", v.p, v.correlation, v.passed ? "nothing to see" : "NOT UNIFORM");
+               i + 1 == demo->sight.server_count ? " (the last)" : "", v.p, v.correlation,
+               v.passed ? "nothing to see" : "NOT UNIFORM");
         demo->agreed &= v.passed;
     }
 }
@@ -63,7 +64,8 @@ static void show(eis_cli_demo *demo, const act *a)
     double error = 0, size = 0;
 
     for (size_t i = 0; i < INPUTS; i++)
-        agree += eis_classifier_best(a->model, a->right + i * a->outputs) == eis_classifier_best(a->model, a->fragmented + i * a->outputs);
+        agree += eis_classifier_best(a->model, a->right + i * a->outputs) ==
+                 eis_classifier_best(a->model, a->fragmented + i * a->outputs);
     for (size_t i = 0; i < INPUTS * a->outputs; i++) {
         error += (a->right[i] - a->fragmented[i]) * (a->right[i] - a->fragmented[i]);
         size += a->right[i] * a->right[i];

@@ -9,10 +9,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#define NAME "tiny-stories"
-#define PROMPT "Once upon a time"
-#define TOKENS 200
-#define LINE_COLUMNS 76
+#define NAME           "tiny-stories"
+#define PROMPT         "Once upon a time"
+#define TOKENS         200
+#define LINE_COLUMNS   76
 #define WORD_BYTES_MAX 128
 
 /* Breaks a stream of text into indented lines at spaces. */
@@ -59,8 +59,12 @@ static eis_status tell(eis_ids *ids, const eis_cli_lm *lm, const eis_cli_backend
     uint64_t started = eis_clock_ns();
     size_t first;
     lines text = {0};
-    eis_cli_generation generation = {.lm = lm, .backend = backend->seam, .max_tokens = TOKENS, .sampling = eis_sampler_options_default(),
-                                     .emit = print_piece, .context = &text};
+    eis_cli_generation generation = {.lm = lm,
+                                     .backend = backend->seam,
+                                     .max_tokens = TOKENS,
+                                     .sampling = eis_sampler_options_default(),
+                                     .emit = print_piece,
+                                     .context = &text};
 
     generation.sampling.greedy = true;
     printf("  %s\n\n", heading);

@@ -6,10 +6,11 @@
 #include "base/bytes.h"
 #include "base/status.h"
 
-/* Reads a PEM file into memory of the caller's, who frees it with eis_cli_file_clear. `secret` wants that nobody else may
- * read the file.
+/* Reads a PEM file into memory of the caller's, who frees it with eis_cli_file_clear. `secret` wants that nobody else
+ * may read the file.
  *
- * Errors: EIS_ERR_FILE  it cannot be read, is larger than 1 MiB, or others may read a secret one. *file is then empty. */
+ * Errors: EIS_ERR_FILE  it cannot be read, is larger than 1 MiB, or others may read a secret one. *file is then empty.
+ */
 EIS_MUST_USE eis_status eis_cli_file_read(eis_span *file, const char *path, bool secret);
 
 /* Wipes and frees. */

@@ -22,7 +22,8 @@
 static eis_status open_part_tokenizer(eis_cli_lm *lm, const char *model_path)
 {
     for (int kind = EIS_TOKENIZER_LLAMA2C; kind <= EIS_TOKENIZER_VOCAB_MERGES; kind++) {
-        const eis_part_blob *blob = eis_part_find_blob(lm->model->part, eis_tokenizer_kind_name((eis_tokenizer_kind)kind));
+        const eis_part_blob *blob =
+            eis_part_find_blob(lm->model->part, eis_tokenizer_kind_name((eis_tokenizer_kind)kind));
         if (blob != NULL)
             return eis_tokenizer_new(&lm->tokenizer, (eis_tokenizer_kind)kind, blob->bytes.data, blob->bytes.bytes,
                                      lm->model->lm.vocabulary, model_path);
@@ -82,8 +83,8 @@ static eis_status check_ids(const eis_ids *ids, size_t first, const eis_model *m
 {
     for (size_t i = first; i < ids->count; i++)
         if (ids->ids[i] >= model->lm.vocabulary)
-            return eis_fail(EIS_ERR_RANGE, "token %zu of the prompt has id %u; the model knows %u tokens", i, ids->ids[i],
-                            model->lm.vocabulary);
+            return eis_fail(EIS_ERR_RANGE, "token %zu of the prompt has id %u; the model knows %u tokens", i,
+                            ids->ids[i], model->lm.vocabulary);
     return EIS_OK;
 }
 
@@ -115,8 +116,8 @@ static eis_status read_prompt_file(eis_text *text, const char *path)
 
     if (file == NULL) return eis_fail(EIS_ERR_FILE, "%s: %s", path, strerror(errno));
     while ((got = fread(chunk, 1, sizeof chunk, file)) > 0) {
-        EIS_REQUIRE(text->bytes + got <= PROMPT_BYTES_MAX, EIS_ERR_TOO_LARGE, "%s: the prompt has more than %zu bytes", path,
-                    PROMPT_BYTES_MAX);
+        EIS_REQUIRE(text->bytes + got <= PROMPT_BYTES_MAX, EIS_ERR_TOO_LARGE, "%s: the prompt has more than %zu bytes",
+                    path, PROMPT_BYTES_MAX);
         EIS_TRY(eis_text_append(text, chunk, got));
     }
     EIS_REQUIRE(!ferror(file), EIS_ERR_FILE, "%s: %s", path, strerror(errno));
@@ -134,7 +135,8 @@ static eis_status encode_text(eis_ids *ids, const eis_cli_lm *lm, const uint8_t 
                 "the model comes without a tokenizer; name one with --tokenizer, or give --prompt-ids");
     EIS_TRY(eis_tokenizer_encode(lm->tokenizer, ids, data, bytes));
     if (ids->count == 0) {
-        EIS_REQUIRE(lm->model->lm.bos_id >= 0, EIS_ERR_USAGE, "an empty prompt needs a model with a beginning-of-text token");
+        EIS_REQUIRE(lm->model->lm.bos_id >= 0, EIS_ERR_USAGE,
+                    "an empty prompt needs a model with a beginning-of-text token");
         EIS_TRY(eis_ids_append(ids, (uint32_t)lm->model->lm.bos_id));
     }
 out:
@@ -170,7 +172,8 @@ static bool is_stop(const eis_cli_lm *lm, uint32_t id)
     return false;
 }
 
-static eis_status emit(const eis_cli_generation *generation, eis_decoder *decoder, eis_text *text, uint32_t id, double ms)
+static eis_status emit(const eis_cli_generation *generation, eis_decoder *decoder, eis_text *text, uint32_t id,
+                       double ms)
 {
     eis_status st = EIS_OK;
     eis_cli_token token = {.id = id, .text = text, .ms = ms};
@@ -212,11 +215,13 @@ out:
 static eis_status room_for(uint32_t *max_tokens, size_t prompt_count, const eis_lm *lm)
 {
     if (prompt_count >= lm->context)
-        return eis_fail(EIS_ERR_CONTEXT_LENGTH, "the prompt has %zu tokens and the model's context %u", prompt_count, lm->context);
+        return eis_fail(EIS_ERR_CONTEXT_LENGTH, "the prompt has %zu tokens and the model's context %u", prompt_count,
+                        lm->context);
     /* The last token is never fed, so a context of C holds C + 1 tokens of text. */
     if (*max_tokens > lm->context - prompt_count + 1) {
         *max_tokens = (uint32_t)(lm->context - prompt_count + 1);
-        eis_log(EIS_LOG_WARN, "context", "at most %u tokens fit the model's context of %u behind this prompt", *max_tokens, lm->context);
+        eis_log(EIS_LOG_WARN, "context", "at most %u tokens fit the model's context of %u behind this prompt",
+                *max_tokens, lm->context);
     }
     return EIS_OK;
 }

@@ -15,7 +15,7 @@
 
 typedef struct eis_cli_lm {
     eis_model *model;
-    eis_tokenizer *tokenizer;  /* NULL where there is none: ids only */
+    eis_tokenizer *tokenizer; /* NULL where there is none: ids only */
 } eis_cli_lm;
 
 /* Opens a model and the tokenizer that goes with it: the given file, else the one inside a client part, else the one
@@ -41,7 +41,7 @@ EIS_MUST_USE eis_status eis_cli_prompt_read(eis_ids *ids, const eis_cli_lm *lm, 
 /* One generated token. */
 typedef struct eis_cli_token {
     uint32_t id;
-    const eis_text *text;      /* bytes that became ready with it */
+    const eis_text *text; /* bytes that became ready with it */
     double ms;
 } eis_cli_token;
 

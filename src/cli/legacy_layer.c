@@ -11,13 +11,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define INPUTS_DEFAULT 256
+#define INPUTS_DEFAULT  256
 #define OUTPUTS_DEFAULT 10
-#define SEED_DEFAULT 42
-#define PORT_DEFAULT 8001
-#define SIDE_MAX 65536     /* of inputs and outputs, as the original's users would ever want */
-#define WEIGHTS_MAX (1u << 28)
-#define SUMMANDS 12        /* the variance of a sum of twelve uniform numbers is 1 */
+#define SEED_DEFAULT    42
+#define PORT_DEFAULT    8001
+#define SIDE_MAX        65536 /* of inputs and outputs, as the original's users would ever want */
+#define WEIGHTS_MAX     (1u << 28)
+#define SUMMANDS        12 /* the variance of a sum of twelve uniform numbers is 1 */
 
 enum { PART_WEIGHTS = 1, PART_BIAS = 2 };
 
@@ -31,7 +31,8 @@ static eis_status read_number(uint64_t *value, const char *name, uint64_t otherw
     errno = 0;
     *value = strtoull(text, &end, 10);
     if (errno != 0 || *text < '0' || *text > '9' || *end != '\0' || *value < min || *value > max)
-        return eis_fail(EIS_ERR_USAGE, "the environment variable %s takes a whole number from %" PRIu64 " to %" PRIu64, name, min, max);
+        return eis_fail(EIS_ERR_USAGE, "the environment variable %s takes a whole number from %" PRIu64 " to %" PRIu64,
+                        name, min, max);
     return EIS_OK;
 }
 
@@ -100,7 +101,8 @@ static eis_status add_node(eis_model *model, const eis_cli_legacy *layer)
 
     if (bias == NULL || node == NULL) return EIS_ERR_MEMORY;
     for (uint32_t i = 0; i < layer->outputs; i++) bias[i] = (double)layer->bias[i];
-    *node = (eis_linear){.kind = EIS_LINEAR_DENSE, .in = layer->inputs, .out = layer->outputs, .bias = bias, .piece_count = 1};
+    *node = (eis_linear){
+        .kind = EIS_LINEAR_DENSE, .in = layer->inputs, .out = layer->outputs, .bias = bias, .piece_count = 1};
     snprintf(node->name, sizeof node->name, "%s", EIS_CLI_LEGACY_NAME);
     node->pieces[0] = eis_tensor_view_rows(layer->weights, EIS_DTYPE_F32, layer->outputs, layer->inputs);
     return EIS_OK;
@@ -123,11 +125,25 @@ eis_status eis_cli_legacy_model(eis_model **out_model, const eis_cli_legacy *lay
         goto out;
     }
     scaling[1] = 1;
-    *step = (eis_step){.op = EIS_STEP_LINEAR, .in_channels = layer->inputs, .in_height = 1, .in_width = 1,
-                       .out_channels = layer->outputs, .out_height = 1, .out_width = 1};
-    model->classifier = (eis_classifier){.name = EIS_CLI_LEGACY_NAME, .channels = layer->inputs, .height = 1, .width = 1,
-                                         .divide = 1, .mean = scaling, .deviation = scaling + 1, .mean_count = 1,
-                                         .deviation_count = 1, .steps = step, .step_count = 1, .class_count = layer->outputs};
+    *step = (eis_step){.op = EIS_STEP_LINEAR,
+                       .in_channels = layer->inputs,
+                       .in_height = 1,
+                       .in_width = 1,
+                       .out_channels = layer->outputs,
+                       .out_height = 1,
+                       .out_width = 1};
+    model->classifier = (eis_classifier){.name = EIS_CLI_LEGACY_NAME,
+                                         .channels = layer->inputs,
+                                         .height = 1,
+                                         .width = 1,
+                                         .divide = 1,
+                                         .mean = scaling,
+                                         .deviation = scaling + 1,
+                                         .mean_count = 1,
+                                         .deviation_count = 1,
+                                         .steps = step,
+                                         .step_count = 1,
+                                         .class_count = layer->outputs};
     *out_model = model;
     model = NULL;
 out:

@@ -3,8 +3,8 @@
  * outputs (10), weights about N(0, 0.1) and biases about N(0, 0.01) from EIS_SEED (42).
  *
  * The numbers come from a generator of our own (a stream of AES-128 in counter mode, twelve uniform words summed to one
- * normal number, exact integers up to the last rounding), so every machine with one seed has the same layer. They are not
- * those of NumPy's generator, which the original used. */
+ * normal number, exact integers up to the last rounding), so every machine with one seed has the same layer. They are
+ * not those of NumPy's generator, which the original used. */
 #ifndef EIS_CLI_LEGACY_LAYER_H
 #define EIS_CLI_LEGACY_LAYER_H
 
@@ -26,14 +26,15 @@ typedef struct eis_cli_legacy {
 
 /* Makes the layer that the environment describes.
  *
- * Errors: EIS_ERR_USAGE  a variable holds no number of the range that its text names; EIS_ERR_MEMORY. *layer is cleared. */
+ * Errors: EIS_ERR_USAGE  a variable holds no number of the range that its text names; EIS_ERR_MEMORY. *layer is
+ * cleared. */
 EIS_MUST_USE eis_status eis_cli_legacy_init(eis_cli_legacy *layer);
 
 /* Frees. Safe on a zeroed one. */
 void eis_cli_legacy_clear(eis_cli_legacy *layer);
 
-/* Fills n numbers about N(0, deviation) from a seed; `part` separates what one seed is used for. Not for secrets: the sum
- * of twelve uniform numbers is bounded by six deviations. Errors: EIS_ERR_MEMORY, EIS_ERR_INTERNAL. */
+/* Fills n numbers about N(0, deviation) from a seed; `part` separates what one seed is used for. Not for secrets: the
+ * sum of twelve uniform numbers is bounded by six deviations. Errors: EIS_ERR_MEMORY, EIS_ERR_INTERNAL. */
 EIS_MUST_USE eis_status eis_cli_legacy_normals(float *out, size_t n, double deviation, uint64_t seed, unsigned part);
 
 /* Makes a classifier of the one layer, whose weights stay the layer's: for the split engine.

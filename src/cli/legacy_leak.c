@@ -15,9 +15,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#define SERVERS_MAX 16
-#define OWN_SERVERS 2
-#define URL_BYTES 512
+#define SERVERS_MAX      16
+#define OWN_SERVERS      2
+#define URL_BYTES        512
 #define ANSWER_BYTES_MAX ((size_t)16 << 20)
 
 enum { PART_INPUT = 3, PART_SHARES = 4 };
@@ -63,7 +63,10 @@ static eis_status set_url(char *url, const char *text)
     eis_status st = EIS_OK;
     const char *host = strstr(text, "://");
     const char *path = strchr(host != NULL ? host + 3 : text, '/');
-    int length = snprintf(url, URL_BYTES, "%s%s%s", host != NULL ? "" : "http://", text, path == NULL ? "/matmul" : path[1] == '\0' ? "matmul" : "");
+    int length = snprintf(url, URL_BYTES, "%s%s%s", host != NULL ? "" : "http://", text,
+                          path == NULL      ? "/matmul"
+                          : path[1] == '\0' ? "matmul"
+                                            : "");
 
     EIS_REQUIRE(length < URL_BYTES, EIS_ERR_USAGE, "--servers: an address is too long");
 out:
@@ -77,7 +80,8 @@ static eis_status name_servers(leak *l, const char *text)
 
     EIS_REQUIRE(copy != NULL, EIS_ERR_MEMORY, "not enough memory");
     while ((word = strsep(&rest, ",")) != NULL) {
-        EIS_REQUIRE(l->servers < SERVERS_MAX && *word != '\0', EIS_ERR_USAGE, "--servers takes 2 to %d addresses", SERVERS_MAX);
+        EIS_REQUIRE(l->servers < SERVERS_MAX && *word != '\0', EIS_ERR_USAGE, "--servers takes 2 to %d addresses",
+                    SERVERS_MAX);
         EIS_TRY(set_url(l->urls[l->servers++], word));
     }
     EIS_REQUIRE(l->servers >= 2, EIS_ERR_USAGE, "--servers needs two addresses or more: one share is the input itself");
@@ -172,13 +176,16 @@ static eis_status add_answer(leak *l, const eis_http_call *call)
     eis_json_iter it;
     double value;
 
-    EIS_REQUIRE(call->http_status != 403, EIS_ERR_LEGACY_FLOAT, "%s: the server refuses floats; it needs --legacy-float", call->url);
-    EIS_REQUIRE(call->http_status == 200, EIS_ERR_PROTOCOL, "%s answers with HTTP status %d", call->url, call->http_status);
+    EIS_REQUIRE(call->http_status != 403, EIS_ERR_LEGACY_FLOAT,
+                "%s: the server refuses floats; it needs --legacy-float", call->url);
+    EIS_REQUIRE(call->http_status == 200, EIS_ERR_PROTOCOL, "%s answers with HTTP status %d", call->url,
+                call->http_status);
     EIS_TRY(eis_json_parse(&doc, "y_partial", call->answer, call->answer_bytes, ANSWER_BYTES_MAX));
     EIS_TRY(eis_json_bind_array(&y, eis_json_root(doc), "answer", "y_partial", l->layer.outputs, l->layer.outputs));
     it = eis_json_iterate(y);
     for (size_t i = 0; eis_json_next_element(&it, &element); i++) {
-        EIS_REQUIRE(eis_json_double(&value, element), EIS_ERR_PROTOCOL, "%s: y_partial holds something that is no number", call->url);
+        EIS_REQUIRE(eis_json_double(&value, element), EIS_ERR_PROTOCOL,
+                    "%s: y_partial holds something that is no number", call->url);
         l->y[i] += (float)value;
     }
 out:
@@ -193,7 +200,9 @@ static eis_status ask(leak *l)
     EIS_TRY(make_shares(l));
     for (size_t s = 0; s < l->servers; s++) {
         eis_net_http_call_clear(&l->calls[s]);
-        l->calls[s] = (eis_http_call){.method = "POST", .url = l->urls[s], .media_type = "application/json",
+        l->calls[s] = (eis_http_call){.method = "POST",
+                                      .url = l->urls[s],
+                                      .media_type = "application/json",
                                       .body = {l->bodies[s].data, l->bodies[s].bytes}};
     }
     EIS_TRY(eis_net_http_client_run(l->http, l->calls, l->servers));
@@ -211,7 +220,8 @@ static double answer_error(const leak *l)
 
     for (size_t o = 0; o < l->layer.outputs; o++) {
         double right = 0;
-        for (size_t i = 0; i < l->layer.inputs; i++) right += (double)l->layer.weights[o * l->layer.inputs + i] * l->input[i];
+        for (size_t i = 0; i < l->layer.inputs; i++)
+            right += (double)l->layer.weights[o * l->layer.inputs + i] * l->input[i];
         error += ((double)l->y[o] - right) * ((double)l->y[o] - right);
         size += right * right;
     }

@@ -15,15 +15,15 @@
 /* What the last server knows after so many requests for one input. */
 typedef struct eis_cli_leak_point {
     unsigned repetitions;
-    double correlation;     /* of the average with the input */
-    double relative_error;  /* |average - input|_2 / |input|_2 */
+    double correlation;    /* of the average with the input */
+    double relative_error; /* |average - input|_2 / |input|_2 */
 } eis_cli_leak_point;
 
 typedef struct eis_cli_leak {
     eis_cli_leak_point points[EIS_CLI_LEAK_POINTS_MAX]; /* at powers of 4, and at the end */
     size_t point_count, servers, inputs;
-    double answer_error;    /* of the sum of the partial answers against the layer computed here, relative */
-    uint64_t bytes_sent;    /* to the last server */
+    double answer_error; /* of the sum of the partial answers against the layer computed here, relative */
+    uint64_t bytes_sent; /* to the last server */
 } eis_cli_leak;
 
 /* Asks legacy servers `repetitions` times for one input of random numbers. servers: HOST:PORT or URLs separated by

@@ -8,10 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PATH_BYTES 4096
-#define OPTIONS_MAX 128
+#define PATH_BYTES         4096
+#define OPTIONS_MAX        128
 #define COMMAND_NAME_BYTES 64
-#define PROGRAM "eis"
+#define PROGRAM            "eis"
 
 /* The engines of `serve` are commands of their own as far as pages go. */
 static const char *const serve_engines[] = {"split"};
@@ -61,7 +61,10 @@ static void put_paragraphs(FILE *out, const char *text)
 
 static void put_heading(FILE *out, const char *name, const char *summary)
 {
-    fprintf(out, ".\\\" SPDX-License-Identifier: Apache-2.0\n.\\\" Made by `%s help --man` from the tables of the program.\n.TH ", PROGRAM);
+    fprintf(out,
+            ".\\\" SPDX-License-Identifier: Apache-2.0\n.\\\" Made by `%s help --man` from the tables of the "
+            "program.\n.TH ",
+            PROGRAM);
     for (const char *c = name; *c != '\0'; c++) fputc(*c == ' ' ? '-' : toupper((unsigned char)*c), out);
     fprintf(out, " 1 \"\" \"%s %s\" \"User commands\"\n.SH NAME\n", PROGRAM, EIS_VERSION_TEXT);
     put_text(out, name, strlen(name));
@@ -89,7 +92,8 @@ static void close_file(FILE *out)
 {
     bool failed = ferror(out) != 0;
 
-    if ((fclose(out) != 0 || failed) && job.st == EIS_OK) job.st = eis_fail(EIS_ERR_FILE, "%s: cannot be written", job.dir);
+    if ((fclose(out) != 0 || failed) && job.st == EIS_OK)
+        job.st = eis_fail(EIS_ERR_FILE, "%s: cannot be written", job.dir);
 }
 
 /* ---- options ---- */
@@ -99,7 +103,8 @@ static size_t collect(const struct argp_option **all, size_t count, const struct
 {
     for (const struct argp_option *o = argp->options; o != NULL && o->name != NULL; o++)
         if (!(o->flags & OPTION_HIDDEN) && count < OPTIONS_MAX) all[count++] = o;
-    for (const struct argp_child *c = argp->children; c != NULL && c->argp != NULL; c++) count = collect(all, count, c->argp);
+    for (const struct argp_child *c = argp->children; c != NULL && c->argp != NULL; c++)
+        count = collect(all, count, c->argp);
     return count;
 }
 
@@ -134,7 +139,8 @@ static void put_option(FILE *out, const struct argp_option *o)
 static void put_completion(const char *name, const struct argp_option *const *all, size_t count)
 {
     fprintf(job.completions, "    '%s') words='", strchr(name, ' ') + 1);
-    for (size_t i = 0; i < count; i++) fprintf(job.completions, "--%s%s ", all[i]->name, all[i]->arg != NULL ? "=" : "");
+    for (size_t i = 0; i < count; i++)
+        fprintf(job.completions, "--%s%s ", all[i]->name, all[i]->arg != NULL ? "=" : "");
     fputs("--help --version' ;;\n", job.completions);
 }
 
@@ -197,19 +203,22 @@ static void put_main_page(const eis_command *commands, size_t count, const char 
         fputc('\n', out);
     }
     fputs(".PP\nEach command has a page of its own, such as\n.BR " PROGRAM "\\-generate (1).\n"
-          ".SH EXIT STATUS\n0 done, 1 a check failed, 2 usage, 3 bad input or file, 4 a peer or the network, 5 integrity, 6 limits or\n"
+          ".SH EXIT STATUS\n0 done, 1 a check failed, 2 usage, 3 bad input or file, 4 a peer or the network, 5 "
+          "integrity, 6 limits or\n"
           "resources, 130 interrupted.\n"
-          ".SH ENVIRONMENT\n.TP\n.B EIS_KERNELS\nThe level of the kernels (generic, avx2, ...; default: the highest that the processor has).\n"
+          ".SH ENVIRONMENT\n.TP\n.B EIS_KERNELS\nThe level of the kernels (generic, avx2, ...; default: the highest "
+          "that the processor has).\n"
           ".TP\n.B EIS_MODELS\nThe directory of the models that demo and audit use.\n"
-          ".TP\n.BR EIS_PORT \", \" EIS_D_IN \", \" EIS_D_OUT \", \" EIS_SEED\nAs in the original program; see\n.BR " PROGRAM
-          "\\-serve\\-split (1).\n",
+          ".TP\n.BR EIS_PORT \", \" EIS_D_IN \", \" EIS_D_OUT \", \" EIS_SEED\nAs in the original program; "
+          "see\n.BR " PROGRAM "\\-serve\\-split (1).\n",
           out);
     close_file(out);
 }
 
 static void put_completion_head(const eis_command *commands, size_t count)
 {
-    fputs("# SPDX-License-Identifier: Apache-2.0\n# Completions of " PROGRAM " for bash; made by `" PROGRAM " help --man`.\n"
+    fputs("# SPDX-License-Identifier: Apache-2.0\n# Completions of " PROGRAM " for bash; made by `" PROGRAM
+          " help --man`.\n"
           "_" PROGRAM "()\n{\n    local words='' command=${COMP_WORDS[1]} current=${COMP_WORDS[COMP_CWORD]}\n"
           "    if [ \"$COMP_CWORD\" -eq 1 ]; then\n        COMPREPLY=($(compgen -W '",
           job.completions);
@@ -218,8 +227,10 @@ static void put_completion_head(const eis_command *commands, size_t count)
           "    if [ \"$command\" = serve ]; then\n"
           "        if [ \"$COMP_CWORD\" -eq 2 ]; then COMPREPLY=($(compgen -W '",
           job.completions);
-    for (size_t i = 0; i < sizeof serve_engines / sizeof serve_engines[0]; i++) fprintf(job.completions, "%s ", serve_engines[i]);
-    fputs("' -- \"$current\")); return; fi\n        command=\"serve ${COMP_WORDS[2]}\"\n    fi\n    case $command in\n", job.completions);
+    for (size_t i = 0; i < sizeof serve_engines / sizeof serve_engines[0]; i++)
+        fprintf(job.completions, "%s ", serve_engines[i]);
+    fputs("' -- \"$current\")); return; fi\n        command=\"serve ${COMP_WORDS[2]}\"\n    fi\n    case $command in\n",
+          job.completions);
 }
 
 static void put_completion_foot(void)
@@ -258,7 +269,8 @@ eis_status eis_cli_manual_write(const char *dir, const eis_command *commands, si
             run_command(&commands[i], NULL);
             continue;
         }
-        for (size_t e = 0; e < sizeof serve_engines / sizeof serve_engines[0]; e++) run_command(&commands[i], serve_engines[e]);
+        for (size_t e = 0; e < sizeof serve_engines / sizeof serve_engines[0]; e++)
+            run_command(&commands[i], serve_engines[e]);
     }
     put_completion_foot();
     close_file(job.completions);

@@ -12,8 +12,8 @@ static bool try_place(char *path, const char *dir, const char *below, const char
 {
     struct stat info;
 
-    return snprintf(path, EIS_CLI_PATH_BYTES, "%s%s/%s", dir, below, name) < EIS_CLI_PATH_BYTES && stat(path, &info) == 0 &&
-           S_ISDIR(info.st_mode);
+    return snprintf(path, EIS_CLI_PATH_BYTES, "%s%s/%s", dir, below, name) < EIS_CLI_PATH_BYTES &&
+           stat(path, &info) == 0 && S_ISDIR(info.st_mode);
 }
 
 /* The directory of the program, or "" where it cannot be told. */
@@ -40,5 +40,7 @@ eis_status eis_cli_models_find(char path[EIS_CLI_PATH_BYTES], const char *name)
     if (try_place(path, ".", "/models", name) || try_place(path, dir, "/../models", name) ||
         try_place(path, dir, "/../share/eis/models", name))
         return EIS_OK;
-    return eis_fail(EIS_ERR_FILE, "the model %s was not found: run in the source tree, or name the directory that holds it in EIS_MODELS", name);
+    return eis_fail(
+        EIS_ERR_FILE,
+        "the model %s was not found: run in the source tree, or name the directory that holds it in EIS_MODELS", name);
 }

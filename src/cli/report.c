@@ -70,9 +70,9 @@ static void print_servers(FILE *out, const counters *c)
         const eis_split_server_report *server = &c->servers[i];
         char address[EIS_ADDRESS_TEXT_BYTES_MAX], up[16], down[16];
         eis_net_address_format(address, &server->address);
-        fprintf(out, "  server %zu %-27s %9s %9s %7" PRIu64 " %s%s%s\n", i + 1, address, eis_cli_bytes(up, server->bytes_up),
-                eis_cli_bytes(down, server->bytes_down), server->calls, server->alive ? "alive" : "lost",
-                server->caught ? ", caught with a wrong answer" : "",
+        fprintf(out, "  server %zu %-27s %9s %9s %7" PRIu64 " %s%s%s\n", i + 1, address,
+                eis_cli_bytes(up, server->bytes_up), eis_cli_bytes(down, server->bytes_down), server->calls,
+                server->alive ? "alive" : "lost", server->caught ? ", caught with a wrong answer" : "",
                 server->last_error != EIS_OK ? eis_status_code(server->last_error) : "");
     }
 }
@@ -93,9 +93,11 @@ static void print_split(FILE *out, const eis_cli_backend *backend, uint64_t all_
         print_servers(out, &c);
         misses = eis_split_client_mask_misses(eis_split_session_client(backend->session));
         if (c.total.masked_calls > 0 || misses > 0)
-            fprintf(out, "  offline masks: %" PRIu64 " calls used one, %" PRIu64 " found none and shared afresh\n", c.total.masked_calls, misses);
+            fprintf(out, "  offline masks: %" PRIu64 " calls used one, %" PRIu64 " found none and shared afresh\n",
+                    c.total.masked_calls, misses);
         if (!backend->verified)
-            fprintf(out, "  answers were not checked: a server that cheats can shift them, and can learn from the length of the\n"
+            fprintf(out, "  answers were not checked: a server that cheats can shift them, and can learn from the "
+                         "length of the\n"
                          "  text that follows; --verify closes both\n");
     }
     clear_counters(&c);
@@ -163,7 +165,8 @@ static void write_split(eis_json_writer *w, const eis_cli_backend *backend)
         eis_json_writer_bool(w, backend->verified);
         eis_json_writer_key(w, "layers");
         eis_json_writer_begin_array(w);
-        for (uint32_t i = 0; i < backend->model->linear_count; i++) write_layer(w, backend->model->linears[i].name, &c.layers[i]);
+        for (uint32_t i = 0; i < backend->model->linear_count; i++)
+            write_layer(w, backend->model->linears[i].name, &c.layers[i]);
         eis_json_writer_end_array(w);
         eis_json_writer_key(w, "total");
         write_layer(w, "total", &c.total);

@@ -15,17 +15,19 @@
 
 static bool is_name_character(char c)
 {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' ||
+           c == '-';
 }
 
 static eis_status set_name(char *name, const char *text, size_t bytes)
 {
     eis_status st = EIS_OK;
 
-    EIS_REQUIRE(bytes > 0 && bytes <= EIS_SPLIT_MODEL_BYTES_MAX, EIS_ERR_USAGE, "a model's name has 1 to %d characters; give NAME=PATH",
-                EIS_SPLIT_MODEL_BYTES_MAX);
+    EIS_REQUIRE(bytes > 0 && bytes <= EIS_SPLIT_MODEL_BYTES_MAX, EIS_ERR_USAGE,
+                "a model's name has 1 to %d characters; give NAME=PATH", EIS_SPLIT_MODEL_BYTES_MAX);
     for (size_t i = 0; i < bytes; i++)
-        EIS_REQUIRE(is_name_character(text[i]), EIS_ERR_USAGE, "a model's name is made of letters, digits, '.', '_' and '-'; give NAME=PATH");
+        EIS_REQUIRE(is_name_character(text[i]), EIS_ERR_USAGE,
+                    "a model's name is made of letters, digits, '.', '_' and '-'; give NAME=PATH");
     memcpy(name, text, bytes);
     name[bytes] = '\0';
 out:
@@ -51,7 +53,8 @@ eis_status eis_cli_served_parse(eis_cli_served_request *request, const char *tex
     if (equals != NULL && memchr(text, '/', (size_t)(equals - text)) != NULL) equals = NULL;
     *request = (eis_cli_served_request){.path = equals != NULL ? equals + 1 : text};
     EIS_REQUIRE(request->path[0] != '\0', EIS_ERR_USAGE, "--model takes [NAME=]PATH");
-    EIS_TRY(equals != NULL ? set_name(request->name, text, (size_t)(equals - text)) : name_of_path(request->name, request->path));
+    EIS_TRY(equals != NULL ? set_name(request->name, text, (size_t)(equals - text))
+                           : name_of_path(request->name, request->path));
 out:
     return st;
 }
@@ -68,8 +71,8 @@ static void put(eis_cli_served *served, const char *name, const eis_pack *pack)
             eis_split_profile_get((unsigned)pack->profile)->name, digest);
 }
 
-eis_status eis_cli_served_add_model(eis_cli_served *served, const char *name, const eis_model *model, eis_split_profile profile,
-                                    eis_pool *pool)
+eis_status eis_cli_served_add_model(eis_cli_served *served, const char *name, const eis_model *model,
+                                    eis_split_profile profile, eis_pool *pool)
 {
     eis_status st = EIS_OK;
     eis_split_layers layers = {0};
@@ -77,7 +80,8 @@ eis_status eis_cli_served_add_model(eis_cli_served *served, const char *name, co
     int fd = -1;
 
     EIS_REQUIRE(served->count < EIS_CLI_SERVED_MAX, EIS_ERR_USAGE, "at most %d models", EIS_CLI_SERVED_MAX);
-    EIS_TRY(eis_split_prepare_in_memory(&layers, &fd, model, &(eis_split_prepare_options){.profile = profile, .pool = pool}));
+    EIS_TRY(eis_split_prepare_in_memory(&layers, &fd, model,
+                                        &(eis_split_prepare_options){.profile = profile, .pool = pool}));
     EIS_TRY(eis_pack_open_fd(&pack, fd, name, false));
     put(served, name, pack);
 out:
@@ -86,8 +90,8 @@ out:
     return st;
 }
 
-eis_status eis_cli_served_add(eis_cli_served *served, const eis_cli_served_request *request, eis_split_profile profile, bool verify,
-                              eis_pool *pool)
+eis_status eis_cli_served_add(eis_cli_served *served, const eis_cli_served_request *request, eis_split_profile profile,
+                              bool verify, eis_pool *pool)
 {
     eis_status st = EIS_OK;
     eis_model *model = NULL;
@@ -95,14 +99,15 @@ eis_status eis_cli_served_add(eis_cli_served *served, const eis_cli_served_reque
 
     EIS_REQUIRE(served->count < EIS_CLI_SERVED_MAX, EIS_ERR_USAGE, "at most %d models", EIS_CLI_SERVED_MAX);
     if (eis_pack_recognise(request->path)) {
-        EIS_REQUIRE(request->weights == NULL, EIS_ERR_USAGE, "%s is a pack, which holds its weights; leave out --weights", request->path);
+        EIS_REQUIRE(request->weights == NULL, EIS_ERR_USAGE,
+                    "%s is a pack, which holds its weights; leave out --weights", request->path);
         EIS_TRY(eis_pack_open(&pack, request->path, verify));
         put(served, request->name, pack);
         return EIS_OK;
     }
     EIS_TRY(eis_model_open(&model, request->path, &(eis_model_options){.weights_path = request->weights}));
-    EIS_REQUIRE(model->part == NULL, EIS_ERR_MODEL, "%s is a client part, which holds no weights; serve the pack that was made with it",
-                request->path);
+    EIS_REQUIRE(model->part == NULL, EIS_ERR_MODEL,
+                "%s is a client part, which holds no weights; serve the pack that was made with it", request->path);
     EIS_TRY(eis_cli_served_add_model(served, request->name, model, profile, pool));
 out:
     eis_model_free(model);
@@ -116,8 +121,9 @@ eis_status eis_cli_served_as_floats(eis_legacy_layer *layer, float **weights, co
     int32_t *row = NULL;
     size_t rows, cols;
 
-    EIS_REQUIRE(served->count == 1 && served->offers[0].pack->layer_count == 1 && matrix->linear.kind == EIS_LINEAR_DENSE, EIS_ERR_USAGE,
-                "--legacy-float serves one matrix: give one model that has no more, or none for the demo layer");
+    EIS_REQUIRE(
+        served->count == 1 && served->offers[0].pack->layer_count == 1 && matrix->linear.kind == EIS_LINEAR_DENSE,
+        EIS_ERR_USAGE, "--legacy-float serves one matrix: give one model that has no more, or none for the demo layer");
     rows = matrix->weights.rows;
     cols = matrix->weights.cols;
     EIS_NEW(*weights, rows * cols);

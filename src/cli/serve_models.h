@@ -18,11 +18,11 @@
 typedef struct eis_cli_served_request {
     char name[EIS_SPLIT_MODEL_BYTES_MAX + 1];
     const char *path;
-    const char *weights;      /* or NULL */
+    const char *weights; /* or NULL */
 } eis_cli_served_request;
 
-/* Parses [NAME=]PATH. What stands before the first '=' is a name unless it holds a slash; without one the name is that of
- * the file or directory, without ".eispack".
+/* Parses [NAME=]PATH. What stands before the first '=' is a name unless it holds a slash; without one the name is that
+ * of the file or directory, without ".eispack".
  *
  * Errors: EIS_ERR_USAGE  no path, or a name that is empty, too long or not made of letters, digits and ._- */
 EIS_MUST_USE eis_status eis_cli_served_parse(eis_cli_served_request *request, const char *text);
@@ -45,7 +45,8 @@ EIS_MUST_USE eis_status eis_cli_served_add_model(eis_cli_served *served, const c
 /* Turns the only matrix of the only model back into floats, for --legacy-float. The caller frees *weights.
  *
  * Errors: EIS_ERR_USAGE  there is more than one matrix; EIS_ERR_MEMORY. */
-EIS_MUST_USE eis_status eis_cli_served_as_floats(eis_legacy_layer *layer, float **weights, const eis_cli_served *served);
+EIS_MUST_USE eis_status eis_cli_served_as_floats(eis_legacy_layer *layer, float **weights,
+                                                 const eis_cli_served *served);
 
 /* Unmaps and frees. Safe on a zeroed one. */
 void eis_cli_served_clear(eis_cli_served *served);

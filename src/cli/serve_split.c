@@ -16,9 +16,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#define LISTEN_DEFAULT "127.0.0.1:8470"
+#define LISTEN_DEFAULT      "127.0.0.1:8470"
 #define LISTEN_PORT_DEFAULT 8470
-#define DRAIN_MS_DEFAULT 10000
+#define DRAIN_MS_DEFAULT    10000
 
 enum {
     KEY_MODEL = EIS_CLI_KEY_COMMAND,
@@ -56,11 +56,14 @@ typedef struct flags {
 } flags;
 
 static const struct argp_option options[] = {
-    {"model", KEY_MODEL, "[NAME=]PATH", 0, "Serve this pack or model; may be repeated (default name: that of the file or directory)", 1},
+    {"model", KEY_MODEL, "[NAME=]PATH", 0,
+     "Serve this pack or model; may be repeated (default name: that of the file or directory)", 1},
     {"weights", KEY_WEIGHTS, "FILE", 0, "Weights in place of DIR/model.safetensors, for the --model before it", 1},
-    {"profile", KEY_PROFILE, "NAME", 0, "How models are packed: p24 (default), p8, f61 or f61-8; a pack brings its own", 1},
+    {"profile", KEY_PROFILE, "NAME", 0, "How models are packed: p24 (default), p8, f61 or f61-8; a pack brings its own",
+     1},
     {"verify-weights", KEY_VERIFY_WEIGHTS, NULL, 0, "Recompute the digest of every pack before serving it", 1},
-    {"demo-layer", KEY_DEMO_LAYER, NULL, 0, "Serve the original's demo layer too, under the name " EIS_CLI_LEGACY_NAME, 1},
+    {"demo-layer", KEY_DEMO_LAYER, NULL, 0, "Serve the original's demo layer too, under the name " EIS_CLI_LEGACY_NAME,
+     1},
     {"listen", KEY_LISTEN, "HOST:PORT", 0, "The TLS stream (default " LISTEN_DEFAULT "; port 0 takes a free one)", 2},
     {"http", KEY_HTTP, "HOST[:PORT]", 0, "Open REST too (default port: EIS_PORT, otherwise 8001)", 2},
     {"tls-cert", KEY_TLS_CERT, "FILE", 0, "Our certificate with its chain", 2},
@@ -68,7 +71,8 @@ static const struct argp_option options[] = {
     {"client-ca", KEY_CLIENT_CA, "FILE", 0, "Clients must show a certificate of this CA", 2},
     {"token-file", KEY_TOKEN_FILE, "FILE", 0, "Clients must send this token", 2},
     {"insecure-http", KEY_INSECURE_HTTP, NULL, 0, "REST in plain, beyond loopback too: whoever listens sees shares", 2},
-    {"legacy-float", KEY_LEGACY_FLOAT, NULL, 0, "Answer POST /matmul with floats as the original did: it leaks the input", 3},
+    {"legacy-float", KEY_LEGACY_FLOAT, NULL, 0,
+     "Answer POST /matmul with floats as the original did: it leaks the input", 3},
     {"max-connections", KEY_MAX_CONNECTIONS, "N", 0, "At most N connections (default 64)", 4},
     {"max-in-flight", KEY_MAX_IN_FLIGHT, "N", 0, "Compute at most N requests at once (default 8)", 4},
     {"max-frame", KEY_MAX_FRAME, "BYTES", 0, "Longest message of the stream (default 64M)", 4},
@@ -95,9 +99,12 @@ static void check(const flags *f, const struct argp_state *state)
     if (nothing && !f->legacy_float) argp_error(state, "--model is missing");
     if ((f->tls_cert == NULL) != (f->tls_key == NULL)) argp_error(state, "--tls-cert and --tls-key go together");
     if (f->tls_cert == NULL && !nothing)
-        argp_error(state, "the stream is always TLS: give --tls-cert and --tls-key; `eis ca init` and `eis ca issue` make them");
+        argp_error(
+            state,
+            "the stream is always TLS: give --tls-cert and --tls-key; `eis ca init` and `eis ca issue` make them");
     if (f->client_ca != NULL && f->tls_cert == NULL) argp_error(state, "--client-ca goes with --tls-cert");
-    if (f->listen != NULL && nothing) argp_error(state, "without a model the stream does not start; leave out --listen");
+    if (f->listen != NULL && nothing)
+        argp_error(state, "without a model the stream does not start; leave out --listen");
 }
 
 static error_t parse_limit(int key, char *arg, struct argp_state *state)
@@ -105,14 +112,29 @@ static error_t parse_limit(int key, char *arg, struct argp_state *state)
     flags *f = state->input;
 
     switch (key) {
-    case KEY_MAX_CONNECTIONS: f->connections_max = (unsigned)eis_cli_number(state, "--max-connections", arg, 1, 100000); return 0;
-    case KEY_MAX_IN_FLIGHT: f->in_flight_max = (unsigned)eis_cli_number(state, "--max-in-flight", arg, 1, 10000); return 0;
-    case KEY_MAX_FRAME: f->frame_bytes_max = eis_cli_size(state, "--max-frame", arg, 4096, 1ul << 32); return 0;
-    case KEY_MAX_BODY: f->body_bytes_max = eis_cli_size(state, "--max-body", arg, 1024, 1ul << 32); return 0;
-    case KEY_IDLE_TIMEOUT: f->idle_timeout_ms = (unsigned)eis_cli_number(state, "--idle-timeout", arg, 1, 86400000); return 0;
-    case KEY_READ_TIMEOUT: f->read_timeout_ms = (unsigned)eis_cli_number(state, "--read-timeout", arg, 1, 3600000); return 0;
-    case KEY_DRAIN_TIMEOUT: f->drain_timeout_ms = (unsigned)eis_cli_number(state, "--drain-timeout", arg, 0, 3600000); return 0;
-    default: return ARGP_ERR_UNKNOWN;
+    case KEY_MAX_CONNECTIONS:
+        f->connections_max = (unsigned)eis_cli_number(state, "--max-connections", arg, 1, 100000);
+        return 0;
+    case KEY_MAX_IN_FLIGHT:
+        f->in_flight_max = (unsigned)eis_cli_number(state, "--max-in-flight", arg, 1, 10000);
+        return 0;
+    case KEY_MAX_FRAME:
+        f->frame_bytes_max = eis_cli_size(state, "--max-frame", arg, 4096, 1ul << 32);
+        return 0;
+    case KEY_MAX_BODY:
+        f->body_bytes_max = eis_cli_size(state, "--max-body", arg, 1024, 1ul << 32);
+        return 0;
+    case KEY_IDLE_TIMEOUT:
+        f->idle_timeout_ms = (unsigned)eis_cli_number(state, "--idle-timeout", arg, 1, 86400000);
+        return 0;
+    case KEY_READ_TIMEOUT:
+        f->read_timeout_ms = (unsigned)eis_cli_number(state, "--read-timeout", arg, 1, 3600000);
+        return 0;
+    case KEY_DRAIN_TIMEOUT:
+        f->drain_timeout_ms = (unsigned)eis_cli_number(state, "--drain-timeout", arg, 0, 3600000);
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
     }
 }
 
@@ -126,7 +148,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         f->profile = EIS_SPLIT_P24;
         f->drain_timeout_ms = DRAIN_MS_DEFAULT;
         return 0;
-    case KEY_MODEL: add_model(f, state, arg); return 0;
+    case KEY_MODEL:
+        add_model(f, state, arg);
+        return 0;
     case KEY_WEIGHTS:
         if (f->model_count == 0) argp_error(state, "--weights goes behind the --model that it is for");
         f->models[f->model_count - 1].weights = arg;
@@ -134,20 +158,47 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case KEY_PROFILE:
         if (eis_split_profile_parse(&f->profile, arg) != EIS_OK) argp_error(state, "%s", eis_error_detail());
         return 0;
-    case KEY_VERIFY_WEIGHTS: f->verify_weights = true; return 0;
-    case KEY_DEMO_LAYER: f->demo_layer = true; return 0;
-    case KEY_LISTEN: f->listen = arg; return 0;
-    case KEY_HTTP: f->http = arg; return 0;
-    case KEY_TLS_CERT: f->tls_cert = arg; return 0;
-    case KEY_TLS_KEY: f->tls_key = arg; return 0;
-    case KEY_CLIENT_CA: f->client_ca = arg; return 0;
-    case KEY_TOKEN_FILE: f->token_file = arg; return 0;
-    case KEY_INSECURE_HTTP: f->insecure_http = true; return 0;
-    case KEY_LEGACY_FLOAT: f->legacy_float = true; return 0;
-    case KEY_EMBEDDED: f->embedded = true; return 0;
-    case ARGP_KEY_ARG: argp_error(state, "\"%s\" is no flag; a model is given with --model", arg); return 0;
-    case ARGP_KEY_END: check(f, state); return 0;
-    default: return parse_limit(key, arg, state);
+    case KEY_VERIFY_WEIGHTS:
+        f->verify_weights = true;
+        return 0;
+    case KEY_DEMO_LAYER:
+        f->demo_layer = true;
+        return 0;
+    case KEY_LISTEN:
+        f->listen = arg;
+        return 0;
+    case KEY_HTTP:
+        f->http = arg;
+        return 0;
+    case KEY_TLS_CERT:
+        f->tls_cert = arg;
+        return 0;
+    case KEY_TLS_KEY:
+        f->tls_key = arg;
+        return 0;
+    case KEY_CLIENT_CA:
+        f->client_ca = arg;
+        return 0;
+    case KEY_TOKEN_FILE:
+        f->token_file = arg;
+        return 0;
+    case KEY_INSECURE_HTTP:
+        f->insecure_http = true;
+        return 0;
+    case KEY_LEGACY_FLOAT:
+        f->legacy_float = true;
+        return 0;
+    case KEY_EMBEDDED:
+        f->embedded = true;
+        return 0;
+    case ARGP_KEY_ARG:
+        argp_error(state, "\"%s\" is no flag; a model is given with --model", arg);
+        return 0;
+    case ARGP_KEY_END:
+        check(f, state);
+        return 0;
+    default:
+        return parse_limit(key, arg, state);
     }
 }
 
@@ -209,7 +260,8 @@ static eis_status choose_legacy(eis_legacy_layer *legacy, loaded *l, const flags
 {
     if (!f->legacy_float) return EIS_OK;
     eis_log(EIS_LOG_WARN, "legacy_float",
-            "--legacy-float: float shares leak the input to whoever receives the last one; `eis audit --legacy-float` shows how");
+            "--legacy-float: float shares leak the input to whoever receives the last one; `eis audit --legacy-float` "
+            "shows how");
     if (l->demo.weights == NULL) return eis_cli_served_as_floats(legacy, &l->legacy_weights, &l->models);
     *legacy = (eis_legacy_layer){.inputs = l->demo.inputs, .outputs = l->demo.outputs, .weights = l->demo.weights};
     return EIS_OK;
@@ -226,10 +278,12 @@ static eis_status choose_http(eis_split_server_config *config, const loaded *l, 
     EIS_TRY(eis_net_address_parse(&config->http_listen, f->http != NULL ? f->http : "127.0.0.1", port));
     config->http_plain = l->cert.bytes == 0 || f->insecure_http;
     config->http_plain_anywhere = f->insecure_http;
-    EIS_REQUIRE(!config->http_plain || f->insecure_http || eis_net_is_loopback(config->http_listen.host), EIS_ERR_USAGE,
-                "HTTP without a certificate is for loopback addresses; give --tls-cert and --tls-key, or --insecure-http");
+    EIS_REQUIRE(
+        !config->http_plain || f->insecure_http || eis_net_is_loopback(config->http_listen.host), EIS_ERR_USAGE,
+        "HTTP without a certificate is for loopback addresses; give --tls-cert and --tls-key, or --insecure-http");
     if (f->insecure_http)
-        eis_log(EIS_LOG_WARN, "insecure_http", "--insecure-http: REST is not encrypted; whoever sees the traffic of all servers sees the inputs");
+        eis_log(EIS_LOG_WARN, "insecure_http",
+                "--insecure-http: REST is not encrypted; whoever sees the traffic of all servers sees the inputs");
 out:
     return st;
 }
@@ -313,16 +367,22 @@ int eis_cli_serve_split(int argc, char **argv)
 {
     static const struct argp_child children[] = {{&eis_cli_common_argp, 0, NULL, 0}, {0}};
     static const struct argp argp = {
-        options, parse, NULL,
+        options,
+        parse,
+        NULL,
         "Serve models to clients that send shares: this server multiplies what it cannot read.\v"
         "Example: one of two servers, each on a machine of its own owner:\n\n"
         "  eis serve split --model stories=parts/server.eispack --listen 0.0.0.0:8470 \\\n"
         "      --tls-cert a.crt --tls-key a.key --client-ca ca.crt\n\n"
-        "The first line on stdout is \"listening HOST:PORT\"; with --http a second one is \"http HOST:PORT\". Logs are JSON lines "
+        "The first line on stdout is \"listening HOST:PORT\"; with --http a second one is \"http HOST:PORT\". Logs are "
+        "JSON lines "
         "on stderr, without values. SIGTERM and Ctrl-C let requests in flight finish; a second signal ends at once.\n\n"
-        "--legacy-float without a model serves the demo layer that EIS_D_IN, EIS_D_OUT and EIS_SEED describe, by REST alone. Its "
+        "--legacy-float without a model serves the demo layer that EIS_D_IN, EIS_D_OUT and EIS_SEED describe, by REST "
+        "alone. Its "
         "weights come from a generator of our own and are equal on all servers with one seed; they are not NumPy's.\n",
-        children, NULL, NULL};
+        children,
+        NULL,
+        NULL};
     flags f = {0};
 
     if (!eis_cli_parse(&argp, argc, argv, &f)) return 2;

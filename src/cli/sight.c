@@ -8,7 +8,7 @@
 #include <string.h>
 
 #define CAPACITY_MIN 4096
-#define BLOCK 64 /* words in which a planted bias touches one bit */
+#define BLOCK        64 /* words in which a planted bias touches one bit */
 
 eis_status eis_cli_sight_init(eis_cli_sight *sight, size_t server_count)
 {
@@ -128,5 +128,6 @@ eis_cli_sight_verdict eis_cli_sight_judge(const eis_cli_sight_server *server)
         double of_ring = eis_uniformity_words(w->words, w->count, (unsigned)w->ring) * (double)server->ring_count;
         p = of_ring < p ? of_ring : p;
     }
-    return (eis_cli_sight_verdict){.p = p, .correlation = correlation(&server->with_input), .passed = p > EIS_UNIFORMITY_P_MIN};
+    return (eis_cli_sight_verdict){
+        .p = p, .correlation = correlation(&server->with_input), .passed = p > EIS_UNIFORMITY_P_MIN};
 }

@@ -13,7 +13,7 @@
 
 /* Words that are kept per server and ring; what comes after them is counted and not tested. 64 MiB. */
 #define EIS_CLI_SIGHT_WORDS_MAX ((size_t)1 << 23)
-#define EIS_CLI_SIGHT_RINGS 7
+#define EIS_CLI_SIGHT_RINGS     7
 
 /* The test works from so many words on: then even one bit that is stuck in one word of 64 is seen. */
 #define EIS_CLI_SIGHT_WORDS_WANTED ((size_t)4096)
@@ -40,7 +40,7 @@ typedef struct eis_cli_sight_server {
 typedef struct eis_cli_sight {
     eis_cli_sight_server *servers; /* [server_count] */
     size_t server_count;
-    eis_status st;                 /* the first failure; the hook cannot tell it */
+    eis_status st; /* the first failure; the hook cannot tell it */
 } eis_cli_sight;
 
 /* Makes room for so many servers. Errors: EIS_ERR_MEMORY. */
@@ -60,9 +60,9 @@ void eis_cli_sight_plant_bias(eis_cli_sight *sight);
 
 /* The verdict on one server. */
 typedef struct eis_cli_sight_verdict {
-    double p;            /* of uniformity, over all rings (Bonferroni) */
-    double correlation;  /* of the words, centred, with the numbers that were shared */
-    bool passed;         /* p > EIS_UNIFORMITY_P_MIN */
+    double p;           /* of uniformity, over all rings (Bonferroni) */
+    double correlation; /* of the words, centred, with the numbers that were shared */
+    bool passed;        /* p > EIS_UNIFORMITY_P_MIN */
 } eis_cli_sight_verdict;
 
 eis_cli_sight_verdict eis_cli_sight_judge(const eis_cli_sight_server *server);

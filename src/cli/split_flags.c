@@ -30,7 +30,8 @@ enum {
 };
 
 static const struct argp_option options[] = {
-    {"engine", KEY_ENGINE, "plain|split", 0, "Who multiplies: this process (default), or servers that see shares alone", 20},
+    {"engine", KEY_ENGINE, "plain|split", 0, "Who multiplies: this process (default), or servers that see shares alone",
+     20},
     {"servers", KEY_SERVERS, "HOST:PORT,...", 0, "Use these servers (default: start some on this machine)", 21},
     {"shares", KEY_SHARES, "K", 0, "Without --servers: start K servers (default 2; with --threshold T: T + 1)", 21},
     {"threshold", KEY_THRESHOLD, "T", 0, "Any T servers are enough; T - 1 together learn nothing (profile f61)", 21},
@@ -54,27 +55,60 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     eis_cli_split *f = state->input;
 
     switch (key) {
-    case ARGP_KEY_INIT: f->engine = EIS_ENGINE_PLAIN; return 0;
+    case ARGP_KEY_INIT:
+        f->engine = EIS_ENGINE_PLAIN;
+        return 0;
     case KEY_ENGINE:
         f->engine = eis_engine_parse(arg);
         if (f->engine == EIS_ENGINE_NONE) argp_error(state, "there is no engine \"%s\"; choose plain or split", arg);
         return 0;
-    case KEY_SERVERS: f->servers = arg; return 0;
-    case KEY_SHARES: f->shares = (unsigned)eis_cli_number(state, "--shares", arg, 2, 64); return 0;
-    case KEY_THRESHOLD: f->threshold = (unsigned)eis_cli_number(state, "--threshold", arg, 2, 64); return 0;
-    case KEY_PROFILE: f->profile = arg; return 0;
-    case KEY_VERIFY: f->verify = true; return 0;
-    case KEY_PACK: f->pack = arg; return 0;
-    case KEY_PREFETCH: f->prefetch = (unsigned)eis_cli_number(state, "--prefetch", arg, 1, 1000000); return 0;
-    case KEY_TRUNCATE: f->truncate = true; return 0;
-    case KEY_SERVED_NAME: f->served_name = arg; return 0;
-    case KEY_CA: f->ca = arg; return 0;
-    case KEY_CERT: f->cert = arg; return 0;
-    case KEY_KEY: f->key = arg; return 0;
-    case KEY_PIN: f->pins = arg; return 0;
-    case KEY_TOKEN_FILE: f->token_file = arg; return 0;
-    case KEY_TIMEOUT: f->timeout_ms = (unsigned)eis_cli_number(state, "--timeout", arg, 1, 3600000); return 0;
-    default: return ARGP_ERR_UNKNOWN;
+    case KEY_SERVERS:
+        f->servers = arg;
+        return 0;
+    case KEY_SHARES:
+        f->shares = (unsigned)eis_cli_number(state, "--shares", arg, 2, 64);
+        return 0;
+    case KEY_THRESHOLD:
+        f->threshold = (unsigned)eis_cli_number(state, "--threshold", arg, 2, 64);
+        return 0;
+    case KEY_PROFILE:
+        f->profile = arg;
+        return 0;
+    case KEY_VERIFY:
+        f->verify = true;
+        return 0;
+    case KEY_PACK:
+        f->pack = arg;
+        return 0;
+    case KEY_PREFETCH:
+        f->prefetch = (unsigned)eis_cli_number(state, "--prefetch", arg, 1, 1000000);
+        return 0;
+    case KEY_TRUNCATE:
+        f->truncate = true;
+        return 0;
+    case KEY_SERVED_NAME:
+        f->served_name = arg;
+        return 0;
+    case KEY_CA:
+        f->ca = arg;
+        return 0;
+    case KEY_CERT:
+        f->cert = arg;
+        return 0;
+    case KEY_KEY:
+        f->key = arg;
+        return 0;
+    case KEY_PIN:
+        f->pins = arg;
+        return 0;
+    case KEY_TOKEN_FILE:
+        f->token_file = arg;
+        return 0;
+    case KEY_TIMEOUT:
+        f->timeout_ms = (unsigned)eis_cli_number(state, "--timeout", arg, 1, 3600000);
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
     }
 }
 
@@ -83,11 +117,14 @@ const struct argp eis_cli_split_argp = {.options = options, .parser = parse};
 eis_status eis_cli_split_check(const eis_cli_split *f)
 {
     eis_status st = EIS_OK;
-    bool any = f->servers != NULL || f->shares || f->threshold || f->profile != NULL || f->verify || f->prefetch || f->truncate ||
-               f->pack != NULL || f->ca != NULL || f->cert != NULL || f->pins != NULL || f->token_file != NULL;
+    bool any = f->servers != NULL || f->shares || f->threshold || f->profile != NULL || f->verify || f->prefetch ||
+               f->truncate || f->pack != NULL || f->ca != NULL || f->cert != NULL || f->pins != NULL ||
+               f->token_file != NULL;
 
-    EIS_REQUIRE(f->engine == EIS_ENGINE_SPLIT || !any, EIS_ERR_USAGE, "flags about servers and shares go with --engine split");
-    EIS_REQUIRE(f->servers == NULL || f->shares == 0, EIS_ERR_USAGE, "--shares is for embedded servers; --servers gives their number");
+    EIS_REQUIRE(f->engine == EIS_ENGINE_SPLIT || !any, EIS_ERR_USAGE,
+                "flags about servers and shares go with --engine split");
+    EIS_REQUIRE(f->servers == NULL || f->shares == 0, EIS_ERR_USAGE,
+                "--shares is for embedded servers; --servers gives their number");
     EIS_REQUIRE((f->cert == NULL) == (f->key == NULL), EIS_ERR_USAGE, "--cert and --key go together");
     EIS_REQUIRE(f->threshold == 0 || f->shares == 0 || f->threshold <= f->shares, EIS_ERR_USAGE,
                 "--threshold %u needs at least %u servers; --shares says %u", f->threshold, f->threshold, f->shares);
@@ -95,9 +132,10 @@ eis_status eis_cli_split_check(const eis_cli_split *f)
                 "--threshold needs profile f61 (or f61-8), not %s", f->profile);
     EIS_REQUIRE(!f->verify || f->profile == NULL || strncmp(f->profile, "f61", 3) == 0, EIS_ERR_USAGE,
                 "--verify needs profile f61 (or f61-8), not %s", f->profile);
-    EIS_REQUIRE(f->prefetch == 0 || f->threshold == 0, EIS_ERR_USAGE, "--prefetch goes with additive shares, not with --threshold");
-    EIS_REQUIRE(f->servers != NULL || (f->ca == NULL && f->cert == NULL && f->pins == NULL && f->token_file == NULL), EIS_ERR_USAGE,
-                "certificates, pins and tokens are for --servers; embedded servers have their own");
+    EIS_REQUIRE(f->prefetch == 0 || f->threshold == 0, EIS_ERR_USAGE,
+                "--prefetch goes with additive shares, not with --threshold");
+    EIS_REQUIRE(f->servers != NULL || (f->ca == NULL && f->cert == NULL && f->pins == NULL && f->token_file == NULL),
+                EIS_ERR_USAGE, "certificates, pins and tokens are for --servers; embedded servers have their own");
 out:
     return st;
 }
@@ -152,7 +190,8 @@ static eis_status parse_pins(loaded *l, const char *text)
                         "--pin names one key twice; two servers with one key would see the whole input");
         count++;
     }
-    EIS_REQUIRE(count == l->server_count, EIS_ERR_USAGE, "--pin names %zu keys for %zu servers", count, l->server_count);
+    EIS_REQUIRE(count == l->server_count, EIS_ERR_USAGE, "--pin names %zu keys for %zu servers", count,
+                l->server_count);
 out:
     eis_mem_free(copy);
     return st;
@@ -164,7 +203,8 @@ static eis_status load(loaded *l, const eis_cli_split *f, const eis_cli_common *
 
     EIS_TRY(eis_pool_new(&l->pool, common->threads));
     if (f->profile != NULL) EIS_TRY(eis_split_profile_parse(&l->profile, f->profile));
-    if (f->servers != NULL) EIS_TRY(eis_net_address_list_parse(&l->servers, &l->server_count, f->servers, DEFAULT_PORT));
+    if (f->servers != NULL)
+        EIS_TRY(eis_net_address_list_parse(&l->servers, &l->server_count, f->servers, DEFAULT_PORT));
     if (f->pins != NULL) EIS_TRY(parse_pins(l, f->pins));
     if (f->ca != NULL) EIS_TRY(eis_cli_file_read(&l->ca, f->ca, false));
     if (f->cert != NULL) EIS_TRY(eis_cli_file_read(&l->cert, f->cert, false));
@@ -180,7 +220,8 @@ static const char *pack_beside(char *path, size_t bytes, const eis_model *model,
     const char *slash = strrchr(model_path, '/');
     int directory = slash == NULL ? 0 : (int)(slash - model_path + 1);
 
-    if (model->part == NULL || snprintf(path, bytes, "%.*sserver.eispack", directory, model_path) >= (int)bytes) return NULL;
+    if (model->part == NULL || snprintf(path, bytes, "%.*sserver.eispack", directory, model_path) >= (int)bytes)
+        return NULL;
     return eis_pack_recognise(path) ? path : NULL;
 }
 

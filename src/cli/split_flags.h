@@ -6,9 +6,9 @@
 #include "base/status.h"
 #include "cli/cli.h"
 #include "engine/engine.h"
+#include "engine/split/pack.h"
 #include "model/graph.h"
 #include "model/tokenizer.h"
-#include "engine/split/pack.h"
 #include "service/local.h"
 
 #include <argp.h>
