@@ -41,7 +41,3 @@ endif()
 if(EXISTS ${PROJECT_SOURCE_DIR}/src/cli/server_main.c)
   eis_add_program(eis-server src/cli/server_main.c)
 endif()
-
-# tools/make_man.py makes the pages from --help; a test compares.
-file(GLOB man_pages CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/docs/man/*.1)
-install(FILES ${man_pages} DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
