@@ -19,7 +19,7 @@ typedef struct eis_embedded eis_embedded;
  * Each child is a fresh process of this very program, `serve split --embedded`, so nothing of the parent's memory gets into
  * it; certificates, key and pack come over inherited descriptors, never the command line, the environment or the disk.
  * program is what to run (NULL: /proc/self/exe); tests name build/eis. The death of the parent ends the child
- * (PR_SET_PDEATHSIG and a closed pipe).
+ * (PR_SET_PDEATHSIG and a closed socket); so does the end of the thread that called this, which therefore outlives them.
  *
  * Errors: EIS_ERR_LIMIT, EIS_ERR_MEMORY, EIS_ERR_UNAVAILABLE (a child ended early); nothing is left running. */
 EIS_MUST_USE eis_status eis_embedded_start(eis_embedded **embedded, const char *program, int pack_fd, size_t count,

@@ -43,7 +43,7 @@ typedef struct eis_split_client_config {
     eis_split_verifier *verifier;        /* NULL: answers are not checked. Must outlive the client */
     uint32_t timeout_ms;                 /* for one call; 0: 30 s */
     uint32_t connect_timeout_ms;         /* 0: 5 s */
-    unsigned retries;                    /* further attempts of a call, with fresh shares */
+    unsigned retries;                    /* further attempts of a call, with fresh shares and servers looked for again */
     bool pad_batches;                    /* to 1, 8, 32, 128, multiples of 128 */
     const eis_cancel *cancel;
     const char *mask_store_path;         /* for prefetched masks; NULL: in memory */
@@ -67,8 +67,12 @@ void eis_split_client_free(eis_split_client *client);
 
 /* Returns the seam for the executor: each apply is one round trip, to all servers in parallel.
  *
- * Errors of apply: EIS_ERR_UNAVAILABLE, EIS_ERR_TIMEOUT  too few servers answer, after the retries;
- *                  EIS_ERR_INTEGRITY  a wrong answer (the server is named) and no spare to go on with. */
+ * Errors of apply: EIS_ERR_RANGE  the input of node 0 is not finite (nothing was sent); with the last node: some value in
+ *                  between was not finite and was taken as 0;
+ *                  EIS_ERR_UNAVAILABLE, _CLOSED, _IO, _TIMEOUT, _BUSY, _PROTOCOL, ...  too few servers answer, after the
+ *                  retries: the first failure, whose text names the server;
+ *                  EIS_ERR_INTEGRITY  a wrong answer (the server is named) and no spare to go on with;
+ *                  EIS_ERR_INTERRUPTED, EIS_ERR_MEMORY. y is wiped. */
 eis_linear_backend eis_split_client_seam(eis_split_client *client);
 
 /* Fetches offline masks for `count` vectors of every layer (additive sharing only).

@@ -17,7 +17,13 @@
 
 typedef struct eis_split_server eis_split_server;
 
-/* A model on offer. */
+/* REST: GET /health (open), /metrics, /v1/models, /v1/models/{name}; POST /matmul
+ *
+ *   {"mode":"ring","profile":"p24","model":NAME,"layer":NAME or index,"batch":1,"truncate_bits":0, and one of
+ *    "x_share":[decimal strings] | "x_share_b64":TEXT | "seed_b64":TEXT with "suite":1..3}; p8 takes "ring_bits" too (32)
+ *   {"x_share":[numbers]} is the original's, refused unless `legacy` is set.
+ *
+ * A model on offer. */
 typedef struct eis_split_offer {
     char name[EIS_SPLIT_MODEL_BYTES_MAX + 1];
     const eis_pack *pack;      /* must outlive the server */
@@ -42,7 +48,8 @@ typedef struct eis_split_server_config {
     eis_legacy_layer legacy;
     eis_pool *pool;                      /* may be NULL */
     unsigned connections_max;            /* 0: 64 */
-    unsigned in_flight_max;              /* requests computed at once, all connections together; 0: 8 */
+    unsigned in_flight_max;              /* requests computed at once, all connections together; 0: 8. Eight times as many
+                                            may wait, the next is told EIS_ERR_BUSY */
     uint64_t frame_bytes_max;            /* 0: 64 MiB */
     uint64_t body_bytes_max;             /* of REST; 0: 16 MiB */
     uint32_t idle_timeout_ms;            /* between requests; 0: 600 s */
