@@ -144,7 +144,7 @@ typedef struct output {
 
 static eis_status write_out(const void *data, size_t bytes)
 {
-    if (fwrite(data, 1, bytes, stdout) != bytes || fflush(stdout) != 0)
+    if ((bytes > 0 && fwrite(data, 1, bytes, stdout) != bytes) || fflush(stdout) != 0)
         return eis_fail(EIS_ERR_FILE, "stdout cannot be written");
     return EIS_OK;
 }
