@@ -288,6 +288,38 @@ static void hostile_requests_are_refused(void **state)
     tear_down(&f);
 }
 
+/* Too few answers, or one of them twice, still add up to numbers that look like an answer. */
+static void a_wrong_set_of_answers_is_refused(void **state)
+{
+    enum { SERVERS = 3 };
+    static const uint32_t wrong[][SERVERS] = {{1, 1, 2}, {1, 2, 4}, {0, 1, 2}, {1, 2, 0}};
+    const eis_split_scheme scheme = {.servers = SERVERS};
+    eis_split_answer answers[SERVERS];
+    eis_split_client_layer client;
+    eis_split_input input = {0};
+    const double x[130] = {1};
+    double y[70];
+    uint64_t words[70] = {0};
+    fixture f;
+
+    (void)state;
+    set_up(&f, EIS_SPLIT_P24, 0);
+    client = client_layer(&f, 0, false, SERVERS);
+    assert_int_equal(eis_split_encode(&input, &client, x, 1), EIS_OK);
+    for (uint32_t i = 0; i < SERVERS; i++) answers[i] = (eis_split_answer){i + 1, words, 0};
+    assert_int_equal(eis_split_recover(y, NULL, answers, SERVERS, &input, &client, &scheme), EIS_OK);
+    assert_int_equal(eis_split_recover(y, NULL, answers, SERVERS - 1, &input, &client, &scheme), EIS_ERR_USAGE);
+    for (size_t w = 0; w < sizeof wrong / sizeof wrong[0]; w++) {
+        for (size_t i = 0; i < SERVERS; i++) answers[i].index = wrong[w][i];
+        assert_int_equal(eis_split_recover(y, NULL, answers, SERVERS, &input, &client, &scheme), EIS_ERR_USAGE);
+    }
+    answers[0].index = 3;
+    answers[1].index = 0; /* the stored product of masks */
+    assert_int_equal(eis_split_recover(y, NULL, answers, 2, &input, &client, &scheme), EIS_OK);
+    eis_split_input_clear(&input);
+    tear_down(&f);
+}
+
 static void schemes_that_reveal_are_refused(void **state)
 {
     (void)state;
@@ -307,6 +339,7 @@ int main(void)
         cmocka_unit_test(one_changed_word_is_seen),
         cmocka_unit_test(seeds_of_masks_are_expanded_one_by_one),
         cmocka_unit_test(hostile_requests_are_refused),
+        cmocka_unit_test(a_wrong_set_of_answers_is_refused),
         cmocka_unit_test(schemes_that_reveal_are_refused),
     };
     return cmocka_run_group_tests_name("engine/split layer", tests, NULL, NULL);
