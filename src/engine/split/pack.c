@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "engine/split/pack_layout.h"
+#include "wire/json.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -91,11 +92,20 @@ out:
     return st;
 }
 
+static bool has_control_characters(const uint8_t *text, size_t bytes)
+{
+    for (size_t i = 0; i < bytes; i++)
+        if (text[i] < 0x20 || text[i] == 0x7f) return true;
+    return false;
+}
+
 static eis_status read_name(eis_linear *linear, const uint8_t *row)
 {
     size_t length = strnlen((const char *)row, EIS_LINEAR_NAME_BYTES);
 
-    if (length == 0 || length == EIS_LINEAR_NAME_BYTES || !all_zero(row, length, EIS_LINEAR_NAME_BYTES))
+    /* Names go into errors, logs and JSON. */
+    if (length == 0 || length == EIS_LINEAR_NAME_BYTES || !all_zero(row, length, EIS_LINEAR_NAME_BYTES) ||
+        !eis_json_utf8_valid(row, length) || has_control_characters(row, length))
         return eis_fail(EIS_ERR_MODEL, "has a layer without a proper name");
     memcpy(linear->name, row, length + 1);
     return EIS_OK;

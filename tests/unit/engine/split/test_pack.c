@@ -134,6 +134,24 @@ static void any_changed_byte_is_seen(void **state)
     unmake(&m);
 }
 
+/* A name with an escape sequence would reach the operator's terminal by way of an error. */
+static void names_that_are_no_text_are_refused(void **state)
+{
+    static const char *const bad[] = {"layer\x1b[2J", "layer\n", "layer\x7f", "\xc0\xaf", ""};
+    made m;
+
+    (void)state;
+    make(&m, EIS_SPLIT_P8);
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        uint8_t *name = m.bytes + EIS_PACK_PAGE + EIS_PACK_LAYER_NAME;
+
+        memset(name, 0, EIS_LINEAR_NAME_BYTES);
+        memcpy(name, bad[i], strlen(bad[i]));
+        assert_int_equal(open_bytes(m.bytes, m.count, false), EIS_ERR_MODEL);
+    }
+    unmake(&m);
+}
+
 static void a_cut_or_longer_file_is_refused(void **state)
 {
     made m;
@@ -211,6 +229,7 @@ int main(void)
         cmocka_unit_test(a_pack_holds_the_rounded_weights),
         cmocka_unit_test(two_runs_give_one_digest),
         cmocka_unit_test(any_changed_byte_is_seen),
+        cmocka_unit_test(names_that_are_no_text_are_refused),
         cmocka_unit_test(a_cut_or_longer_file_is_refused),
         cmocka_unit_test(sections_that_overlap_or_leave_the_file_are_refused),
         cmocka_unit_test(a_file_that_others_may_write_is_refused),
