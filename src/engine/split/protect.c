@@ -69,6 +69,25 @@ static double largest_window_norm2(const eis_linear *linear, const double *image
     return largest;
 }
 
+/* The exact norm of what was encoded, in dev builds; not where secrets are marked, since it branches on them. */
+#if defined(EIS_VERIFY_BUILD) && !defined(EIS_CT_BUILD)
+static bool bound_holds(const eis_split_client_layer *client, const uint64_t *words)
+{
+    const eis_linear *linear = client->layer.linear;
+    size_t count = (size_t)linear->out_height * linear->out_width;
+    uint64_t *windows;
+    bool holds = true;
+
+    if (linear->kind != EIS_LINEAR_CONV2D) return eis_fixed_bound_holds_var(&client->bound, words, client->layer.in_count);
+    windows = eis_mem_new(count * linear->in, sizeof *windows);
+    if (windows == NULL) return true; /* out of memory is not a broken bound */
+    eis_split_windows(windows, linear, words);
+    for (size_t w = 0; w < count; w++) holds &= eis_fixed_bound_holds_var(&client->bound, windows + w * linear->in, linear->in);
+    eis_mem_free_wiped(windows, count * linear->in, sizeof *windows);
+    return holds;
+}
+#endif
+
 eis_status eis_split_encode(eis_split_input *input, const eis_split_client_layer *client, const double *x, size_t batch)
 {
     eis_status st = EIS_OK;
@@ -86,6 +105,9 @@ eis_status eis_split_encode(eis_split_input *input, const eis_split_client_layer
         double norm2 = window != NULL ? largest_window_norm2(linear, vector, window) : eis_fixed_norm2(vector, layer->in_count);
         input->bits[v] = eis_fixed_bits(&client->bound, norm2);
         eis_fixed_from_reals(input->words + v * layer->in_count, vector, layer->in_count, input->bits[v], layer->ring);
+#if defined(EIS_VERIFY_BUILD) && !defined(EIS_CT_BUILD)
+        EIS_VERIFY(bound_holds(client, input->words + v * layer->in_count));
+#endif
     }
 out:
     eis_mem_free_wiped(window, linear->in, sizeof *window);
