@@ -81,7 +81,7 @@ def ctest(tally, stage, directory, arguments=(), env=None):
     run(["ctest", "--test-dir", directory, "-j", JOBS, *arguments], env=env)
     log = (ROOT / directory / "Testing" / "Temporary" / "LastTest.log").read_text(errors="replace")
     programs = 0
-    for part in re.split(r"^-{58}\n(?=\d+/\d+ Testing: )", log, flags=re.M)[1:] or re.split(r"(?=^\d+/\d+ Testing: )", log, flags=re.M)[1:]:
+    for part in re.split(r"^(?=\d+/\d+ Testing: )", log, flags=re.M)[1:]:
         name = re.search(r"Testing: (\S+)", part).group(1)
         status = re.search(r"^Test (Passed|Failed|Skipped|Not Run|Timeout)", part, re.M)
         output = part.split("Output:\n", 1)[-1]
