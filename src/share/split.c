@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The seeds of the first k - 1 servers are expanded here as those servers will expand them, and what is left of x goes
- * to the last. In rings Z / 2^r that happens in pieces that stay in the first cache: stream, byte planes to words,
- * difference, words to byte planes. In F61 a stream may owe a word that comes behind its bulk, so it is expanded as a
- * whole. */
+ * to the last. In rings Z / 2^r that happens in pieces that stay in the first cache: the stream, written where the
+ * share will be, then the difference in its place. In F61 a stream may owe a word that comes behind its bulk, so it is
+ * expanded as a whole. */
 #include "share/split.h"
 
 #include "base/mem.h"
+
+#include <string.h>
 
 /* Columns at once: a multiple of 64, so that every piece starts where the stream has a multiple of 64 bytes. */
 #define PIECE_COLS ((size_t)512)
@@ -17,21 +19,22 @@ void eis_share_subtract_raw(uint64_t *r, const uint64_t *a, const uint64_t *b, s
     for (size_t i = 0; i < n; i++) r[i] = (a[i] - b[i]) & mask;
 }
 
-/* Room for one piece, wiped by whoever has it. */
+/* Room for one piece of a second seed and further ones, wiped by whoever has it. */
 typedef struct piece {
-    uint64_t stream[PIECE_COLS], words[PIECE_COLS], kept[PIECE_COLS];
+    uint64_t stream[PIECE_COLS], kept[PIECE_COLS];
 } piece;
 
-/* Some columns of a vector: to = x - stream, or to - stream where x is NULL. */
+/* Some columns of a vector: to = x - to where the stream is in place, else to - stream. */
 static void subtract_planes(uint8_t *to, const uint64_t *x, piece *room, size_t cols, eis_ring ring)
 {
     const eis_kernels *k = eis_kernels_get();
     unsigned p = eis_ring_planes(ring);
 
-    k->words_from_planes(room->words, (const uint8_t *)room->stream, cols, p);
-    if (x == NULL) k->words_from_planes(room->kept, to, cols, p);
-    k->words_sub(room->words, x != NULL ? x : room->kept, room->words, cols, ring);
-    k->planes_from_words(to, room->words, cols, p);
+    if (x == NULL) {
+        k->words_from_planes(room->kept, to, cols, p);
+        memcpy(to, room->stream, eis_round_up(cols, 4) * p);
+    }
+    k->planes_sub_from_words(to, x != NULL ? x : room->kept, cols, p);
 }
 
 /* One vector and its part of a running stream, in Z / 2^r; x as above. */
@@ -46,13 +49,13 @@ static eis_status subtract_stream(uint8_t *vector, const uint64_t *x, eis_prg *p
         size_t left = shape->n - first, cols = left < PIECE_COLS ? left : PIECE_COLS;
         const uint64_t *from = x != NULL ? x + first : NULL;
         uint8_t *to = vector + first * col_bytes;
-        uint64_t *words = (uint64_t *)(void *)to;
+        uint64_t *words = (uint64_t *)(void *)to, *stream = from != NULL ? words : room->stream;
 
-        EIS_TRY(eis_prg_read(prg, room->stream, left <= PIECE_COLS ? taken - first * col_bytes : cols * col_bytes));
+        EIS_TRY(eis_prg_read(prg, stream, left <= PIECE_COLS ? taken - first * col_bytes : cols * col_bytes));
         if (planes)
             subtract_planes(to, from, room, cols, shape->ring);
-        else /* the difference is masked, so the stream need not be */
-            eis_share_subtract_raw(words, from != NULL ? from : words, room->stream, cols, (unsigned)shape->ring);
+        else /* words_sub masks the difference, so the stream need not be masked */
+            eis_kernels_get()->words_sub(words, from != NULL ? from : words, stream, cols, shape->ring);
     }
     eis_vectors_clear_padding(vector, shape);
 out:
@@ -72,7 +75,7 @@ static eis_status subtract_seed(eis_prg *prg, uint8_t *vectors, const uint64_t *
         EIS_TRY(subtract_stream(vectors + v * stride, x != NULL ? x + v * shape->n : NULL, prg, shape, &room));
 out:
     eis_prg_stop(prg);
-    eis_mem_wipe(&room, sizeof room);
+    if (x == NULL) eis_mem_wipe(&room, sizeof room);
     return st;
 }
 

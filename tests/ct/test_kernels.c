@@ -78,6 +78,7 @@ static void word_entries(const eis_kernels *k, eis_ring ring)
     k->words_to_reals(out, r, NULL, WORDS, 0.5, 0.25, ring);
     k->planes_from_words(bytes, a, WORDS, eis_ring_planes(ring));
     k->words_from_planes(r, bytes, WORDS, eis_ring_planes(ring));
+    k->planes_sub_from_words(bytes, a, WORDS, eis_ring_planes(ring));
     k->bytes_from_words52(bytes, a, WORDS);
     k->words52_from_bytes(r, bytes, WORDS);
     sum += k->f61_dot(a, b, WORDS);

@@ -19,9 +19,9 @@ __extension__ typedef __int128 wide;
 
 static const eis_ring rings[] = {EIS_RING_Z32, EIS_RING_Z40, EIS_RING_Z48, EIS_RING_Z52,
                                  EIS_RING_Z56, EIS_RING_F61, EIS_RING_Z64};
-#define RINGS (sizeof rings / sizeof rings[0])
+#define RINGS   (sizeof rings / sizeof rings[0])
 #define LONGEST 300 /* words in a test vector; past DOT_BLOCK and every width several times */
-#define GUARD 64    /* bytes behind an output that must stay */
+#define GUARD   64  /* bytes behind an output that must stay */
 
 static wide modulus(eis_ring ring) { return ring == EIS_RING_F61 ? (wide)EIS_F61_P : (wide)1 << (unsigned)ring; }
 
@@ -163,9 +163,10 @@ static void plain_c_packs_as_the_wire_says(void **state)
     static const uint8_t packed[20] = {0x43, 0x65, 0x87, 0xa9, 0xcb, 0xed, 0xdf, 0xbc, 0x9a, 0x78,
                                        0x56, 0x34, 0x12, 0xf1, 0x00, 0x00, 0x00, 0x00, 0x00, 0x08};
     const uint64_t five[5] = {0x0504030201, 0x1514131211, 0x2524232221, 0x3534333231, 0x4544434241};
-    static const uint8_t planes[40] = {0x01, 0x11, 0x21, 0x31, 0x02, 0x12, 0x22, 0x32, 0x03, 0x13, 0x23, 0x33, 0x04, 0x14,
-                                       0x24, 0x34, 0x05, 0x15, 0x25, 0x35, 0x41, 0,    0,    0,    0x42, 0,    0,    0,
-                                       0x43, 0,    0,    0,    0x44, 0,    0,    0,    0x45, 0,    0,    0};
+    static const uint8_t planes[40] = {0x01, 0x11, 0x21, 0x31, 0x02, 0x12, 0x22, 0x32, 0x03, 0x13,
+                                       0x23, 0x33, 0x04, 0x14, 0x24, 0x34, 0x05, 0x15, 0x25, 0x35,
+                                       0x41, 0,    0,    0,    0x42, 0,    0,    0,    0x43, 0,
+                                       0,    0,    0x44, 0,    0,    0,    0x45, 0,    0,    0};
     uint8_t bytes[40];
     uint64_t back[5];
 
@@ -182,16 +183,35 @@ static void plain_c_packs_as_the_wire_says(void **state)
     assert_memory_equal(back, five, sizeof five);
 }
 
-#define ON_BOTH(entry_name, out_bytes, call)                                                          \
-    do {                                                                                              \
-        output got = output_make((out_bytes), shift), expected = output_make((out_bytes), 0);         \
-        const eis_kernels *k = level;                                                                 \
-        void *out = got.at;                                                                           \
-        call;                                                                                         \
-        k = eis_kernels_level(0);                                                                     \
-        out = expected.at;                                                                            \
-        call;                                                                                         \
-        output_equal_and_free(&got, &expected, entry_name, level->name, n);                           \
+static void plain_c_takes_planes_away(void **state)
+{
+    const eis_kernels *k = eis_kernels_level(0);
+    uint64_t words[LONGEST], share[LONGEST], left[LONGEST];
+    uint8_t planes[8 * LONGEST];
+
+    (void)state;
+    for (unsigned p = 4; p <= 8; p++) {
+        eis_ring ring = (eis_ring)(8 * p);
+        fill_words(words, LONGEST, ring, p);
+        fill_words(share, LONGEST, ring, p + 50);
+        k->planes_from_words(planes, share, LONGEST, p);
+        k->planes_sub_from_words(planes, words, LONGEST - 1, p);
+        k->words_from_planes(left, planes, LONGEST, p);
+        for (size_t i = 0; i + 1 < LONGEST; i++) assert_true(left[i] == reduce((wide)words[i] - share[i], ring));
+        assert_true(left[LONGEST - 1] == 0); /* behind n */
+    }
+}
+
+#define ON_BOTH(entry_name, out_bytes, call)                                                  \
+    do {                                                                                      \
+        output got = output_make((out_bytes), shift), expected = output_make((out_bytes), 0); \
+        const eis_kernels *k = level;                                                         \
+        void *out = got.at;                                                                   \
+        call;                                                                                 \
+        k = eis_kernels_level(0);                                                             \
+        out = expected.at;                                                                    \
+        call;                                                                                 \
+        output_equal_and_free(&got, &expected, entry_name, level->name, n);                   \
     } while (0)
 
 static void check_ring_entries(const eis_kernels *level, eis_ring ring, size_t n, size_t shift)
@@ -206,6 +226,12 @@ static void check_ring_entries(const eis_kernels *level, eis_ring ring, size_t n
     for (size_t i = 0; i < n; i++) scale[i] = 1.0 + (double)i / 3;
     ON_BOTH("words_add", bytes, k->words_add(out, a, b, n, ring));
     ON_BOTH("words_sub", bytes, k->words_sub(out, a, b, n, ring));
+    if (ring != EIS_RING_F61) { /* sharing takes stream words as they come */
+        for (size_t i = 0; i < n; i++) b[i] |= ~eis_ring_mask(ring);
+        ON_BOTH("words_add", bytes, k->words_add(out, a, b, n, ring));
+        ON_BOTH("words_sub", bytes, k->words_sub(out, a, b, n, ring));
+        fill_words(b, n, ring, n + 1000);
+    }
     ON_BOTH("words_from_reals", bytes, k->words_from_reals(out, x, n, 1.0, ring));
     ON_BOTH("words_from_reals", bytes, k->words_from_reals(out, x, n, 0x1p-17, ring));
     ON_BOTH("words_to_reals", bytes, k->words_to_reals(out, a, scale, n, 0.5, 0x1p-9, ring));
@@ -229,6 +255,8 @@ static void check_byte_forms(const eis_kernels *level, size_t n, size_t shift)
         for (size_t i = 0; i < sizeof bytes; i++) bytes[i] = (uint8_t)rng_next(&seed);
         ON_BOTH("planes_from_words", plane_bytes, k->planes_from_words(out, words, n, p));
         ON_BOTH("words_from_planes", n * sizeof *words, k->words_from_planes(out, bytes + shift, n, p));
+        ON_BOTH("planes_sub_from_words", plane_bytes,
+                (memcpy(out, bytes, plane_bytes), k->planes_sub_from_words(out, words, n, p)));
     }
     fill_words(words, n, EIS_RING_Z52, n);
     ON_BOTH("bytes_from_words52", eis_packed52_bytes(n), k->bytes_from_words52(out, words, n));
@@ -306,10 +334,15 @@ static void wild_reals_stay_in_the_ring(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(plain_c_adds_subtracts_and_sums), cmocka_unit_test(plain_c_multiplies_in_the_field),
-        cmocka_unit_test(plain_c_rounds_to_the_nearest_word), cmocka_unit_test(plain_c_centres_and_scales),
-        cmocka_unit_test(plain_c_packs_as_the_wire_says), cmocka_unit_test(levels_agree),
-        cmocka_unit_test(levels_agree_on_long_sums), cmocka_unit_test(wild_reals_stay_in_the_ring),
+        cmocka_unit_test(plain_c_adds_subtracts_and_sums),
+        cmocka_unit_test(plain_c_multiplies_in_the_field),
+        cmocka_unit_test(plain_c_rounds_to_the_nearest_word),
+        cmocka_unit_test(plain_c_centres_and_scales),
+        cmocka_unit_test(plain_c_packs_as_the_wire_says),
+        cmocka_unit_test(plain_c_takes_planes_away),
+        cmocka_unit_test(levels_agree),
+        cmocka_unit_test(levels_agree_on_long_sums),
+        cmocka_unit_test(wild_reals_stay_in_the_ring),
     };
 
     printf("levels tested:");

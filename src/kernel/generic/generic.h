@@ -26,6 +26,7 @@ void words_to_reals_generic(double *out, const uint64_t *words, const double *ro
                             double factor, eis_ring ring);
 void planes_from_words_generic(uint8_t *planes, const uint64_t *words, size_t n, unsigned p);
 void words_from_planes_generic(uint64_t *words, const uint8_t *planes, size_t n, unsigned p);
+void planes_sub_from_words_generic(uint8_t *planes, const uint64_t *words, size_t n, unsigned p);
 void bytes_from_words52_generic(uint8_t *bytes, const uint64_t *words, size_t n);
 void words52_from_bytes_generic(uint64_t *words, const uint8_t *bytes, size_t n);
 uint64_t f61_dot_generic(const uint64_t *a, const uint64_t *b, size_t n);

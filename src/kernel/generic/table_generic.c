@@ -16,6 +16,7 @@ void eis_kernels_generic(eis_kernels *k)
         .words_to_reals = words_to_reals_generic,
         .planes_from_words = planes_from_words_generic,
         .words_from_planes = words_from_planes_generic,
+        .planes_sub_from_words = planes_sub_from_words_generic,
         .bytes_from_words52 = bytes_from_words52_generic,
         .words52_from_bytes = words52_from_bytes_generic,
         .f61_dot = f61_dot_generic,

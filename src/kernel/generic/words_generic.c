@@ -88,6 +88,18 @@ void words_from_planes_generic(uint64_t *words, const uint8_t *planes, size_t n,
     }
 }
 
+void planes_sub_from_words_generic(uint8_t *planes, const uint64_t *words, size_t n, unsigned p)
+{
+    for (size_t first = 0; first < n; first += 4, planes += 4 * p) {
+        size_t count = n - first < 4 ? n - first : 4;
+        uint64_t group[4];
+
+        words_from_planes_generic(group, planes, count, p);
+        for (size_t j = 0; j < count; j++) group[j] = words[first + j] - group[j];
+        planes_from_words_generic(planes, group, count, p);
+    }
+}
+
 #define WORD52_MASK ((UINT64_C(1) << 52) - 1)
 
 /* Bytes 0..6 of a word and its neighbour's low 4 bits, then the neighbour's other 48 bits:

@@ -22,6 +22,7 @@ void words_to_reals_avx2(double *out, const uint64_t *words, const double *row_s
                          double factor, eis_ring ring);
 void planes_from_words_avx2(uint8_t *planes, const uint64_t *words, size_t n, unsigned p);
 void words_from_planes_avx2(uint64_t *words, const uint8_t *planes, size_t n, unsigned p);
+void planes_sub_from_words_avx2(uint8_t *planes, const uint64_t *words, size_t n, unsigned p);
 void bytes_from_words52_avx2(uint8_t *bytes, const uint64_t *words, size_t n);
 void words52_from_bytes_avx2(uint64_t *words, const uint8_t *bytes, size_t n);
 void f61_axpy_avx2(uint64_t *y, uint64_t c, const uint64_t *x, size_t n);

@@ -13,6 +13,7 @@ void eis_kernels_avx2(eis_kernels *k)
     k->words_to_reals = words_to_reals_avx2;
     k->planes_from_words = planes_from_words_avx2;
     k->words_from_planes = words_from_planes_avx2;
+    k->planes_sub_from_words = planes_sub_from_words_avx2;
     k->bytes_from_words52 = bytes_from_words52_avx2;
     k->words52_from_bytes = words52_from_bytes_avx2;
     k->f61_axpy = f61_axpy_avx2;

@@ -83,24 +83,43 @@ static inline __m256d doubles_from_i64(__m256i v)
     return _mm256_add_pd(exact, _mm256_castsi256_pd(low));
 }
 
+/* The same for words of at most 52 bits, not yet centred: w xor half is the centred word plus half, and setting the
+ * bits of 2^52 above it makes the double 2^52 + half + centred word; taking 2^52 + half from it is exact. */
+static inline __m256d centred_doubles52(__m256i word, __m256i half, __m256d shift)
+{
+    __m256i bits = _mm256_or_si256(_mm256_xor_si256(word, half), set4(UINT64_C(0x4330000000000000)));
+
+    return _mm256_sub_pd(_mm256_castsi256_pd(bits), shift);
+}
+
+static inline void store_reals(double *out, __m256d value, const double *row_scale, double offset, double factor)
+{
+    value = _mm256_add_pd(value, _mm256_set1_pd(offset));
+    if (row_scale != NULL) value = _mm256_mul_pd(value, _mm256_loadu_pd(row_scale));
+    _mm256_storeu_pd(out, _mm256_mul_pd(value, _mm256_set1_pd(factor)));
+}
+
 void words_to_reals_avx2(double *out, const uint64_t *words, const double *row_scale, size_t n, double offset,
                          double factor, eis_ring ring)
 {
     __m256i half = set4(UINT64_C(1) << ((unsigned)ring - 1)), p = set4(EIS_F61_P), p_half = set4(EIS_F61_P >> 1);
+    __m256d shift = _mm256_set1_pd(0x1p52 + (double)(UINT64_C(1) << ((unsigned)ring - 1)));
     size_t i = 0;
 
+    if (ring <= EIS_RING_Z52) {
+        for (; i + 4 <= n; i += 4)
+            store_reals(out + i, centred_doubles52(load4(words + i), half, shift),
+                        row_scale != NULL ? row_scale + i : NULL, offset, factor);
+    }
     for (; i + 4 <= n; i += 4) {
         __m256i word = load4(words + i);
-        __m256d value;
 
         if (ring == EIS_RING_F61) {
             word = _mm256_sub_epi64(word, _mm256_and_si256(p, _mm256_cmpgt_epi64(word, p_half)));
         } else {
             word = _mm256_sub_epi64(_mm256_xor_si256(word, half), half);
         }
-        value = _mm256_add_pd(doubles_from_i64(word), _mm256_set1_pd(offset));
-        if (row_scale != NULL) value = _mm256_mul_pd(value, _mm256_loadu_pd(row_scale + i));
-        _mm256_storeu_pd(out + i, _mm256_mul_pd(value, _mm256_set1_pd(factor)));
+        store_reals(out + i, doubles_from_i64(word), row_scale != NULL ? row_scale + i : NULL, offset, factor);
     }
     words_to_reals_generic(out + i, words + i, row_scale != NULL ? row_scale + i : NULL, n - i, offset, factor, ring);
 }
@@ -123,9 +142,71 @@ void words_from_planes_avx2(uint64_t *words, const uint8_t *planes, size_t n, un
     words_from_planes_generic(words + i, planes + i * p, n - i, p);
 }
 
-/* Two pairs per step, each in half a register: [a, b] <-> 104 bits [a | b << 52, b >> 12]. Loads and stores are 16 bytes
- * where 13 belong to the pair: the next pair must exist, and the last ones go through plain C. */
-#define PAIR_BYTES 13
+/* The low halves of 8 words in order. */
+static inline __m256i low_halves8(const uint64_t *words)
+{
+    __m256 a = _mm256_castsi256_ps(load4(words)), b = _mm256_castsi256_ps(load4(words + 4));
+    __m256i halves = _mm256_castps_si256(_mm256_shuffle_ps(a, b, _MM_SHUFFLE(2, 0, 2, 0))); /* 0 1 4 5 | 2 3 6 7 */
+
+    return _mm256_permute4x64_epi64(halves, _MM_SHUFFLE(3, 1, 2, 0));
+}
+
+/* Transposes the 4 x 4 bytes of each half: [plane][column] <-> [column][plane]. */
+static inline __m256i transpose_halves(__m256i v)
+{
+    return _mm256_shuffle_epi8(v, _mm256_setr_epi8(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15, 0, 4, 8, 12, 1,
+                                                   5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15));
+}
+
+/* Four planes are words of 32 bits after a transposition, two groups to a register. */
+static size_t sub_4_planes(uint8_t *planes, const uint64_t *words, size_t n)
+{
+    size_t i = 0;
+
+    for (; i + 8 <= n; i += 8) {
+        __m256i *group = (__m256i *)(void *)(planes + 4 * i);
+        __m256i share = transpose_halves(_mm256_loadu_si256(group));
+        _mm256_storeu_si256(group, transpose_halves(_mm256_sub_epi32(low_halves8(words + i), share)));
+    }
+    return i;
+}
+
+/* Eight planes are low halves of 4 words in one half of a register and high halves in the other. */
+static size_t sub_8_planes(uint8_t *planes, const uint64_t *words, size_t n)
+{
+    const __m256i join = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7), part = _mm256_setr_epi32(0, 2, 4, 6, 1, 3, 5, 7);
+    size_t i = 0;
+
+    for (; i + 4 <= n; i += 4) {
+        __m256i *group = (__m256i *)(void *)(planes + 8 * i);
+        __m256i share = _mm256_permutevar8x32_epi32(transpose_halves(_mm256_loadu_si256(group)), join);
+        __m256i rest = _mm256_sub_epi64(load4(words + i), share);
+        _mm256_storeu_si256(group, transpose_halves(_mm256_permutevar8x32_epi32(rest, part)));
+    }
+    return i;
+}
+
+void planes_sub_from_words_avx2(uint8_t *planes, const uint64_t *words, size_t n, unsigned p)
+{
+    planes_shuffles shuffles = planes_shuffles_make(p);
+    size_t i = 0;
+
+    if (p == 4) {
+        i = sub_4_planes(planes, words, n);
+    } else if (p == 8) {
+        i = sub_8_planes(planes, words, n);
+    } else {
+        for (; i + 4 <= n; i += 4) {
+            __m256i share = planes_load4(planes + i * p, &shuffles);
+            planes_store4(planes + i * p, _mm256_sub_epi64(load4(words + i), share), &shuffles);
+        }
+    }
+    planes_sub_from_words_generic(planes + i * p, words + i, n - i, p);
+}
+
+/* Two pairs per step, each in half a register: [a, b] <-> 104 bits [a | b << 52, b >> 12]. Loads and stores are 16
+ * bytes where 13 belong to the pair: the next pair must exist, and the last ones go through plain C. */
+#define PAIR_BYTES  13
 #define PAIRS_AHEAD 3
 
 void bytes_from_words52_avx2(uint8_t *bytes, const uint64_t *words, size_t n)
