@@ -8,6 +8,7 @@
 #define EIS_KERNEL_KERNEL_H
 
 #include "base/status.h"
+#include "kernel/ntt.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -178,6 +179,9 @@ typedef struct eis_kernels {
 
     /* y[i] += c * x[i] mod p. Shape: y[n], x[n], not overlapping unless equal. Range: canonical words. */
     void (*f61_axpy)(uint64_t *y, uint64_t c, const uint64_t *x, size_t n);
+
+    /* Transforms and arithmetic modulo one prime; see kernel/ntt.h. */
+    eis_zq_kernels zq;
 } eis_kernels;
 
 /* Returns the bytes of n packed 52-bit words. */

@@ -32,4 +32,22 @@ void words52_from_bytes_generic(uint64_t *words, const uint8_t *bytes, size_t n)
 uint64_t f61_dot_generic(const uint64_t *a, const uint64_t *b, size_t n);
 void f61_axpy_generic(uint64_t *y, uint64_t c, const uint64_t *x, size_t n);
 
+/* ntt_generic.c */
+void ntt_forward_generic(uint64_t *a, const eis_ntt_plan *plan);
+void ntt_inverse_generic(uint64_t *a, const eis_ntt_plan *plan);
+
+/* zq_generic.c */
+void zq_add_generic(uint64_t *r, const uint64_t *a, const uint64_t *b, size_t n, const eis_modulus *m);
+void zq_sub_generic(uint64_t *r, const uint64_t *a, const uint64_t *b, size_t n, const eis_modulus *m);
+void zq_mul_generic(uint64_t *r, const uint64_t *a, const uint64_t *b, size_t n, const eis_modulus *m);
+void zq_mul_add_generic(uint64_t *r, const uint64_t *a, const uint64_t *b, size_t n, const eis_modulus *m);
+void zq_mul_factor_generic(uint64_t *r, const uint64_t *a, size_t n, eis_zq_factor factor, const eis_modulus *m);
+void zq_mul_factor_add_generic(uint64_t *r, const uint64_t *a, size_t n, eis_zq_factor factor, const eis_modulus *m);
+void zq_sub_mul_factor_generic(uint64_t *r, const uint64_t *a, const uint64_t *b, size_t n, eis_zq_factor factor,
+                               const eis_modulus *m);
+void zq_dot_generic(uint64_t *r, const uint64_t *const *a, const uint64_t *const *b, size_t terms,
+                    const uint32_t *order, size_t n, const eis_modulus *m);
+void zq_reduce_generic(uint64_t *r, const uint64_t *a, size_t n, const eis_modulus *m);
+void zq_reduce_centred_generic(uint64_t *r, const uint64_t *a, size_t n, uint64_t p, const eis_modulus *m);
+
 #endif

@@ -21,5 +21,20 @@ void eis_kernels_generic(eis_kernels *k)
         .words52_from_bytes = words52_from_bytes_generic,
         .f61_dot = f61_dot_generic,
         .f61_axpy = f61_axpy_generic,
+        .zq =
+            {
+                .ntt_forward = ntt_forward_generic,
+                .ntt_inverse = ntt_inverse_generic,
+                .add = zq_add_generic,
+                .sub = zq_sub_generic,
+                .mul = zq_mul_generic,
+                .mul_add = zq_mul_add_generic,
+                .mul_factor = zq_mul_factor_generic,
+                .mul_factor_add = zq_mul_factor_add_generic,
+                .sub_mul_factor = zq_sub_mul_factor_generic,
+                .dot = zq_dot_generic,
+                .reduce = zq_reduce_generic,
+                .reduce_centred = zq_reduce_centred_generic,
+            },
     };
 }
