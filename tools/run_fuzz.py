@@ -50,7 +50,7 @@ def main():
         jobs = [threads.submit(run_target, program, options.seconds, findings) for program in programs]
         for job in concurrent.futures.as_completed(jobs):
             name, code, output = job.result()
-            runs = next((line.split(":")[1].strip() for line in output.splitlines()
+            runs = next((line.split(":")[-1].strip() for line in output.splitlines()
                          if line.startswith("stat::number_of_executed_units")), "?")
             print(f"{'ok  ' if code == 0 else 'FAIL'} {name}: {runs} inputs", flush=True)
             if code != 0:
