@@ -10,6 +10,7 @@
 #include <string.h>
 
 #define NS_PER_MS 1000000u
+#define CHECK_WAIT_NS (50 * (uint64_t)NS_PER_MS)
 
 /* ---- who is out ---- */
 
@@ -195,6 +196,32 @@ out:
     return st;
 }
 
+static bool somebody_still_works(const eis_split_client *client)
+{
+    for (size_t i = 0; i < client->config.scheme.servers; i++) {
+        const eis_split_link *link = &client->links[i];
+        if (link->asked && link->ticket.open && !link->answered && !link->lost) return true;
+    }
+    return false;
+}
+
+/* With a verifier the servers that were asked get as long again as the round took (and CHECK_WAIT_NS at most), so that a
+ * lie from a spare is examined and named too. One that stays silent is not asked again until it has answered, so it
+ * delays one round only. */
+static eis_status receive_rest(eis_split_client *client, eis_split_round *round, uint64_t started_ns)
+{
+    eis_status st = EIS_OK;
+    uint64_t now = eis_clock_ns(), took = now - started_ns, deadline = now + (took < CHECK_WAIT_NS ? took : CHECK_WAIT_NS);
+    bool came;
+
+    while (now < deadline && somebody_still_works(client) && list_debtors(client)) {
+        EIS_TRY(receive(client, round, (uint32_t)((deadline - now + NS_PER_MS - 1) / NS_PER_MS), &came));
+        now = eis_clock_ns();
+    }
+out:
+    return st;
+}
+
 static eis_status fail_round(const eis_split_round *round)
 {
     if (round->failure == EIS_OK)
@@ -218,6 +245,7 @@ eis_status eis_split_round_run(eis_split_client *client, eis_split_round *round)
 {
     const eis_split_layer *layer = &client->layers[round->layer].layer;
     eis_status st = EIS_OK;
+    uint64_t started_ns = eis_clock_ns();
     bool came;
 
     start_round(client, round);
@@ -235,6 +263,7 @@ eis_status eis_split_round_run(eis_split_client *client, eis_split_round *round)
         st = fail_round(round);
         goto out;
     }
+    if (round->is_checked && client->config.verifier != NULL) EIS_TRY(receive_rest(client, round, started_ns));
     if (round->answered < round->participants - round->lost) EIS_TRY(receive_present(client, round));
 out:
     if (st == EIS_ERR_INTERRUPTED) st = eis_fail(st, "the call was interrupted");
