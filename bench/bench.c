@@ -266,6 +266,8 @@ static eis_status run_bench(const flags *f)
     eis_bench *bench = NULL;
 
     EIS_NEW(bench, 1);
+    if (f->peer != NULL)
+        EIS_TRY(eis_bench_peer_read(bench, f->peer)); /* there are no rows yet: a bad file is found early */
     EIS_TRY(prepare(bench, f));
     for (size_t i = 0; i < sizeof groups / sizeof groups[0]; i++) {
         if (f->only != NULL && strcmp(f->only, groups[i].name) != 0) continue;

@@ -5,8 +5,7 @@
 #include "base/mem.h"
 #include "bench/bench.h"
 #include "cli/cli.h"
-#include "encode/fixed.h"
-#include "share/combine.h"
+#include "engine/split/recover.h"
 #include "share/freivalds.h"
 #include "share/shamir.h"
 #include "share/split.h"
@@ -17,15 +16,21 @@ enum { N = 4096, SERVERS = 2, CALLS = 50, SAMPLES = 201 };
 
 #define GOAL_US 6 /* on a core of 3 GHz */
 
-/* A vector and everything that is made of it. */
+/* A layer at the client, a vector and everything that is made of it. */
 typedef struct client {
     eis_prg prg;
+    eis_linear linear;
+    eis_split_client_layer layer;
+    eis_split_input input;
+    int bits;
     eis_share shares[3];
     eis_vectors shape;
-    uint64_t x[N], answers[SERVERS][N], sum[N];
+    uint64_t x[N], sum[N], answers[SERVERS][N];
     double scales[N], y[N];
     uint64_t copy_from[N], copy_to[N];
 } client;
+
+static const eis_split_scheme scheme = {.servers = SERVERS, .suite = EIS_SUITE_AES128};
 
 typedef eis_status (*step)(client *c);
 
@@ -45,18 +50,14 @@ out:
     return st;
 }
 
-static eis_status share(client *c)
-{
-    return eis_share_split(&c->prg, c->shares, SERVERS, c->x, &c->shape, EIS_SUITE_AES128);
-}
+static eis_status share(client *c) { return eis_split_protect(c->shares, &c->prg, &c->input, &c->layer, &scheme); }
 
 static eis_status recombine(client *c)
 {
-    const eis_share_part parts[SERVERS] = {{c->answers[0], 0}, {c->answers[1], 0}};
-    eis_status st = eis_share_combine(c->sum, parts, SERVERS, N, c->shape.ring);
+    const eis_split_answer answers[SERVERS] = {{.index = 1, .words = c->answers[0]},
+                                               {.index = 2, .words = c->answers[1]}};
 
-    eis_fixed_to_reals(c->y, c->sum, c->scales, N, 12, c->shape.ring, 0, 0);
-    return st;
+    return eis_split_recover(c->y, NULL, answers, SERVERS, &c->input, &c->layer, &scheme);
 }
 
 static eis_status share_and_recombine(client *c)
@@ -85,34 +86,44 @@ static void fill_words(uint64_t words[N], eis_ring ring, uint64_t seed)
     for (size_t i = 0; i < N; i++) words[i] &= eis_ring_mask(ring) >> (ring == EIS_RING_F61);
 }
 
-/* Sharing without randomness would be no sharing: the words must come out again. */
+/* Servers that answer with their shares give the input back: the words must come out again. */
 static eis_status check_sum(eis_bench *bench, client *c)
 {
     eis_status st = EIS_OK;
+    uint64_t *vector = eis_mem_new(1, eis_vectors_stride(&c->shape));
 
+    if (vector == NULL) return EIS_ERR_MEMORY;
     EIS_TRY(share(c));
     for (size_t i = 0; i < SERVERS; i++) {
-        uint64_t *vector = eis_mem_new(1, eis_vectors_stride(&c->shape));
-        if (vector == NULL) return EIS_ERR_MEMORY;
-        st = eis_share_expand(&c->prg, vector, &c->shares[i]);
-        if (st == EIS_OK) eis_share_words_read(c->answers[i], vector, &c->shape);
-        eis_mem_free(vector);
-        if (st != EIS_OK) goto out;
+        EIS_TRY(eis_share_expand(&c->prg, vector, &c->shares[i]));
+        eis_share_words_read(c->answers[i], vector, &c->shape);
     }
-    EIS_TRY(recombine(c));
+    eis_kernels_get()->words_add(c->sum, c->answers[0], c->answers[1], N, c->shape.ring);
     if (eis_bench_words_differ(c->sum, c->x, N) != 0) bench->unequal++;
+out:
+    eis_mem_free(vector);
+    return st;
+}
+
+static eis_status set_layer(client *c, eis_split_profile profile, unsigned planes)
+{
+    eis_status st = EIS_OK;
+
+    c->linear = (eis_linear){.kind = EIS_LINEAR_DENSE, .out = N, .in = N};
+    c->input = (eis_split_input){.words = c->x, .bits = &c->bits, .batch = 1};
+    c->bits = 12;
+    EIS_TRY(eis_split_client_layer_init(&c->layer, &c->linear, profile, planes, 1, c->scales, false, SERVERS));
+    EIS_TRY(eis_vectors_init(&c->shape, c->layer.layer.ring, c->layer.layer.form, N, 1));
+    fill_words(c->x, c->shape.ring, 11);
 out:
     return st;
 }
 
-static eis_status run_ring(eis_bench *bench, client *c, const char *name, eis_ring ring, eis_geometry geometry,
-                           double copy_us)
+static eis_status run_ring(eis_bench *bench, client *c, const char *name, double copy_us)
 {
     eis_status st = EIS_OK;
     double split_us, both_us;
 
-    EIS_TRY(eis_vectors_init(&c->shape, ring, eis_vectors_form(ring, geometry), N, 1));
-    fill_words(c->x, ring, 11);
     EIS_TRY(check_sum(bench, c));
     EIS_TRY(time_step(&split_us, c, share));
     EIS_TRY(time_step(&both_us, c, share_and_recombine));
@@ -166,12 +177,12 @@ eis_status eis_bench_run_share(eis_bench *bench)
 {
     static const struct {
         const char *name;
-        eis_ring ring;
-        eis_geometry geometry;
-    } rings[] = {{"P8 Z64", EIS_RING_Z64, EIS_GEOMETRY_W8},
-                 {"P8 Z32", EIS_RING_Z32, EIS_GEOMETRY_W8},
-                 {"P24", EIS_RING_Z52, EIS_GEOMETRY_W24},
-                 {"F61", EIS_RING_F61, EIS_GEOMETRY_W20}};
+        eis_split_profile profile;
+        unsigned planes;
+    } rings[] = {{"P8 Z64", EIS_SPLIT_P8, 8},
+                 {"P8 Z32", EIS_SPLIT_P8, 4},
+                 {"P24", EIS_SPLIT_P24, 0},
+                 {"F61", EIS_SPLIT_F61_20, 0}};
     eis_status st = EIS_OK;
     client *c = NULL;
     double copy_us;
@@ -182,7 +193,8 @@ eis_status eis_bench_run_share(eis_bench *bench)
     EIS_TRY(time_step(&copy_us, c, copy));
     for (size_t i = 0; i < sizeof rings / sizeof rings[0]; i++) {
         EIS_TRY(eis_cli_check_interrupted());
-        EIS_TRY(run_ring(bench, c, rings[i].name, rings[i].ring, rings[i].geometry, copy_us));
+        EIS_TRY(set_layer(c, rings[i].profile, rings[i].planes));
+        EIS_TRY(run_ring(bench, c, rings[i].name, copy_us));
     }
     EIS_TRY(run_field(bench, c));
     EIS_TRY(run_freivalds(bench, c));
