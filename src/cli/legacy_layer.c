@@ -58,7 +58,7 @@ eis_status eis_cli_legacy_normals(float *out, size_t n, double deviation, uint64
         uint64_t sum = 0;
         EIS_TRY(eis_prg_read(&prg, words, sizeof words));
         for (size_t j = 0; j < SUMMANDS; j++) sum += eis_load_le32(words + 4 * j);
-        out[i] = (float)(deviation * ((double)sum / 4294967296.0 - SUMMANDS / 2));
+        out[i] = (float)(deviation * ((double)sum / 4294967296.0 - SUMMANDS / 2.0));
     }
 out:
     eis_prg_clear(&prg);
