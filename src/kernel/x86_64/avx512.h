@@ -15,6 +15,11 @@ void words_to_reals_avx512(double *out, const uint64_t *words, const double *row
                            double factor, eis_ring ring);
 void f61_axpy_avx512(uint64_t *y, uint64_t c, const uint64_t *x, size_t n);
 
+/* matmul_w8_avx512.c */
+size_t matmul_w8_scratch_avx512(const eis_matmul *job);
+void matmul_w8_prepare_avx512(const eis_matmul *job);
+void matmul_w8_run_avx512(const eis_matmul *job, size_t panel_first, size_t panel_last);
+
 /* matmul_w8_avx512vnni.c */
 size_t matmul_w8_scratch_avx512vnni(const eis_matmul *job);
 void matmul_w8_prepare_avx512vnni(const eis_matmul *job);

@@ -4,6 +4,7 @@
 
 void eis_kernels_avx512(eis_kernels *k)
 {
+    k->matmul_w8 = (eis_matmul_kernel){matmul_w8_scratch_avx512, matmul_w8_prepare_avx512, matmul_w8_run_avx512};
     k->words_add = words_add_avx512;
     k->words_sub = words_sub_avx512;
     k->words_sum = words_sum_avx512;
