@@ -5,6 +5,7 @@
 #include "cli/commands.h"
 #include "trust/ca.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -74,8 +75,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         f->action = arg;
         return 0;
     case ARGP_KEY_END:
-        if (f->action == NULL || (strcmp(f->action, "init") != 0 && strcmp(f->action, "issue") != 0))
+        if (f->action == NULL || (strcmp(f->action, "init") != 0 && strcmp(f->action, "issue") != 0)) {
             argp_error(state, "say `ca init` or `ca issue`");
+            return EINVAL;
+        }
         if (strcmp(f->action, "issue") == 0 && f->out == NULL) argp_error(state, "`ca issue` needs --out PREFIX");
         if (strcmp(f->action, "issue") == 0 && f->host_count == 0 && !f->client)
             argp_error(state, "`ca issue` needs --host for a server, or --client");

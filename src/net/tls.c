@@ -269,6 +269,7 @@ eis_status eis_net_tls_client_new(eis_tls **tls, const eis_tls_client_config *co
 
     *tls = NULL;
     EIS_TRY(context_new(&made, TLS_client_method(), config->alpn));
+    EIS_ASSERT(made != NULL);
     made->is_client = true;
     EIS_TRY(trust_servers(made, config));
     if (config->cert_pem.bytes > 0 || config->key_pem.bytes > 0)
@@ -289,6 +290,7 @@ eis_status eis_net_tls_server_new(eis_tls **tls, const eis_tls_server_config *co
 
     *tls = NULL;
     EIS_TRY(context_new(&made, TLS_server_method(), config->alpn));
+    EIS_ASSERT(made != NULL);
     EIS_TRY(use_identity(made->ctx, config->cert_pem, config->key_pem));
     if (config->client_ca_pem.bytes > 0) {
         EIS_TRY(eis_net_tls_add_cas(SSL_CTX_get_cert_store(made->ctx), config->client_ca_pem));

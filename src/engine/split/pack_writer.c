@@ -139,7 +139,7 @@ static eis_status write_layer(const eis_pack_writer *writer, uint32_t index)
     size_t scales_bytes = weights->rows_padded * 8;
 
     write_scales(writer, index);
-    memcpy(row + EIS_PACK_LAYER_NAME, spec->linear->name, strlen(spec->linear->name));
+    memcpy(row + EIS_PACK_LAYER_NAME, spec->linear->name, strlen(spec->linear->name) + 1);
     eis_store_le32(row + EIS_PACK_LAYER_KIND, (uint32_t)spec->linear->kind);
     eis_store_le32(row + EIS_PACK_LAYER_M, (uint32_t)weights->rows);
     eis_store_le32(row + EIS_PACK_LAYER_N, (uint32_t)weights->cols);
