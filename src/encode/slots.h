@@ -31,7 +31,8 @@ void eis_slots_clear(eis_slots *slots);
  * Shape:   z[count] or x[count], count <= slots->count; the slots behind are 0. All limbs of *out are written; it is of
  *          the same degree (asserted), and its domain becomes NTT.
  * Range:   values finite; scale positive and normal; ceil(log2 max |coefficient|) + 1 < bits of the limbs' product.
- * Secret:  values. Constant time, but for the answer whether all are in range.
+ * Secret:  values. Constant time, but for two answers: whether all are in range, and whether the largest coefficient is
+ *          below 2^62 (at usual scales it always is).
  * Errors:  EIS_ERR_SHAPE   count is too large.
  *          EIS_ERR_SCALE   the scale is not positive and normal.
  *          EIS_ERR_RANGE   a value is not finite, or too large for the limbs at this scale.
