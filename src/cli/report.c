@@ -70,9 +70,10 @@ static void print_servers(FILE *out, const counters *c)
         const eis_split_server_report *server = &c->servers[i];
         char address[EIS_ADDRESS_TEXT_BYTES_MAX], up[16], down[16];
         eis_net_address_format(address, &server->address);
-        fprintf(out, "  server %zu %-27s %9s %9s %7" PRIu64 " %s%s%s\n", i + 1, address,
+        fprintf(out, "  server %zu %-27s %9s %9s %7" PRIu64 " %s%s%s%s\n", i + 1, address,
                 eis_cli_bytes(up, server->bytes_up), eis_cli_bytes(down, server->bytes_down), server->calls,
                 server->alive ? "alive" : "lost", server->caught ? ", caught with a wrong answer" : "",
+                server->last_error != EIS_OK ? ", " : "",
                 server->last_error != EIS_OK ? eis_status_code(server->last_error) : "");
     }
 }
