@@ -4,9 +4,9 @@
 #include "cli/backend.h"
 #include "cli/cli.h"
 #include "cli/commands.h"
-#include "cli/language_model.h"
 #include "cli/legacy_leak.h"
 #include "cli/models_dir.h"
+#include "cli/prompt.h"
 #include "cli/report.h"
 #include "cli/sight.h"
 #include "model/classifier.h"
@@ -139,7 +139,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 /* What is asked again and again until the servers have seen enough words for a verdict. */
 typedef struct audit {
     const flags *flags;
-    eis_cli_lm lm; /* its model may be a classifier */
+    eis_text_model lm; /* its model may be a classifier */
     eis_ids ids;
     eis_inputs inputs;
     eis_cli_backend backend;
@@ -166,7 +166,7 @@ static eis_status open_model(audit *a, char *default_path, const char **path)
         return EIS_OK;
     }
     if (prompt.text == NULL && prompt.file == NULL && prompt.ids == NULL) prompt.text = PROMPT_DEFAULT;
-    EIS_TRY(eis_cli_lm_open(&a->lm, *path, f->tokenizer));
+    EIS_TRY(eis_text_model_open(&a->lm, *path, f->tokenizer));
     EIS_TRY(eis_cli_prompt_read(&a->ids, &a->lm, &prompt));
 out:
     return st;
@@ -193,14 +193,15 @@ static eis_status ask_lm(const audit *a)
 {
     eis_status st = EIS_OK;
     eis_ids ids = {0};
-    eis_cli_generation generation = {.lm = &a->lm,
-                                     .backend = a->backend.seam,
-                                     .max_tokens = a->flags->max_tokens,
-                                     .sampling = eis_sampler_options_default()};
+    eis_text_generation generation = {.lm = &a->lm,
+                                      .backend = a->backend.seam,
+                                      .max_tokens = a->flags->max_tokens,
+                                     .cancel = eis_cli_cancel(),
+                                      .sampling = eis_sampler_options_default()};
 
     generation.sampling.greedy = true;
     for (size_t i = 0; i < a->ids.count; i++) EIS_TRY(eis_ids_append(&ids, a->ids.ids[i]));
-    EIS_TRY(eis_cli_generate(&ids, &generation));
+    EIS_TRY(eis_text_generate(&ids, &generation));
 out:
     eis_ids_clear(&ids);
     return st;
@@ -237,7 +238,7 @@ static void close_audit(audit *a)
 {
     eis_cli_backend_close(&a->backend);
     eis_cli_sight_clear(&a->sight);
-    eis_cli_lm_close(&a->lm);
+    eis_text_model_close(&a->lm);
     eis_ids_clear(&a->ids);
     eis_inputs_clear(&a->inputs);
 }

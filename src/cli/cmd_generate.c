@@ -5,7 +5,7 @@
 #include "cli/backend.h"
 #include "cli/cli.h"
 #include "cli/commands.h"
-#include "cli/language_model.h"
+#include "cli/prompt.h"
 #include "cli/report.h"
 #include "cli/split_flags.h"
 #include "rand/entropy.h"
@@ -149,7 +149,7 @@ static eis_status write_out(const void *data, size_t bytes)
     return EIS_OK;
 }
 
-static eis_status emit_json(output *out, const eis_cli_token *token)
+static eis_status emit_json(output *out, const eis_text_token *token)
 {
     eis_json_writer *w = &out->json;
 
@@ -166,7 +166,7 @@ static eis_status emit_json(output *out, const eis_cli_token *token)
     return eis_json_writer_status(w);
 }
 
-static eis_status emit(void *context, const eis_cli_token *token)
+static eis_status emit(void *context, const eis_text_token *token)
 {
     eis_status st = EIS_OK;
     output *out = context;
@@ -218,30 +218,31 @@ static eis_status draw_seed(flags *f)
 static eis_status run_generate(flags *f)
 {
     eis_status st = EIS_OK;
-    eis_cli_lm lm = {0};
+    eis_text_model lm = {0};
     eis_cli_backend backend = {0};
     eis_ids ids = {0};
     output out = {.flags = f};
-    eis_cli_generation generation = {.lm = &lm, .max_tokens = f->max_tokens, .emit = emit, .context = &out};
+    eis_text_generation generation = {.lm = &lm, .max_tokens = f->max_tokens, .emit = emit, .context = &out};
 
     eis_json_writer_to_file(&out.json, stdout);
     EIS_TRY(eis_cli_start(&f->common, false));
     EIS_TRY(eis_cli_split_check(&f->split));
     EIS_TRY(draw_seed(f));
-    EIS_TRY(eis_cli_lm_open(&lm, f->model, f->tokenizer));
+    EIS_TRY(eis_text_model_open(&lm, f->model, f->tokenizer));
     EIS_REQUIRE(lm.tokenizer != NULL || f->print_ids || f->prompt.ids == NULL, EIS_ERR_USAGE,
                 "the model comes without a tokenizer, so there is no text to print; add --print-ids");
     EIS_TRY(eis_cli_prompt_read(&ids, &lm, &f->prompt));
     EIS_TRY(eis_cli_backend_open(&backend, &f->split, &f->common, lm.model, f->model, &ids, NULL, 0));
     generation.backend = backend.seam;
     generation.sampling = f->sampling;
-    EIS_TRY(eis_cli_generate(&ids, &generation));
+    generation.cancel = eis_cli_cancel();
+    EIS_TRY(eis_text_generate(&ids, &generation));
     if (f->print_ids) EIS_TRY(print_ids(&ids));
     if (f->json) EIS_TRY(print_summary(&out, &ids, &backend));
     if (f->report) eis_cli_report_print(stderr, &backend, isatty(STDERR_FILENO) && !f->print_ids && !f->json);
 out:
     eis_cli_backend_close(&backend);
-    eis_cli_lm_close(&lm);
+    eis_text_model_close(&lm);
     eis_ids_clear(&ids);
     eis_text_clear(&out.all);
     return st;

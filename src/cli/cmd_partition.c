@@ -5,7 +5,7 @@
 #include "base/pool.h"
 #include "cli/cli.h"
 #include "cli/commands.h"
-#include "cli/language_model.h"
+#include "cli/prompt.h"
 #include "cli/report.h"
 #include "engine/split/pack.h"
 #include "engine/split/prepare.h"
@@ -93,7 +93,7 @@ static const char builtin_text[] =
     "good "
     "day to each other, and then they went to work: some to the boats, some to the fields, and some to the school.";
 
-static eis_status calibrate_lm(double *norms, const flags *f, const eis_cli_lm *lm, eis_pool *pool)
+static eis_status calibrate_lm(double *norms, const flags *f, const eis_text_model *lm, eis_pool *pool)
 {
     eis_status st = EIS_OK;
     eis_ids ids = {0};
@@ -204,7 +204,7 @@ static eis_status read_tokenizer_source(eis_tokenizer_source *source, const flag
 static eis_status partition(const flags *f)
 {
     eis_status st = EIS_OK;
-    eis_cli_lm lm = {0};
+    eis_text_model lm = {0};
     eis_split_layers layers = {0};
     eis_tokenizer_source source = {0};
     eis_pool *pool = NULL;
@@ -229,7 +229,7 @@ static eis_status partition(const flags *f)
 out:
     eis_split_layers_clear(&layers);
     eis_tokenizer_source_clear(&source);
-    eis_cli_lm_close(&lm);
+    eis_text_model_close(&lm);
     eis_mem_free(norms);
     eis_pool_free(pool);
     return st;

@@ -13,7 +13,7 @@
 #include <stdbool.h>
 
 /* The models of the second and third act, as eis_cli_models_find knows them and as named servers call them. */
-#define EIS_CLI_DEMO_STORY "tiny-stories"
+#define EIS_CLI_DEMO_STORY  "tiny-stories"
 #define EIS_CLI_DEMO_DIGITS "digits"
 
 typedef struct eis_cli_demo {

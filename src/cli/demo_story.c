@@ -3,8 +3,8 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "cli/demo.h"
-#include "cli/language_model.h"
 #include "cli/models_dir.h"
+#include "cli/prompt.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -37,7 +37,7 @@ static void flush_word(lines *l)
     fflush(stdout);
 }
 
-static eis_status print_piece(void *context, const eis_cli_token *token)
+static eis_status print_piece(void *context, const eis_text_token *token)
 {
     lines *l = context;
 
@@ -53,24 +53,25 @@ static eis_status print_piece(void *context, const eis_cli_token *token)
     return EIS_OK;
 }
 
-static eis_status tell(eis_ids *ids, const eis_cli_lm *lm, const eis_cli_backend *backend, const char *heading)
+static eis_status tell(eis_ids *ids, const eis_text_model *lm, const eis_cli_backend *backend, const char *heading)
 {
     eis_status st = EIS_OK;
     uint64_t started = eis_clock_ns();
     size_t first;
     lines text = {0};
-    eis_cli_generation generation = {.lm = lm,
-                                     .backend = backend->seam,
-                                     .max_tokens = TOKENS,
-                                     .sampling = eis_sampler_options_default(),
-                                     .emit = print_piece,
-                                     .context = &text};
+    eis_text_generation generation = {.lm = lm,
+                                      .backend = backend->seam,
+                                      .max_tokens = TOKENS,
+                                     .cancel = eis_cli_cancel(),
+                                      .sampling = eis_sampler_options_default(),
+                                      .emit = print_piece,
+                                      .context = &text};
 
     generation.sampling.greedy = true;
     printf("  %s\n\n", heading);
     EIS_TRY(eis_cli_prompt_read(ids, lm, &(eis_cli_prompt){.text = PROMPT}));
     first = ids->count;
-    EIS_TRY(eis_cli_generate(ids, &generation));
+    EIS_TRY(eis_text_generate(ids, &generation));
     flush_word(&text);
     printf("%s\n  %zu tokens, %.1f ms each\n\n", text.column > 0 ? "\n" : "", ids->count - first,
            (double)(eis_clock_ns() - started) / 1e6 / (double)(ids->count > first ? ids->count - first : 1));
@@ -88,13 +89,13 @@ eis_status eis_cli_demo_story(eis_cli_demo *demo)
 {
     eis_status st = EIS_OK;
     char path[EIS_CLI_PATH_BYTES];
-    eis_cli_lm lm = {0};
+    eis_text_model lm = {0};
     eis_cli_backend plain = {0}, split = {0};
     eis_ids right = {0}, private = {0};
 
     printf("2  A story by %s\n\n", NAME);
     EIS_TRY(eis_cli_models_find(path, NAME));
-    EIS_TRY(eis_cli_lm_open(&lm, path, NULL));
+    EIS_TRY(eis_text_model_open(&lm, path, NULL));
     EIS_REQUIRE(lm.tokenizer != NULL, EIS_ERR_MODEL, "%s comes without its tokenizer", path);
     EIS_TRY(eis_cli_demo_open(&plain, &split, demo, lm.model, path, NAME));
     EIS_TRY(tell(&private, &lm, &split, "private, told by servers that saw random numbers alone:"));
@@ -103,7 +104,7 @@ eis_status eis_cli_demo_story(eis_cli_demo *demo)
 out:
     eis_cli_backend_close(&split);
     eis_cli_backend_close(&plain);
-    eis_cli_lm_close(&lm);
+    eis_text_model_close(&lm);
     eis_ids_clear(&right);
     eis_ids_clear(&private);
     return st;

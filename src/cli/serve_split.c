@@ -4,12 +4,12 @@
 #include "base/mem.h"
 #include "base/pool.h"
 #include "cli/cli.h"
-#include "cli/files.h"
 #include "cli/legacy_layer.h"
 #include "cli/serve.h"
-#include "cli/serve_models.h"
 #include "engine/split/profile.h"
 #include "service/embedded.h"
+#include "service/pem_file.h"
+#include "service/served_models.h"
 #include "service/split_server.h"
 
 #include <poll.h>
@@ -46,7 +46,7 @@ enum {
 
 typedef struct flags {
     eis_cli_common common;
-    eis_cli_served_request models[EIS_CLI_SERVED_MAX];
+    eis_served_request models[EIS_SERVED_MAX];
     size_t model_count;
     eis_split_profile profile;
     const char *listen, *http, *tls_cert, *tls_key, *client_ca, *token_file;
@@ -86,8 +86,8 @@ static const struct argp_option options[] = {
 
 static void add_model(flags *f, const struct argp_state *state, char *arg)
 {
-    if (f->model_count == EIS_CLI_SERVED_MAX) argp_error(state, "at most %d models", EIS_CLI_SERVED_MAX);
-    if (eis_cli_served_parse(&f->models[f->model_count], arg) != EIS_OK) argp_error(state, "%s", eis_error_detail());
+    if (f->model_count == EIS_SERVED_MAX) argp_error(state, "at most %d models", EIS_SERVED_MAX);
+    if (eis_served_parse(&f->models[f->model_count], arg) != EIS_OK) argp_error(state, "%s", eis_error_detail());
     f->model_count++;
 }
 
@@ -208,19 +208,19 @@ typedef struct loaded {
     eis_span cert, key, client_ca;
     eis_token token;
     eis_pool *pool;
-    eis_cli_served models;
+    eis_served models;
     eis_cli_legacy demo;
     float *legacy_weights; /* of a served model, where that is the legacy layer */
 } loaded;
 
 static void unload(loaded *l)
 {
-    eis_cli_served_clear(&l->models);
+    eis_served_clear(&l->models);
     eis_cli_legacy_clear(&l->demo);
     eis_mem_free(l->legacy_weights);
-    eis_cli_file_clear(&l->cert);
-    eis_cli_file_clear(&l->key);
-    eis_cli_file_clear(&l->client_ca);
+    eis_pem_file_clear(&l->cert);
+    eis_pem_file_clear(&l->key);
+    eis_pem_file_clear(&l->client_ca);
     eis_net_token_clear(&l->token);
     eis_pool_free(l->pool);
 }
@@ -229,9 +229,9 @@ static eis_status load_credentials(loaded *l, const flags *f)
 {
     eis_status st = EIS_OK;
 
-    if (f->tls_cert != NULL) EIS_TRY(eis_cli_file_read(&l->cert, f->tls_cert, false));
-    if (f->tls_key != NULL) EIS_TRY(eis_cli_file_read(&l->key, f->tls_key, true));
-    if (f->client_ca != NULL) EIS_TRY(eis_cli_file_read(&l->client_ca, f->client_ca, false));
+    if (f->tls_cert != NULL) EIS_TRY(eis_pem_file_read(&l->cert, f->tls_cert, false));
+    if (f->tls_key != NULL) EIS_TRY(eis_pem_file_read(&l->key, f->tls_key, true));
+    if (f->client_ca != NULL) EIS_TRY(eis_pem_file_read(&l->client_ca, f->client_ca, false));
     if (f->token_file != NULL) EIS_TRY(eis_net_token_read_file(&l->token, f->token_file));
 out:
     return st;
@@ -243,11 +243,11 @@ static eis_status load_models(loaded *l, const flags *f)
     eis_model *demo = NULL;
 
     for (size_t i = 0; i < f->model_count; i++)
-        EIS_TRY(eis_cli_served_add(&l->models, &f->models[i], f->profile, f->verify_weights, l->pool));
+        EIS_TRY(eis_served_add(&l->models, &f->models[i], f->profile, f->verify_weights, l->pool));
     if (f->demo_layer || (f->legacy_float && f->model_count == 0)) EIS_TRY(eis_cli_legacy_init(&l->demo));
     if (f->demo_layer) {
         EIS_TRY(eis_cli_legacy_model(&demo, &l->demo));
-        EIS_TRY(eis_cli_served_add_model(&l->models, EIS_CLI_LEGACY_NAME, demo, f->profile, l->pool));
+        EIS_TRY(eis_served_add_model(&l->models, EIS_CLI_LEGACY_NAME, demo, f->profile, l->pool));
     }
 out:
     eis_model_free(demo);
@@ -262,7 +262,7 @@ static eis_status choose_legacy(eis_legacy_layer *legacy, loaded *l, const flags
     eis_log(EIS_LOG_WARN, "legacy_float",
             "--legacy-float: float shares leak the input to whoever receives the last one; `eis audit --legacy-float` "
             "shows how");
-    if (l->demo.weights == NULL) return eis_cli_served_as_floats(legacy, &l->legacy_weights, &l->models);
+    if (l->demo.weights == NULL) return eis_served_as_floats(legacy, &l->legacy_weights, &l->models);
     *legacy = (eis_legacy_layer){.inputs = l->demo.inputs, .outputs = l->demo.outputs, .weights = l->demo.weights};
     return EIS_OK;
 }
@@ -288,7 +288,7 @@ out:
     return st;
 }
 
-static void print_addresses(const eis_split_server *server, const eis_cli_served *models)
+static void print_addresses(const eis_split_server *server, const eis_served *models)
 {
     eis_address stream, http;
     char text[EIS_ADDRESS_TEXT_BYTES_MAX];

@@ -2,13 +2,9 @@
 #include "cli/split_flags.h"
 
 #include "base/mem.h"
-#include "cli/files.h"
+#include "service/open_session.h"
 
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-
-#define DEFAULT_PORT 8470
 
 enum {
     KEY_ENGINE = EIS_CLI_KEY_SPLIT,
@@ -146,83 +142,9 @@ size_t eis_cli_split_server_count(const eis_cli_split *f)
     size_t count = 0;
 
     if (f->servers == NULL) return f->shares != 0 ? f->shares : f->threshold != 0 ? f->threshold + 1 : 2;
-    if (eis_net_address_list_parse(&servers, &count, f->servers, DEFAULT_PORT) != EIS_OK) eis_error_clear();
+    if (eis_net_address_list_parse(&servers, &count, f->servers, EIS_SPLIT_PORT_DEFAULT) != EIS_OK) eis_error_clear();
     eis_mem_free(servers);
     return count;
-}
-
-/* What the flags name, loaded; everything that a session's config points at. */
-typedef struct loaded {
-    eis_address *servers;
-    size_t server_count;
-    eis_tls_pin *pins;
-    eis_span ca, cert, key;
-    eis_token token;
-    eis_split_profile profile;
-    eis_pool *pool;
-} loaded;
-
-static void unload(loaded *l)
-{
-    eis_mem_free(l->servers);
-    eis_mem_free(l->pins);
-    eis_cli_file_clear(&l->ca);
-    eis_cli_file_clear(&l->cert);
-    eis_cli_file_clear(&l->key);
-    eis_net_token_clear(&l->token);
-    eis_pool_free(l->pool);
-}
-
-/* One pin per server, in their order, all different. */
-static eis_status parse_pins(loaded *l, const char *text)
-{
-    eis_status st = EIS_OK;
-    char *copy = eis_mem_strdup(text), *rest = copy, *word;
-    size_t count = 0;
-
-    EIS_REQUIRE(copy != NULL, EIS_ERR_MEMORY, "not enough memory");
-    EIS_NEW(l->pins, l->server_count);
-    while ((word = strsep(&rest, ",")) != NULL) {
-        EIS_REQUIRE(count < l->server_count, EIS_ERR_USAGE, "--pin names more keys than there are servers");
-        EIS_TRY(eis_net_tls_pin_parse(&l->pins[count], word));
-        for (size_t i = 0; i < count; i++)
-            EIS_REQUIRE(memcmp(&l->pins[i], &l->pins[count], sizeof l->pins[i]) != 0, EIS_ERR_USAGE,
-                        "--pin names one key twice; two servers with one key would see the whole input");
-        count++;
-    }
-    EIS_REQUIRE(count == l->server_count, EIS_ERR_USAGE, "--pin names %zu keys for %zu servers", count,
-                l->server_count);
-out:
-    eis_mem_free(copy);
-    return st;
-}
-
-static eis_status load(loaded *l, const eis_cli_split *f, const eis_cli_common *common)
-{
-    eis_status st = EIS_OK;
-
-    EIS_TRY(eis_pool_new(&l->pool, common->threads));
-    if (f->profile != NULL) EIS_TRY(eis_split_profile_parse(&l->profile, f->profile));
-    if (f->servers != NULL)
-        EIS_TRY(eis_net_address_list_parse(&l->servers, &l->server_count, f->servers, DEFAULT_PORT));
-    if (f->pins != NULL) EIS_TRY(parse_pins(l, f->pins));
-    if (f->ca != NULL) EIS_TRY(eis_cli_file_read(&l->ca, f->ca, false));
-    if (f->cert != NULL) EIS_TRY(eis_cli_file_read(&l->cert, f->cert, false));
-    if (f->key != NULL) EIS_TRY(eis_cli_file_read(&l->key, f->key, true));
-    if (f->token_file != NULL) EIS_TRY(eis_net_token_read_file(&l->token, f->token_file));
-out:
-    return st;
-}
-
-/* The pack beside a client part, where the user named none. */
-static const char *pack_beside(char *path, size_t bytes, const eis_model *model, const char *model_path)
-{
-    const char *slash = strrchr(model_path, '/');
-    int directory = slash == NULL ? 0 : (int)(slash - model_path + 1);
-
-    if (model->part == NULL || snprintf(path, bytes, "%.*sserver.eispack", directory, model_path) >= (int)bytes)
-        return NULL;
-    return eis_pack_recognise(path) ? path : NULL;
 }
 
 static eis_status prefetch(eis_split_session *session, unsigned count, const eis_cli_common *common)
@@ -242,40 +164,33 @@ eis_status eis_cli_split_open(eis_split_session **session, const eis_cli_split *
                               size_t input_count)
 {
     eis_status st = EIS_OK;
-    loaded l = {0};
-    char beside[4096];
-    eis_split_session_config config = {.model = model, .verify = f->verify, .pack_path = f->pack};
-
-    *session = NULL;
-    EIS_TRY(load(&l, f, common));
-    config.profile = (unsigned)l.profile;
-    if (config.pack_path == NULL) config.pack_path = pack_beside(beside, sizeof beside, model, model_path);
-    config.calibration_ids = ids != NULL ? ids->ids : NULL;
-    config.calibration_inputs = inputs;
-    config.calibration_count = ids != NULL ? ids->count : input_count;
-    config.pool = l.pool;
-    config.server_threads = common->threads;
-    config.client = (eis_split_client_config){
-        .servers = l.servers,
-        .pins = l.pins,
-        .ca_pem = l.ca,
-        .cert_pem = l.cert,
-        .key_pem = l.key,
-        .token = f->token_file != NULL ? &l.token : NULL,
-        .model_name = f->served_name,
-        .scheme = {.servers = f->servers != NULL ? l.server_count : f->shares, .threshold = f->threshold},
-        .truncate = f->truncate,
+    const eis_split_wish wish = {
+        .servers = f->servers,
+        .ca = f->ca,
+        .cert = f->cert,
+        .key = f->key,
+        .pins = f->pins,
+        .token_file = f->token_file,
+        .served_name = f->served_name,
+        .profile = f->profile,
+        .pack = f->pack,
+        .shares = f->shares,
+        .threshold = f->threshold,
         .timeout_ms = f->timeout_ms,
-        .retries = 2,
-        .pad_batches = true,
+        .threads = common->threads,
+        .verify = f->verify,
+        .truncate = f->truncate,
+        .calibration_ids = ids != NULL ? ids->ids : NULL,
+        .calibration_inputs = inputs,
+        .calibration_count = ids != NULL ? ids->count : input_count,
         .cancel = eis_cli_cancel(),
         .sight = f->sight,
         .sight_context = f->sight_context,
     };
-    EIS_TRY(eis_split_session_open(session, &config));
+
+    EIS_TRY(eis_split_session_open_wish(session, &wish, model, model_path));
     EIS_TRY(prefetch(*session, f->prefetch, common));
 out:
-    unload(&l);
     if (st != EIS_OK) {
         eis_split_session_close(*session);
         *session = NULL;

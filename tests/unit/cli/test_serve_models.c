@@ -9,7 +9,7 @@
 
 #include "base/mem.h"
 #include "cli/legacy_layer.h"
-#include "cli/serve_models.h"
+#include "service/served_models.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -38,12 +38,12 @@ static void names_and_paths(void **state)
         {"a b=p", NULL, NULL},
         {"\"=p", NULL, NULL},
     };
-    eis_cli_served_request request;
+    eis_served_request request;
     char longest[EIS_SPLIT_MODEL_BYTES_MAX + 4];
 
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        eis_status st = eis_cli_served_parse(&request, cases[i].text);
+        eis_status st = eis_served_parse(&request, cases[i].text);
         assert_int_equal(st, cases[i].name != NULL ? EIS_OK : EIS_ERR_USAGE);
         if (cases[i].name == NULL) continue;
         assert_string_equal(request.name, cases[i].name);
@@ -51,9 +51,9 @@ static void names_and_paths(void **state)
     }
     memset(longest, 'n', sizeof longest);
     memcpy(longest + EIS_SPLIT_MODEL_BYTES_MAX, "=p", 3);
-    assert_int_equal(eis_cli_served_parse(&request, longest), EIS_OK);
+    assert_int_equal(eis_served_parse(&request, longest), EIS_OK);
     memcpy(longest + EIS_SPLIT_MODEL_BYTES_MAX, "n=p", 4);
-    assert_int_equal(eis_cli_served_parse(&request, longest), EIS_ERR_USAGE);
+    assert_int_equal(eis_served_parse(&request, longest), EIS_ERR_USAGE);
 }
 
 /* A packed layer turned back into floats is the layer, to the seven digits of 24-bit weights. */
@@ -61,7 +61,7 @@ static void floats_of_a_pack(void **state)
 {
     eis_cli_legacy demo;
     eis_model *model = NULL;
-    eis_cli_served served = {0};
+    eis_served served = {0};
     eis_legacy_layer layer = {0};
     float *weights = NULL;
 
@@ -69,17 +69,17 @@ static void floats_of_a_pack(void **state)
     assert_int_equal(setenv("EIS_D_IN", "37", 1), 0);
     assert_int_equal(eis_cli_legacy_init(&demo), EIS_OK);
     assert_int_equal(eis_cli_legacy_model(&model, &demo), EIS_OK);
-    assert_int_equal(eis_cli_served_add_model(&served, "one", model, EIS_SPLIT_P24, NULL), EIS_OK);
-    assert_int_equal(eis_cli_served_as_floats(&layer, &weights, &served), EIS_OK);
+    assert_int_equal(eis_served_add_model(&served, "one", model, EIS_SPLIT_P24, NULL), EIS_OK);
+    assert_int_equal(eis_served_as_floats(&layer, &weights, &served), EIS_OK);
     assert_int_equal(layer.inputs, 37);
     assert_int_equal(layer.outputs, 10);
     for (size_t i = 0; i < 370; i++) assert_true(fabs((double)(layer.weights[i] - demo.weights[i])) < 1e-7);
-    assert_int_equal(eis_cli_served_add_model(&served, "two", model, EIS_SPLIT_P8, NULL), EIS_OK);
+    assert_int_equal(eis_served_add_model(&served, "two", model, EIS_SPLIT_P8, NULL), EIS_OK);
     eis_mem_free(weights);
     weights = NULL;
-    assert_int_equal(eis_cli_served_as_floats(&layer, &weights, &served), EIS_ERR_USAGE);
+    assert_int_equal(eis_served_as_floats(&layer, &weights, &served), EIS_ERR_USAGE);
     assert_null(weights);
-    eis_cli_served_clear(&served);
+    eis_served_clear(&served);
     eis_model_free(model);
     eis_cli_legacy_clear(&demo);
 }

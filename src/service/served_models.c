@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "cli/serve_models.h"
+#include "service/served_models.h"
 
 #include "base/bytes.h"
 #include "base/log.h"
@@ -45,21 +45,21 @@ static eis_status name_of_path(char *name, const char *path)
     return set_name(name, path + start, end - start);
 }
 
-eis_status eis_cli_served_parse(eis_cli_served_request *request, const char *text)
+eis_status eis_served_parse(eis_served_request *request, const char *text)
 {
     eis_status st = EIS_OK;
     const char *equals = strchr(text, '=');
 
     if (equals != NULL && memchr(text, '/', (size_t)(equals - text)) != NULL) equals = NULL;
-    *request = (eis_cli_served_request){.path = equals != NULL ? equals + 1 : text};
-    EIS_REQUIRE(request->path[0] != '\0', EIS_ERR_USAGE, "--model takes [NAME=]PATH");
+    *request = (eis_served_request){.path = equals != NULL ? equals + 1 : text};
+    EIS_REQUIRE(request->path[0] != '\0', EIS_ERR_USAGE, "a model is given as [NAME=]PATH");
     EIS_TRY(equals != NULL ? set_name(request->name, text, (size_t)(equals - text))
                            : name_of_path(request->name, request->path));
 out:
     return st;
 }
 
-static void put(eis_cli_served *served, const char *name, const eis_pack *pack)
+static void put(eis_served *served, const char *name, const eis_pack *pack)
 {
     eis_split_offer *offer = &served->offers[served->count++];
     char digest[2 * EIS_PACK_DIGEST_BYTES + 1];
@@ -71,7 +71,7 @@ static void put(eis_cli_served *served, const char *name, const eis_pack *pack)
             eis_split_profile_get((unsigned)pack->profile)->name, digest);
 }
 
-eis_status eis_cli_served_add_model(eis_cli_served *served, const char *name, const eis_model *model,
+eis_status eis_served_add_model(eis_served *served, const char *name, const eis_model *model,
                                     eis_split_profile profile, eis_pool *pool)
 {
     eis_status st = EIS_OK;
@@ -79,7 +79,7 @@ eis_status eis_cli_served_add_model(eis_cli_served *served, const char *name, co
     eis_pack *pack = NULL;
     int fd = -1;
 
-    EIS_REQUIRE(served->count < EIS_CLI_SERVED_MAX, EIS_ERR_USAGE, "at most %d models", EIS_CLI_SERVED_MAX);
+    EIS_REQUIRE(served->count < EIS_SERVED_MAX, EIS_ERR_USAGE, "at most %d models", EIS_SERVED_MAX);
     EIS_TRY(eis_split_prepare_in_memory(&layers, &fd, model,
                                         &(eis_split_prepare_options){.profile = profile, .pool = pool}));
     EIS_TRY(eis_pack_open_fd(&pack, fd, name, false));
@@ -90,14 +90,14 @@ out:
     return st;
 }
 
-eis_status eis_cli_served_add(eis_cli_served *served, const eis_cli_served_request *request, eis_split_profile profile,
+eis_status eis_served_add(eis_served *served, const eis_served_request *request, eis_split_profile profile,
                               bool verify, eis_pool *pool)
 {
     eis_status st = EIS_OK;
     eis_model *model = NULL;
     eis_pack *pack = NULL;
 
-    EIS_REQUIRE(served->count < EIS_CLI_SERVED_MAX, EIS_ERR_USAGE, "at most %d models", EIS_CLI_SERVED_MAX);
+    EIS_REQUIRE(served->count < EIS_SERVED_MAX, EIS_ERR_USAGE, "at most %d models", EIS_SERVED_MAX);
     if (eis_pack_recognise(request->path)) {
         EIS_REQUIRE(request->weights == NULL, EIS_ERR_USAGE,
                     "%s is a pack, which holds its weights; leave out --weights", request->path);
@@ -108,13 +108,13 @@ eis_status eis_cli_served_add(eis_cli_served *served, const eis_cli_served_reque
     EIS_TRY(eis_model_open(&model, request->path, &(eis_model_options){.weights_path = request->weights}));
     EIS_REQUIRE(model->part == NULL, EIS_ERR_MODEL,
                 "%s is a client part, which holds no weights; serve the pack that was made with it", request->path);
-    EIS_TRY(eis_cli_served_add_model(served, request->name, model, profile, pool));
+    EIS_TRY(eis_served_add_model(served, request->name, model, profile, pool));
 out:
     eis_model_free(model);
     return st;
 }
 
-eis_status eis_cli_served_as_floats(eis_legacy_layer *layer, float **weights, const eis_cli_served *served)
+eis_status eis_served_as_floats(eis_legacy_layer *layer, float **weights, const eis_served *served)
 {
     eis_status st = EIS_OK;
     const eis_pack_layer *matrix = served->offers[0].pack->layers;
@@ -139,7 +139,7 @@ out:
     return st;
 }
 
-void eis_cli_served_clear(eis_cli_served *served)
+void eis_served_clear(eis_served *served)
 {
     for (size_t i = 0; i < served->count; i++) eis_pack_free((eis_pack *)(uintptr_t)served->offers[i].pack);
     served->count = 0;

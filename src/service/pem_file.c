@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "cli/files.h"
+#include "service/pem_file.h"
 
 #include "base/mem.h"
 #include "trust/key_file.h"
@@ -10,7 +10,7 @@
 
 #define FILE_BYTES_MAX 1048576
 
-eis_status eis_cli_file_read(eis_span *span, const char *path, bool secret)
+eis_status eis_pem_file_read(eis_span *span, const char *path, bool secret)
 {
     eis_status st = EIS_OK;
     FILE *file = NULL;
@@ -36,7 +36,7 @@ out:
     return st;
 }
 
-void eis_cli_file_clear(eis_span *file)
+void eis_pem_file_clear(eis_span *file)
 {
     eis_mem_free_wiped((void *)(uintptr_t)file->data, file->bytes, 1);
     *file = (eis_span){0};

@@ -1,25 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "cli/language_model.h"
+#include "service/text_model.h"
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "cli/cli.h"
 #include "model/part.h"
 #include "model/plain.h"
 
-#include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-
-/* No prompt file may be larger; the longest contexts take a few megabytes. */
-#define PROMPT_BYTES_MAX ((size_t)64 << 20)
 
 /* ---- model and tokenizer ---- */
 
 /* Finds the tokenizer that travels with a client part. */
-static eis_status open_part_tokenizer(eis_cli_lm *lm, const char *model_path)
+static eis_status open_part_tokenizer(eis_text_model *lm, const char *model_path)
 {
     for (int kind = EIS_TOKENIZER_LLAMA2C; kind <= EIS_TOKENIZER_VOCAB_MERGES; kind++) {
         const eis_part_blob *blob =
@@ -32,7 +26,7 @@ static eis_status open_part_tokenizer(eis_cli_lm *lm, const char *model_path)
 }
 
 /* A model directory may lack a tokenizer; then ids are all it can be driven by. */
-static eis_status open_neighbour_tokenizer(eis_cli_lm *lm, const char *model_path)
+static eis_status open_neighbour_tokenizer(eis_text_model *lm, const char *model_path)
 {
     eis_status st = eis_tokenizer_open(&lm->tokenizer, model_path, lm->model->lm.vocabulary);
 
@@ -52,7 +46,7 @@ static bool is_directory(const char *path)
     return true;
 }
 
-eis_status eis_cli_lm_open(eis_cli_lm *lm, const char *model_path, const char *tokenizer_path)
+eis_status eis_text_model_open(eis_text_model *lm, const char *model_path, const char *tokenizer_path)
 {
     eis_status st = EIS_OK;
 
@@ -66,11 +60,11 @@ eis_status eis_cli_lm_open(eis_cli_lm *lm, const char *model_path, const char *t
     else if (is_directory(model_path))
         EIS_TRY(open_neighbour_tokenizer(lm, model_path));
 out:
-    if (st != EIS_OK) eis_cli_lm_close(lm);
+    if (st != EIS_OK) eis_text_model_close(lm);
     return st;
 }
 
-void eis_cli_lm_close(eis_cli_lm *lm)
+void eis_text_model_close(eis_text_model *lm)
 {
     eis_tokenizer_free(lm->tokenizer);
     eis_model_free(lm->model);
@@ -79,55 +73,16 @@ void eis_cli_lm_close(eis_cli_lm *lm)
 
 /* ---- prompts ---- */
 
-static eis_status check_ids(const eis_ids *ids, size_t first, const eis_model *model)
+eis_status eis_text_model_check_ids(const eis_text_model *lm, const eis_ids *ids)
 {
-    for (size_t i = first; i < ids->count; i++)
-        if (ids->ids[i] >= model->lm.vocabulary)
+    for (size_t i = 0; i < ids->count; i++)
+        if (ids->ids[i] >= lm->model->lm.vocabulary)
             return eis_fail(EIS_ERR_RANGE, "token %zu of the prompt has id %u; the model knows %u tokens", i,
-                            ids->ids[i], model->lm.vocabulary);
+                            ids->ids[i], lm->model->lm.vocabulary);
     return EIS_OK;
 }
 
-static eis_status parse_ids(eis_ids *ids, const char *text)
-{
-    eis_status st = EIS_OK;
-
-    do {
-        char *end;
-        unsigned long id;
-        errno = 0;
-        id = strtoul(text, &end, 10);
-        EIS_REQUIRE(errno == 0 && *text >= '0' && *text <= '9' && id < EIS_TOKEN_NONE && (*end == ',' || *end == '\0'),
-                    EIS_ERR_USAGE, "--prompt-ids takes token ids separated by commas, such as 1,2,3");
-        EIS_TRY(eis_ids_append(ids, (uint32_t)id));
-        text = *end == ',' ? end + 1 : end;
-        EIS_REQUIRE(*end == '\0' || *text != '\0', EIS_ERR_USAGE, "--prompt-ids ends with a comma");
-    } while (*text != '\0');
-out:
-    return st;
-}
-
-static eis_status read_prompt_file(eis_text *text, const char *path)
-{
-    eis_status st = EIS_OK;
-    FILE *file = strcmp(path, "-") == 0 ? stdin : fopen(path, "rb");
-    uint8_t chunk[4096];
-    size_t got;
-
-    if (file == NULL) return eis_fail(EIS_ERR_FILE, "%s: %s", path, strerror(errno));
-    while ((got = fread(chunk, 1, sizeof chunk, file)) > 0) {
-        EIS_REQUIRE(text->bytes + got <= PROMPT_BYTES_MAX, EIS_ERR_TOO_LARGE, "%s: the prompt has more than %zu bytes",
-                    path, PROMPT_BYTES_MAX);
-        EIS_TRY(eis_text_append(text, chunk, got));
-    }
-    EIS_REQUIRE(!ferror(file), EIS_ERR_FILE, "%s: %s", path, strerror(errno));
-out:
-    eis_mem_wipe(chunk, sizeof chunk);
-    if (file != stdin) fclose(file);
-    return st;
-}
-
-static eis_status encode_text(eis_ids *ids, const eis_cli_lm *lm, const uint8_t *data, size_t bytes)
+eis_status eis_text_model_encode(eis_ids *ids, const eis_text_model *lm, const uint8_t *data, size_t bytes)
 {
     eis_status st = EIS_OK;
 
@@ -143,40 +98,20 @@ out:
     return st;
 }
 
-eis_status eis_cli_prompt_read(eis_ids *ids, const eis_cli_lm *lm, const eis_cli_prompt *prompt)
-{
-    eis_status st = EIS_OK;
-    eis_text text = {0};
-
-    if (prompt->ids != NULL) {
-        EIS_TRY(parse_ids(ids, prompt->ids));
-    } else {
-        if (prompt->file != NULL)
-            EIS_TRY(read_prompt_file(&text, prompt->file));
-        else if (prompt->text != NULL)
-            EIS_TRY(eis_text_append(&text, prompt->text, strlen(prompt->text)));
-        EIS_TRY(encode_text(ids, lm, text.data, text.bytes));
-    }
-    EIS_TRY(check_ids(ids, 0, lm->model));
-out:
-    eis_text_clear(&text);
-    return st;
-}
-
 /* ---- generation ---- */
 
-static bool is_stop(const eis_cli_lm *lm, uint32_t id)
+static bool is_stop(const eis_text_model *lm, uint32_t id)
 {
     for (uint32_t i = 0; i < lm->model->lm.stop_count; i++)
         if (lm->model->lm.stop_ids[i] == id) return true;
     return false;
 }
 
-static eis_status emit(const eis_cli_generation *generation, eis_decoder *decoder, eis_text *text, uint32_t id,
+static eis_status emit(const eis_text_generation *generation, eis_decoder *decoder, eis_text *text, uint32_t id,
                        double ms)
 {
     eis_status st = EIS_OK;
-    eis_cli_token token = {.id = id, .text = text, .ms = ms};
+    eis_text_token token = {.id = id, .text = text, .ms = ms};
 
     text->bytes = 0;
     if (generation->lm->tokenizer != NULL && id != EIS_TOKEN_NONE) EIS_TRY(eis_decoder_push(decoder, text, id));
@@ -186,11 +121,11 @@ out:
 }
 
 /* Sends the prompt's own text, so that the output is one text. */
-static eis_status emit_prompt(const eis_cli_generation *generation, eis_decoder *decoder, const eis_ids *ids)
+static eis_status emit_prompt(const eis_text_generation *generation, eis_decoder *decoder, const eis_ids *ids)
 {
     eis_status st = EIS_OK;
     eis_text text = {0};
-    eis_cli_token token = {.id = EIS_TOKEN_NONE, .text = &text};
+    eis_text_token token = {.id = EIS_TOKEN_NONE, .text = &text};
 
     if (generation->lm->tokenizer != NULL)
         for (size_t i = 0; i < ids->count; i++) EIS_TRY(eis_decoder_push(decoder, &text, ids->ids[i]));
@@ -200,10 +135,10 @@ out:
     return st;
 }
 
-static eis_status emit_rest(const eis_cli_generation *generation, eis_decoder *decoder, eis_text *text)
+static eis_status emit_rest(const eis_text_generation *generation, eis_decoder *decoder, eis_text *text)
 {
     eis_status st = EIS_OK;
-    eis_cli_token token = {.id = EIS_TOKEN_NONE, .text = text};
+    eis_text_token token = {.id = EIS_TOKEN_NONE, .text = text};
 
     text->bytes = 0;
     if (generation->lm->tokenizer != NULL) EIS_TRY(eis_decoder_finish(decoder, text));
@@ -226,7 +161,7 @@ static eis_status room_for(uint32_t *max_tokens, size_t prompt_count, const eis_
     return EIS_OK;
 }
 
-eis_status eis_cli_generate(eis_ids *ids, const eis_cli_generation *generation)
+eis_status eis_text_generate(eis_ids *ids, const eis_text_generation *generation)
 {
     eis_status st = EIS_OK;
     const eis_lm *lm = &generation->lm->model->lm;
@@ -247,7 +182,7 @@ eis_status eis_cli_generate(eis_ids *ids, const eis_cli_generation *generation)
     for (uint32_t made = 0; made < max_tokens; made++) {
         uint64_t started = eis_clock_ns();
         uint32_t id;
-        EIS_TRY(eis_cli_check_interrupted());
+        EIS_REQUIRE(!eis_net_cancel_raised(generation->cancel), EIS_ERR_INTERRUPTED, "interrupted");
         EIS_TRY(eis_lm_feed(session, logits, &generation->backend, ids->ids + fed, ids->count - fed));
         fed = ids->count;
         EIS_TRY(eis_sampler_pick(&sampler, &id, logits, lm->vocabulary));

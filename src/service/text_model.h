@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A language model with its tokenizer, and a text generated from it by whatever backend: for the commands
+ * and for include/eis/client.h. */
+#ifndef EIS_SERVICE_TEXT_MODEL_H
+#define EIS_SERVICE_TEXT_MODEL_H
+
+#include "base/status.h"
+#include "model/graph.h"
+#include "model/sampler.h"
+#include "model/text.h"
+#include "model/tokenizer.h"
+#include "net/cancel.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef struct eis_text_model {
+    eis_model *model;
+    eis_tokenizer *tokenizer; /* NULL where there is none: ids only */
+} eis_text_model;
+
+/* Opens a model and the tokenizer that goes with it: the given file, else the one inside a client part, else the one
+ * beside the model. Without any, tokenizer stays NULL.
+ *
+ * Errors: those of the loaders; EIS_ERR_MODEL where the path holds a classifier. *lm is cleared. */
+EIS_MUST_USE eis_status eis_text_model_open(eis_text_model *lm, const char *model_path, const char *tokenizer_path);
+
+/* Frees. Safe on a zeroed one. */
+void eis_text_model_close(eis_text_model *lm);
+
+/* Appends the ids of a text with whatever the tokenizer puts around them; where that is nothing, the model's BOS.
+ *
+ * Errors: EIS_ERR_USAGE no tokenizer, or an empty text and no BOS; those of the tokenizer. */
+EIS_MUST_USE eis_status eis_text_model_encode(eis_ids *ids, const eis_text_model *lm, const uint8_t *data, size_t bytes);
+
+/* Checks that the model knows every id. Errors: EIS_ERR_RANGE. */
+EIS_MUST_USE eis_status eis_text_model_check_ids(const eis_text_model *lm, const eis_ids *ids);
+
+/* One generated token. */
+typedef struct eis_text_token {
+    uint32_t id;
+    const eis_text *text; /* bytes that became ready with it */
+    double ms;
+} eis_text_token;
+
+typedef struct eis_text_generation {
+    const eis_text_model *lm;
+    eis_linear_backend backend;
+    eis_sampler_options sampling;
+    uint32_t max_tokens;
+    const eis_cancel *cancel; /* looked at before every token; may be NULL */
+    /* Called with the prompt's text first (id EIS_TOKEN_NONE), then per token; may be NULL. */
+    eis_status (*emit)(void *context, const eis_text_token *token);
+    void *context;
+} eis_text_generation;
+
+/* Appends generated ids to the prompt in `ids` until max_tokens, a stop token (not appended) or the end of the context,
+ * which is logged as a warning.
+ *
+ * Errors: EIS_ERR_CONTEXT_LENGTH the prompt does not fit; EIS_ERR_INTERRUPTED; those of backend, sampler and emit. */
+EIS_MUST_USE eis_status eis_text_generate(eis_ids *ids, const eis_text_generation *generation);
+
+#endif
