@@ -45,6 +45,13 @@ static void escape(char *out, size_t out_bytes, const char *text)
     out[used] = '\0';
 }
 
+/* Names in logs come from peers: what a terminal would obey, or take for a new line, becomes '?'. */
+static void hide_controls(char *text)
+{
+    for (; *text != '\0'; text++)
+        if ((unsigned char)*text < ' ' || *text == 127) *text = '?';
+}
+
 void eis_log(eis_log_level level, const char *event, const char *format, ...)
 {
     char text[TEXT_BYTES_MAX], safe[TEXT_BYTES_MAX];
@@ -54,13 +61,14 @@ void eis_log(eis_log_level level, const char *event, const char *format, ...)
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    escape(safe, sizeof safe, text);
     if (atomic_load(&as_json)) {
         struct timespec now;
+        escape(safe, sizeof safe, text);
         clock_gettime(CLOCK_REALTIME, &now);
         fprintf(stderr, "<%d>{\"time\":%lld.%03ld,\"level\":\"%s\",\"event\":\"%s\",\"text\":\"%s\"}\n", levels[level].journald,
                 (long long)now.tv_sec, now.tv_nsec / 1000000, levels[level].word, event, safe);
     } else {
+        hide_controls(text);
         fprintf(stderr, "eis: %s: %s\n", levels[level].word, text);
     }
 }
