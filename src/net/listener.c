@@ -2,6 +2,7 @@
 /* One accepting thread and one thread per connection. The connections stand in a list under one lock; a thread moves itself
  * to the list of those that have left as its last act, and is joined from there: when the next connection comes, and when
  * the listener drains. Whoever waits for all of them waits on a condition. */
+#define _GNU_SOURCE
 #include "net/listener.h"
 
 #include "base/log.h"
@@ -178,7 +179,7 @@ static bool has_room(eis_listener *l)
 static void accept_one(eis_listener *l)
 {
     static const struct timespec pause = {.tv_nsec = SHORTAGE_PAUSE_NS};
-    int fd = accept(l->fd, NULL, NULL);
+    int fd = accept4(l->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK); /* no child of ours may inherit it */
     eis_status st;
 
     if (fd < 0) {
