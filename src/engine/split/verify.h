@@ -13,9 +13,11 @@
 /* The secret keys of all layers. They never leave the client and are never stored. */
 typedef struct eis_split_verifier eis_split_verifier;
 
-/* Streams the pack once and computes z = r^T W for every layer.
+/* Streams the pack once and computes z = r^T W for every layer. A pack from a file was opened with `verify`: what is
+ * compared here is the digest that its header names.
  *
- * Errors:  EIS_ERR_USAGE  the profile is not a field;  EIS_ERR_DIGEST  the pack does not match expected_digest[32];
+ * Errors:  EIS_ERR_USAGE  the profile is not a field;  EIS_ERR_DIGEST  the pack names another digest than
+ *          expected_digest[32];
  *          EIS_ERR_MEMORY, EIS_ERR_ENTROPY. */
 EIS_MUST_USE eis_status eis_split_verifier_new(eis_split_verifier **verifier, const eis_pack *pack,
                                                const uint8_t *expected_digest);

@@ -204,6 +204,10 @@ static void a_file_that_others_may_write_is_refused(void **state)
     close(fd);
     unlink(path);
     assert_int_equal(eis_pack_open(&pack, path, false), EIS_ERR_FILE);
+    assert_int_equal(mkfifo(path, 0600), 0); /* nobody writes into it: whoever waits, waits for ever */
+    assert_false(eis_pack_recognise(path));
+    assert_int_equal(eis_pack_open(&pack, path, false), EIS_ERR_FILE);
+    unlink(path);
     unmake(&m);
 }
 
