@@ -98,31 +98,6 @@ eis_status eis_trust_public_file_read(char **text, size_t *bytes, const char *pa
     return read_file(text, bytes, path, false);
 }
 
-eis_status eis_trust_token_file_read(char **token, size_t *bytes, const char *path)
-{
-    eis_status st = EIS_OK;
-    char *text = NULL, *line;
-    size_t length = 0, line_bytes = 0;
-
-    EIS_TRY(eis_trust_key_file_read(&text, &length, path));
-    while (line_bytes < length && text[line_bytes] > 0x20 && text[line_bytes] < 0x7f) line_bytes++;
-    EIS_REQUIRE(line_bytes == length || text[line_bytes] == '\n' || text[line_bytes] == '\r', EIS_ERR_PARSE,
-                "%s: the first line must be the token alone, printable and without blanks", path);
-    EIS_REQUIRE(line_bytes >= 16 && line_bytes <= 4096, EIS_ERR_PARSE,
-                "%s: a token has 16 to 4096 characters; make one with: openssl rand -hex 32", path);
-    line = eis_mem_new_secret(line_bytes + 1, 1);
-    if (line == NULL) {
-        st = EIS_ERR_MEMORY;
-        goto out;
-    }
-    memcpy(line, text, line_bytes);
-    *token = line;
-    *bytes = line_bytes;
-out:
-    eis_mem_free_wiped(text, length + 1, 1);
-    return st;
-}
-
 static eis_status write_whole(int file, const void *data, size_t bytes, const char *path)
 {
     const char *from = data;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Files that hold keys, tokens and passphrases: nobody but their owner may read them. */
+/* Files that hold keys: nobody but their owner may read them. */
 #ifndef EIS_TRUST_KEY_FILE_H
 #define EIS_TRUST_KEY_FILE_H
 
@@ -23,10 +23,6 @@ EIS_MUST_USE eis_status eis_trust_key_file_read(char **text, size_t *bytes, cons
 
 /* Reads a public file (a certificate) in the same way, without the check of its mode. */
 EIS_MUST_USE eis_status eis_trust_public_file_read(char **text, size_t *bytes, const char *path);
-
-/* Reads a token: the first line of a key file, without the newline; 16 to 4096 printable characters without blanks.
- * Freed as above. Errors: also EIS_ERR_PARSE. */
-EIS_MUST_USE eis_status eis_trust_token_file_read(char **token, size_t *bytes, const char *path);
 
 /* Writes a new file of the given mode (O_EXCL: never over an existing one) and syncs it.
  *

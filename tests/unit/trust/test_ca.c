@@ -228,28 +228,6 @@ static void key_files_are_checked(void **state)
     assert_int_equal(eis_trust_key_file_check(in_dir("fifo")), EIS_ERR_FILE);
 }
 
-static void tokens_are_one_clean_line(void **state)
-{
-    static const char *const bad[] = {
-        "", "short", "a token with blanks inside", "0123456789abcde", "0123456789abcdef\x01", "\n0123456789abcdef"};
-    char *token = NULL;
-    size_t bytes = 0;
-
-    (void)state;
-    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
-        write_text(in_dir("t"), bad[i], 0600);
-        assert_int_equal(eis_trust_token_file_read(&token, &bytes, in_dir("t")), EIS_ERR_PARSE);
-        assert_null(token);
-    }
-    write_text(in_dir("t"), "0123456789abcdef\r\nsecond line\n", 0600);
-    assert_int_equal(eis_trust_token_file_read(&token, &bytes, in_dir("t")), EIS_OK);
-    assert_string_equal(token, "0123456789abcdef");
-    assert_int_equal(bytes, 16);
-    free(token);
-    assert_int_equal(chmod(in_dir("t"), 0604), 0);
-    assert_int_equal(eis_trust_token_file_read(&token, &bytes, in_dir("t")), EIS_ERR_FILE);
-}
-
 static void a_pin_names_the_key_not_the_certificate(void **state)
 {
     eis_trust_ca_literal literal = {0};
@@ -331,7 +309,6 @@ int main(void)
         cmocka_unit_test(wrong_requests_are_refused),
         cmocka_unit_test(files_are_private_and_never_overwritten),
         cmocka_unit_test(key_files_are_checked),
-        cmocka_unit_test(tokens_are_one_clean_line),
         cmocka_unit_test(a_pin_names_the_key_not_the_certificate),
         cmocka_unit_test(short_memory_leaves_no_file),
     };
