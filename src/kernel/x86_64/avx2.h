@@ -27,4 +27,12 @@ void bytes_from_words52_avx2(uint8_t *bytes, const uint64_t *words, size_t n);
 void words52_from_bytes_avx2(uint64_t *words, const uint8_t *bytes, size_t n);
 void f61_axpy_avx2(uint64_t *y, uint64_t c, const uint64_t *x, size_t n);
 
+/* ntt_avx2.c */
+void ntt_forward_avx2(uint64_t *a, const eis_ntt_plan *plan);
+void ntt_inverse_avx2(uint64_t *a, const eis_ntt_plan *plan);
+
+/* ntt_wide_avx2.c: primes of 51 bits and more */
+void ntt_forward_wide_avx2(uint64_t *a, const eis_ntt_plan *plan);
+void ntt_inverse_wide_avx2(uint64_t *a, const eis_ntt_plan *plan);
+
 #endif

@@ -17,4 +17,6 @@ void eis_kernels_avx2(eis_kernels *k)
     k->bytes_from_words52 = bytes_from_words52_avx2;
     k->words52_from_bytes = words52_from_bytes_avx2;
     k->f61_axpy = f61_axpy_avx2;
+    k->zq.ntt_forward = ntt_forward_avx2;
+    k->zq.ntt_inverse = ntt_inverse_avx2;
 }

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The order of passes of a transform that does two stages at a time, for vectors of any kind of number.
+ *
+ * Node i of m is one of the m polynomials that the ring has split into; a pass takes the nodes of m to those of 4m.
+ * Once a node fits into a block its passes run to the end before the next node begins, so that a block stays in the
+ * first cache. The last pass takes several nodes of 4 words at a time, as many as a vector has lanes. */
+#ifndef EIS_KERNEL_X86_64_NTT_PASSES_H
+#define EIS_KERNEL_X86_64_NTT_PASSES_H
+
+#include "kernel/ntt.h"
+
+/* 16 KiB: half of a first cache. */
+#define NTT_BLOCK_WORDS ((size_t)2048)
+
+/* The smallest degree: a node of the first pass has at least 4 nodes of 4 words. */
+#define NTT_PASSES_DEGREE_MIN 32
+
+/* What the passes are; `f` is what they share. All are known at compile time and inlined. */
+typedef struct forward_passes {
+    void (*one)(const void *f);                                  /* the first stage alone, for odd numbers of stages */
+    void (*begin)(const void *f);                                /* the first two stages, for even numbers */
+    void (*node)(const void *f, size_t m, size_t i);             /* two stages on node i of m */
+    void (*end)(const void *f, size_t first, size_t after_last); /* the last two, on nodes of 4 words */
+} forward_passes;
+
+typedef struct inverse_passes {
+    void (*begin)(const void *f, size_t first, size_t after_last); /* the first two stages, on nodes of 4 words */
+    void (*node)(const void *f, size_t m, size_t i);               /* two stages that end in node i of m */
+    void (*one)(const void *f);                                    /* the last stage alone */
+    void (*end)(const void *f);                                    /* the last two stages */
+} inverse_passes;
+
+#define NTT_INLINE static inline __attribute__((always_inline))
+
+/* All that is left of node i of `nodes`. */
+NTT_INLINE void forward_rest(const forward_passes *p, const void *f, size_t degree, size_t nodes, size_t i)
+{
+    size_t m = nodes;
+
+    for (; m < degree / 4; m *= 4) {
+        for (size_t k = m / nodes * i; k < m / nodes * (i + 1); k++) p->node(f, m, k);
+    }
+    p->end(f, m / nodes * i, m / nodes * (i + 1));
+}
+
+NTT_INLINE void run_forward(const forward_passes *p, const void *f, const eis_ntt_plan *plan)
+{
+    size_t m = plan->degree_log2 % 2 == 1 ? 2 : 4;
+
+    if (m == 2) {
+        p->one(f);
+    } else {
+        p->begin(f);
+    }
+    for (; plan->degree / m > NTT_BLOCK_WORDS; m *= 4) {
+        for (size_t i = 0; i < m; i++) p->node(f, m, i);
+    }
+    for (size_t i = 0; i < m; i++) forward_rest(p, f, plan->degree, m, i);
+}
+
+/* All stages inside node i of `nodes`. */
+NTT_INLINE void inverse_block(const inverse_passes *p, const void *f, size_t degree, size_t nodes, size_t i)
+{
+    size_t m = degree / 4;
+
+    p->begin(f, m / nodes * i, m / nodes * (i + 1));
+    while (m > nodes) {
+        m /= 4;
+        for (size_t k = m / nodes * i; k < m / nodes * (i + 1); k++) p->node(f, m, k);
+    }
+}
+
+NTT_INLINE void run_inverse(const inverse_passes *p, const void *f, const eis_ntt_plan *plan)
+{
+    const size_t top = plan->degree_log2 % 2 == 1 ? 2 : 4; /* nodes before the last pass */
+    size_t m = top;
+
+    while (plan->degree / m > NTT_BLOCK_WORDS) m *= 4;
+    for (size_t i = 0; i < m; i++) inverse_block(p, f, plan->degree, m, i);
+    while (m > top) {
+        m /= 4;
+        for (size_t i = 0; i < m; i++) p->node(f, m, i);
+    }
+    if (top == 2) {
+        p->one(f);
+    } else {
+        p->end(f);
+    }
+}
+
+#endif

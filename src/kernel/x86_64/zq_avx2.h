@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Residues of primes of up to 50 bits as doubles, four at a time; exact in the default rounding mode.
+ *
+ * A residue is an integer in a double, of either sign. With |x| <= A q and |w| <= q/2, the product x w is taken mod q
+ * by
+ *
+ *     c = round(x * (w/q)),  h = fl(x w),  l = x w - h,  r = (h - c q) + l
+ *
+ * Two roundings and that of w/q put the argument of round() at most A q 2^-53 away from x w / q (A/8 for q < 2^50),
+ * hence |r| <= (1/2 + A/8) q. l is exact by one fused operation, and h - c q too: it is an integer, and its magnitude
+ * is at most |r| + |l| <= |r| + 2^49, below 2^53 for A <= 8. So r is exact, as long as everything is below 2^53, that
+ * is 8 q. Nothing is subnormal, and no operation here has a time that depends on other numbers. Source: [HLQ16, section
+ * 3]. */
+#ifndef EIS_KERNEL_X86_64_ZQ_AVX2_H
+#define EIS_KERNEL_X86_64_ZQ_AVX2_H
+
+#include "kernel/zq_word.h"
+
+#include <immintrin.h>
+
+/* A constant that many residues are multiplied by: w in [-q/2, q/2], and w/q. */
+typedef struct real_factor {
+    __m256d w, over_q;
+} real_factor;
+
+static inline __m256d round_real(__m256d x)
+{
+    return _mm256_round_pd(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+}
+
+/* Returns x w mod q, of a magnitude up to (1/2 + A/8) q. Range: |x| <= A q, A <= 8. */
+static inline __m256d mul_real(__m256d x, real_factor f, __m256d q)
+{
+    const __m256d c = round_real(_mm256_mul_pd(x, f.over_q)), h = _mm256_mul_pd(x, f.w);
+    const __m256d l = _mm256_fmsub_pd(x, f.w, h);
+
+    return _mm256_add_pd(_mm256_fnmadd_pd(c, q, h), l);
+}
+
+/* Brings |x| <= 8 q to q/2, or a few units more. */
+static inline __m256d reduce_real(__m256d x, __m256d q, __m256d q_inverse)
+{
+    return _mm256_fnmadd_pd(round_real(_mm256_mul_pd(x, q_inverse)), q, x);
+}
+
+#define MAGIC_REAL 0x1p52 /* adding it puts an integer below 2^52 into the low bits of a double */
+
+/* Words below 2^52 to doubles. */
+static inline __m256d real_from_words(__m256i a)
+{
+    const __m256d magic = _mm256_set1_pd(MAGIC_REAL);
+
+    return _mm256_sub_pd(_mm256_castsi256_pd(_mm256_or_si256(a, _mm256_castpd_si256(magic))), magic);
+}
+
+/* Residues in (-q, q) to canonical words. The comparison is with a number, so that -0 is not negative. */
+static inline __m256i words_from_real(__m256d x, __m256d q)
+{
+    const __m256d magic = _mm256_set1_pd(MAGIC_REAL);
+    const __m256d negative = _mm256_cmp_pd(x, _mm256_setzero_pd(), _CMP_LT_OQ);
+    const __m256d canonical = _mm256_add_pd(x, _mm256_and_pd(negative, q));
+
+    return _mm256_xor_si256(_mm256_castpd_si256(_mm256_add_pd(canonical, magic)), _mm256_castpd_si256(magic));
+}
+
+static inline __m256i load_words(const uint64_t *p) { return _mm256_loadu_si256((const __m256i *)(const void *)p); }
+
+static inline void store_words(uint64_t *p, __m256i v) { _mm256_storeu_si256((__m256i *)(void *)p, v); }
+
+#endif
