@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Logs: one line per event on stderr, for people or (servers) as JSON with journald's <prio> in front.
- * Values of inputs, shares, keys and prompts never get here: callers log names, sizes, counts and times. */
+/* Logs: one line per event on stderr, for people or (servers) as JSON, behind journald's <prio> where the
+ * journal reads it. Values of inputs, shares, keys and prompts never get here: callers log names, sizes, counts and
+ * times. */
 #ifndef EIS_BASE_LOG_H
 #define EIS_BASE_LOG_H
 

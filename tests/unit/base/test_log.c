@@ -11,7 +11,9 @@
 #include "base/log.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* Runs one event with stderr in a file. */
@@ -49,10 +51,54 @@ static void control_characters_do_not_pass(void **state)
     assert_non_null(strstr(line, "\"text\":\"a\\\"\\\\?\"}\n"));
 }
 
+/* A reader of JSON lines chokes on anything else; only the journal wants its priority in front. */
+static void json_lines_are_json(void **state)
+{
+    char line[512];
+
+    (void)state;
+    unsetenv("JOURNAL_STREAM");
+    logged(line, true, "a");
+    assert_int_equal(line[0], '{');
+    setenv("JOURNAL_STREAM", "1:2", 1);
+    logged(line, true, "a");
+    assert_int_equal(line[0], '{');
+    unsetenv("JOURNAL_STREAM");
+}
+
+static void the_journal_gets_priorities(void **state)
+{
+    FILE *file = tmpfile();
+    int kept = dup(STDERR_FILENO);
+    char name[64], line[512];
+    struct stat about;
+    size_t got;
+
+    (void)state;
+    assert_non_null(file);
+    assert_int_equal(fstat(fileno(file), &about), 0);
+    snprintf(name, sizeof name, "%llu:%llu", (unsigned long long)about.st_dev, (unsigned long long)about.st_ino);
+    setenv("JOURNAL_STREAM", name, 1);
+    assert_true(dup2(fileno(file), STDERR_FILENO) >= 0);
+    eis_log_configure(EIS_LOG_WARN, true);
+    eis_log(EIS_LOG_WARN, "event", "a");
+    (void)fflush(stderr);
+    assert_true(dup2(kept, STDERR_FILENO) >= 0);
+    close(kept);
+    unsetenv("JOURNAL_STREAM");
+    rewind(file);
+    got = fread(line, 1, sizeof line - 1, file);
+    line[got] = '\0';
+    assert_int_equal(strncmp(line, "<4>{", 4), 0);
+    fclose(file);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(control_characters_do_not_pass),
+        cmocka_unit_test(json_lines_are_json),
+        cmocka_unit_test(the_journal_gets_priorities),
     };
 
     return cmocka_run_group_tests_name("base log", tests, NULL, NULL);
