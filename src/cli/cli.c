@@ -20,11 +20,15 @@
 
 static void list_commands(FILE *out, const eis_command *commands, size_t count, const char *doc)
 {
-    fprintf(out, "%s\n\nUsage: eis COMMAND [OPTION...]\n\nCommands:\n", doc);
+    int name_bytes = (int)strcspn(doc, ":");
+
+    fprintf(out, "%s\n\nUsage: %.*s COMMAND [OPTION...]\n\nCommands:\n", doc, name_bytes, doc);
     for (size_t i = 0; i < count; i++) fprintf(out, "  %-12s %s\n", commands[i].name, commands[i].summary);
-    fprintf(out, "\n`eis COMMAND --help` explains a command and shows an example.\n"
-                 "Exit codes: 0 done, 1 a check failed, 2 usage, 3 bad input or file, 4 a peer or the network,\n"
-                 "            5 integrity, 6 limits or resources, 130 interrupted.\n");
+    fprintf(out,
+            "\n`%.*s COMMAND --help` explains a command and shows an example.\n"
+            "Exit codes: 0 done, 1 a check failed, 2 usage, 3 bad input or file, 4 a peer or the network,\n"
+            "            5 integrity, 6 limits or resources, 130 interrupted.\n",
+            name_bytes, doc);
 }
 
 int eis_cli_main(int argc, char **argv, const eis_command *commands, size_t command_count, const char *doc)
@@ -53,7 +57,8 @@ int eis_cli_main(int argc, char **argv, const eis_command *commands, size_t comm
             argv[1] = name;
             return commands[i].run(argc - 1, argv + 1);
         }
-    fprintf(stderr, "eis: there is no command \"%s\"; `eis --help` lists them\n", argv[1]);
+    fprintf(stderr, "%.*s: there is no command \"%s\"; `%.*s --help` lists them\n", (int)strcspn(doc, ":"), doc,
+            argv[1], (int)strcspn(doc, ":"), doc);
     return 2;
 }
 
@@ -176,6 +181,13 @@ const eis_cancel *eis_cli_cancel(void) { return cancel_flag; }
 eis_status eis_cli_check_interrupted(void)
 {
     return eis_net_cancel_raised(cancel_flag) ? eis_fail(EIS_ERR_INTERRUPTED, "interrupted") : EIS_OK;
+}
+
+eis_status eis_cli_flush(void)
+{
+    if (fflush(stdout) != 0) return eis_fail(EIS_ERR_FILE, "stdout cannot be written: %s", strerror(errno));
+    if (ferror(stdout)) return eis_fail(EIS_ERR_FILE, "stdout could not be written");
+    return EIS_OK;
 }
 
 int eis_cli_finish(eis_status st)

@@ -57,6 +57,10 @@ EIS_MUST_USE eis_status eis_cli_start(const eis_cli_common *common, bool json_lo
 /* Returns the flag that a signal raises. */
 const eis_cancel *eis_cli_cancel(void);
 
+/* Hands the result on stdout over to whoever reads it. Errors: EIS_ERR_FILE  not all of it could be written, now or
+ * before. */
+EIS_MUST_USE eis_status eis_cli_flush(void);
+
 /* Returns EIS_ERR_INTERRUPTED once a signal came, else EIS_OK. */
 EIS_MUST_USE eis_status eis_cli_check_interrupted(void);
 

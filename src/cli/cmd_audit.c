@@ -196,7 +196,7 @@ static eis_status ask_lm(const audit *a)
     eis_text_generation generation = {.lm = &a->lm,
                                       .backend = a->backend.seam,
                                       .max_tokens = a->flags->max_tokens,
-                                     .cancel = eis_cli_cancel(),
+                                      .cancel = eis_cli_cancel(),
                                       .sampling = eis_sampler_options_default()};
 
     generation.sampling.greedy = true;
@@ -330,7 +330,7 @@ static eis_status audit_shares(const flags *f)
         EIS_TRY(print_json(&a, failed == 0));
     else
         print_table(&a);
-    EIS_REQUIRE(fflush(stdout) == 0, EIS_ERR_FILE, "stdout cannot be written");
+    EIS_TRY(eis_cli_flush());
     EIS_REQUIRE(failed == 0, EIS_ERR_CHECK, "what %zu of %zu servers saw does not look uniform", failed,
                 a.sight.server_count);
 out:
@@ -404,7 +404,7 @@ static eis_status audit_legacy(const flags *f)
         EIS_TRY(print_leak_json(&leak));
     else
         print_leak(&leak);
-    EIS_REQUIRE(fflush(stdout) == 0, EIS_ERR_FILE, "stdout cannot be written");
+    EIS_TRY(eis_cli_flush());
 out:
     return st;
 }

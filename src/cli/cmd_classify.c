@@ -143,7 +143,7 @@ static eis_status print_result(run *r, size_t index, const double *logits)
         r->correct += right == best;
     }
     EIS_TRY(r->flags->json ? eis_json_writer_status(&r->json) : EIS_OK);
-    EIS_REQUIRE(!ferror(stdout), EIS_ERR_FILE, "stdout cannot be written");
+    if (ferror(stdout)) EIS_TRY(eis_cli_flush()); /* nobody reads on: no need to compute the rest */
 out:
     return st;
 }
@@ -167,7 +167,7 @@ static eis_status classify_all(run *r, const eis_cli_backend *backend)
         for (size_t i = 0; i < count; i++) EIS_TRY(print_result(r, first + i, logits + i * classes));
         eis_cli_progress_step(&progress, (double)(first + count) / (double)r->inputs->count);
     }
-    EIS_REQUIRE(fflush(stdout) == 0, EIS_ERR_FILE, "stdout cannot be written");
+    EIS_TRY(eis_cli_flush());
 out:
     eis_cli_progress_end(&progress);
     eis_mem_free_wiped(logits, batch * classes, sizeof *logits);
@@ -192,8 +192,8 @@ static eis_status print_summary(run *r, const eis_cli_backend *backend)
     eis_cli_report_json(w, backend);
     eis_json_writer_end_object(w);
     eis_json_writer_newline(w);
-    fflush(stdout);
-    return eis_json_writer_status(w);
+    if (eis_json_writer_status(w) != EIS_OK) return eis_json_writer_status(w);
+    return eis_cli_flush();
 }
 
 static eis_status check_shapes(const run *r)
@@ -203,8 +203,9 @@ static eis_status check_shapes(const run *r)
     if (r->inputs->elements != wanted)
         return eis_fail(EIS_ERR_SHAPE, "%s: an input has %zu numbers, the model takes %zu", r->flags->input,
                         r->inputs->elements, wanted);
-    if (r->labels != NULL && r->labels->count < r->inputs->count)
-        return eis_fail(EIS_ERR_SHAPE, "%zu labels for %zu inputs", r->labels->count, r->inputs->count);
+    if (r->labels != NULL && r->labels->count != r->inputs->count)
+        return eis_fail(EIS_ERR_SHAPE, "%zu labels for %zu inputs; --limit takes the first of both", r->labels->count,
+                        r->inputs->count);
     return EIS_OK;
 }
 
@@ -255,8 +256,9 @@ int eis_cmd_classify(int argc, char **argv)
         parse,
         NULL,
         "Classify inputs, here or on servers that see nothing of them. Prints INDEX<TAB>LABEL.\v"
-        "Example: ten drawn digits on two embedded servers:\n\n"
-        "  eis classify --engine split --model models/digits --input models/digits/samples/3.pgm\n",
+        "Example: a drawn digit on two embedded servers:\n\n"
+        "  eis classify --engine split --model models/digits \\\n"
+        "      --input models/digits/samples/3.pgm\n",
         children,
         NULL,
         NULL};

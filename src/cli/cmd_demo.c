@@ -81,7 +81,7 @@ static eis_status run_acts(eis_cli_demo *demo)
     }
     print_table(demo);
     print_note(demo);
-    EIS_REQUIRE(fflush(stdout) == 0 && !ferror(stdout), EIS_ERR_FILE, "stdout cannot be written");
+    EIS_TRY(eis_cli_flush());
     EIS_REQUIRE(demo->agreed, EIS_ERR_CHECK, "private and plaintext answers differ, or a share does not look uniform");
 out:
     fflush(stdout);
@@ -136,8 +136,8 @@ int eis_cmd_demo(int argc, char **argv)
         "  eis demo\n"
         "  eis demo --servers a.example.org,b.example.org --ca ca.crt\n\n"
         "Servers that are named must serve the three models of the demo:\n\n"
-        "  eis serve split --demo-layer --model models/tiny-stories --model models/digits --tls-cert a.crt --tls-key "
-        "a.key\n",
+        "  eis serve split --demo-layer --model models/tiny-stories \\\n"
+        "      --model models/digits --tls-cert a.crt --tls-key a.key\n",
         children,
         NULL,
         NULL};

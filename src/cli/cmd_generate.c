@@ -144,9 +144,8 @@ typedef struct output {
 
 static eis_status write_out(const void *data, size_t bytes)
 {
-    if ((bytes > 0 && fwrite(data, 1, bytes, stdout) != bytes) || fflush(stdout) != 0)
-        return eis_fail(EIS_ERR_FILE, "stdout cannot be written");
-    return EIS_OK;
+    if (bytes > 0) (void)fwrite(data, 1, bytes, stdout); /* the stream remembers a failure */
+    return eis_cli_flush();
 }
 
 static eis_status emit_json(output *out, const eis_text_token *token)
@@ -162,8 +161,8 @@ static eis_status emit_json(output *out, const eis_text_token *token)
     eis_json_writer_f32(w, (float)token->ms);
     eis_json_writer_end_object(w);
     eis_json_writer_newline(w);
-    fflush(stdout);
-    return eis_json_writer_status(w);
+    if (eis_json_writer_status(w) != EIS_OK) return eis_json_writer_status(w);
+    return eis_cli_flush();
 }
 
 static eis_status emit(void *context, const eis_text_token *token)
@@ -202,8 +201,8 @@ static eis_status print_summary(output *out, const eis_ids *ids, const eis_cli_b
     eis_cli_report_json(w, backend);
     eis_json_writer_end_object(w);
     eis_json_writer_newline(w);
-    fflush(stdout);
-    return eis_json_writer_status(w);
+    if (eis_json_writer_status(w) != EIS_OK) return eis_json_writer_status(w);
+    return eis_cli_flush();
 }
 
 /* ---- the command ---- */
@@ -258,8 +257,10 @@ int eis_cmd_generate(int argc, char **argv)
         NULL,
         "Continue a text with a language model, here or on servers that see nothing of it.\v"
         "Example: a private story on two embedded servers, and the same in plain:\n\n"
-        "  eis generate --engine split --model models/tiny-stories --prompt \"Once upon a time\"\n"
-        "  eis generate --engine plain --model models/tiny-stories --prompt \"Once upon a time\"\n",
+        "  eis generate --engine split --model models/tiny-stories \\\n"
+        "      --prompt \"Once upon a time\"\n"
+        "  eis generate --engine plain --model models/tiny-stories \\\n"
+        "      --prompt \"Once upon a time\"\n",
         children,
         NULL,
         NULL};

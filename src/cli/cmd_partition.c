@@ -249,7 +249,7 @@ static eis_status print_layer(const eis_pack_layer *layer)
         for (size_t c = 0; c < layer->weights.cols; c++) printf("%s%d", c > 0 ? " " : "", row[c]);
         putchar('\n');
     }
-    EIS_REQUIRE(!ferror(stdout), EIS_ERR_FILE, "stdout cannot be written");
+    EIS_TRY(eis_cli_flush());
 out:
     eis_mem_free(row);
     return st;
@@ -285,9 +285,11 @@ int eis_cmd_partition(int argc, char **argv)
         "Split a model into what servers get (the integer weights, packed) and what the client keeps (all else).\v"
         "Example: the pack goes to two servers, the part to the client:\n\n"
         "  eis partition --model models/tiny-stories --out parts\n"
-        "  eis serve split --model parts/server.eispack --listen 0.0.0.0:8470 --tls-cert a.crt --tls-key a.key\n"
-        "  eis generate --engine split --model parts/client.eispart --servers a.example.org,b.example.org \\\n"
-        "      --ca ca.crt --prompt \"Once upon a time\"\n",
+        "  eis serve split --model parts/server.eispack --listen 0.0.0.0:8470 \\\n"
+        "      --tls-cert a.crt --tls-key a.key\n"
+        "  eis generate --engine split --model parts/client.eispart \\\n"
+        "      --servers a.example.org,b.example.org --ca ca.crt \\\n"
+        "      --prompt \"Once upon a time\"\n",
         children,
         NULL,
         NULL};

@@ -228,6 +228,7 @@ static eis_status run_plan(flags *f)
         EIS_TRY(print_json(&plan, f));
     else
         print_table(&plan, model);
+    EIS_TRY(eis_cli_flush());
 out:
     eis_plan_clear(&plan);
     eis_split_layers_clear(&layers);

@@ -49,6 +49,22 @@ expect 3 'takes 784' "$eis" classify --model "$digits" --input "$scratch/short.j
 expect 3 '' "$eis" partition --unpack "$digits/model.json"
 expect 3 '' "$eis" serve split --model "$scratch/nowhere" --tls-cert /dev/null --tls-key /dev/null
 
+# a result that cannot be written is no result
+for arguments in '' --json --print-ids; do
+    # shellcheck disable=SC2086
+    rc=0; "$eis" generate --model "$stories" --prompt a --max-tokens 3 $arguments 2>"$scratch/err" >/dev/full || rc=$?
+    [ $rc -eq 3 ] && grep -q 'stdout' "$scratch/err" || fail "generate $arguments to a full disk ends with $rc"
+done
+rc=0; "$eis" classify --model "$digits" --input "$digits/samples/3.pgm" --json 2>/dev/null >/dev/full || rc=$?
+[ $rc -eq 3 ] || fail "classify to a full disk ends with $rc"
+rc=0; "$eis" plan --model "$stories" 2>/dev/null >/dev/full || rc=$?
+[ $rc -eq 3 ] || fail "plan to a full disk ends with $rc"
+
+# labels of other inputs
+printf '3\n4\n' >"$scratch/labels"
+expect 3 '2 labels for 1 inputs' "$eis" classify --model "$digits" --input "$digits/samples/3.pgm" --labels "$scratch/labels"
+expect 0 '' "$eis" classify --model "$digits" --input "$digits/samples/3.pgm" --labels "$scratch/labels" --limit 1
+
 # limits and the network: 4
 expect 4 '' "$eis" generate --engine split --model "$stories" --servers 127.0.0.1:1,127.0.0.1:2 --timeout 500 --prompt a
 
@@ -57,6 +73,9 @@ for command in generate classify partition plan ca audit demo 'serve split'; do
     # shellcheck disable=SC2086
     expect 0 '' "$eis" $command --help
     grep -q 'Example' "$scratch/out" || fail "$command --help shows no example"
+    # an example that argp had to break cannot be pasted into a shell
+    awk '/^ +eis / || joined { joined = /\\$/; broken = !joined; next } broken && /^[^ ]/ { exit 1 } { broken = 0 }' "$scratch/out" ||
+        fail "$command --help breaks an example"
 done
 expect 0 '' "$eis" --version
 grep -qE '^eis [0-9]+\.[0-9]+\.[0-9]+$' "$scratch/out" || fail "--version"
