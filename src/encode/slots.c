@@ -228,11 +228,11 @@ static void limb_from_reals(uint64_t *words, const double *v, size_t n, double l
     }
 }
 
-/* The bits of the product of a plaintext's primes. */
+/* The bits of the product of a plaintext's primes. A special limb is for use before a mod-down and gives no room. */
 static unsigned bits_of(const eis_rns *rns, const eis_poly *poly)
 {
-    EIS_ASSERT(poly->special == 0 && poly->limbs > 0 && poly->limbs <= rns->count);
-    return eis_rns_bits(rns, poly->limbs);
+    EIS_ASSERT(poly->limbs > poly->special && poly->limbs <= rns->count);
+    return eis_rns_bits(rns, poly->limbs - poly->special);
 }
 
 /* Values in the transform's order; im is NULL for reals. Slot k comes from re[k * step]. */
@@ -263,7 +263,7 @@ static eis_status encode(const eis_slots *s, const eis_rns *rns, eis_poly *out, 
     largest = measure(v, s->degree);
     EIS_TRY(check_extent(&largest, bits));
     for (size_t i = 0; i < out->limbs; i++) {
-        limb_from_reals(eis_poly_limb(out, i), v, s->degree, largest, bits, eis_rns_modulus(rns, i));
+        limb_from_reals(eis_poly_limb(out, i), v, s->degree, largest, bits, &eis_poly_plan(rns, out, i)->mod);
     }
     out->domain = EIS_DOMAIN_COEFF;
     eis_poly_to_ntt(rns, out);
@@ -293,7 +293,8 @@ eis_status eis_slots_encode_constant(const eis_rns *rns, uint64_t *c, const eis_
 
     EIS_REQUIRE(scale_ok(scale), EIS_ERR_SCALE, "a scale must be a positive normal number");
     EIS_TRY(check_extent(&largest, bits));
-    for (size_t i = 0; i < like->limbs; i++) limb_from_reals(&c[i], &v, 1, largest, bits, eis_rns_modulus(rns, i));
+    for (size_t i = 0; i < like->limbs; i++)
+        limb_from_reals(&c[i], &v, 1, largest, bits, &eis_poly_plan(rns, like, i)->mod);
 out:
     return st;
 }

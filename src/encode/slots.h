@@ -30,13 +30,11 @@ void eis_slots_clear(eis_slots *slots);
  *
  * Shape:   z[count] or x[count], count <= slots->count; the slots behind are 0. All limbs of *out are written; it is of
  *          the same degree (asserted), and its domain becomes NTT.
- * Range:   values finite; scale positive and normal; ceil(log2 max |coefficient|) + 1 < bits of the limbs' product.
- * Secret:  values. Constant time, but for two answers: whether all are in range, and whether the largest coefficient is
- *          below 2^62 (at usual scales it always is).
- * Errors:  EIS_ERR_SHAPE   count is too large.
- *          EIS_ERR_SCALE   the scale is not positive and normal.
- *          EIS_ERR_RANGE   a value is not finite, or too large for the limbs at this scale.
- *          EIS_ERR_MEMORY  *out is untouched on error. */
+ * Range:   values finite; scale positive and normal; ceil(log2 max |coefficient|) + 1 < bits of the product of the
+ * limbs that are not special. Secret:  values. Constant time, but for two answers: whether all are in range, and
+ * whether the largest coefficient is below 2^62 (at usual scales it always is). Errors:  EIS_ERR_SHAPE   count is too
+ * large. EIS_ERR_SCALE   the scale is not positive and normal. EIS_ERR_RANGE   a value is not finite, or too large for
+ * the limbs at this scale. EIS_ERR_MEMORY  *out is untouched on error. */
 EIS_MUST_USE eis_status eis_slots_encode(const eis_slots *slots, const eis_rns *rns, eis_poly *out,
                                          const eis_complex *z, size_t count, double scale);
 EIS_MUST_USE eis_status eis_slots_encode_reals(const eis_slots *slots, const eis_rns *rns, eis_poly *out,
