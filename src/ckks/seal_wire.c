@@ -241,8 +241,6 @@ eis_status eis_seal_object_open(eis_seal_object *object, const char *what, const
         body = out.data;
         bytes = out.bytes;
     }
-    EIS_REQUIRE(bytes <= object_bytes_max - EIS_SEAL_HEADER_BYTES, EIS_ERR_CIPHERTEXT,
-                "%s: larger than its parameters imply", what);
     *object = (eis_seal_object){.major = h.major,
                                 .minor = h.minor,
                                 .mode = (eis_seal_mode)h.mode,
@@ -321,6 +319,15 @@ void eis_seal_end_as(eis_writer *w, size_t begin, eis_seal_mode mode)
 out:
     eis_mem_free(to);
     if (st != EIS_OK) w->st = st;
+}
+
+size_t eis_seal_packed_bytes_max(size_t object_bytes)
+{
+    size_t body = object_bytes - EIS_SEAL_HEADER_BYTES;
+    size_t zstd = ZSTD_compressBound(body), zlib = compressBound(body);
+
+    EIS_ASSERT(object_bytes >= EIS_SEAL_HEADER_BYTES && object_bytes <= EIS_SEAL_OBJECT_BYTES_MAX);
+    return EIS_SEAL_HEADER_BYTES + (zstd > zlib ? zstd : zlib);
 }
 
 void eis_seal_array_write(eis_writer *w, eis_seal_form form, const uint64_t *words, size_t count)

@@ -7,7 +7,7 @@
  * theirs is EIS_ERR_CIPHERTEXT unless a header says otherwise. Nothing is allocated by what the input claims: a body
  * that is decompressed is bounded by the size that the caller's parameters imply.
  *
- * Source: the layout that Microsoft SEAL 4.1 writes. */
+ * Source: [SEAL41]. */
 #ifndef EIS_CKKS_SEAL_WIRE_H
 #define EIS_CKKS_SEAL_WIRE_H
 
@@ -46,12 +46,13 @@ eis_seal_form eis_seal_object_form(const eis_seal_object *object);
 /* Opens the object that data[bytes] is, whole.
  *
  * Shape:   data[bytes] is read in place where it is not compressed, and must then outlive the object.
- *          object_bytes_max: the largest object, header included, that the caller's parameters allow.
+ *          object_bytes_max: what a compressed object may become, header included; one that is not compressed
+ *          takes no memory here, and its reader compares sizes.
  * Secret:  nothing; use eis_seal_object_close, which wipes all the same.
  * Cost:    allocates only for compressed bodies, at most object_bytes_max.
- * Errors:  EIS_ERR_CIPHERTEXT  bad magic, header size, version, mode or reserved bytes; size unlike `bytes`; a body
- *                              larger than object_bytes_max; a compressed body that is not one whole plain stream of
- *                              its kind (dictionary, gzip, skippable frame, bytes behind it, large window).
+ * Errors:  EIS_ERR_CIPHERTEXT  bad magic, header size, version, mode or reserved bytes; size unlike `bytes`; a
+ *                              compressed body that becomes too large or is not one whole plain stream of its kind
+ *                              (dictionary, gzip, skippable frame, bytes behind it, large window).
  *          EIS_ERR_MEMORY      *object is empty on error. */
 EIS_MUST_USE eis_status eis_seal_object_open(eis_seal_object *object, const char *what, const void *data, size_t bytes,
                                              size_t object_bytes_max);
@@ -85,6 +86,9 @@ void eis_seal_end(eis_writer *w, size_t begin);
  * Secret:  nothing: the compressor's own memory is not wiped, so secret keys are never compressed.
  * Errors:  sticky in w: EIS_ERR_MEMORY, EIS_ERR_TOO_LARGE, EIS_ERR_INTERNAL. */
 void eis_seal_end_as(eis_writer *w, size_t begin, eis_seal_mode mode);
+
+/* Returns the most bytes that an object of this size takes when it is compressed in either mode. */
+size_t eis_seal_packed_bytes_max(size_t object_bytes);
 
 /* The DynArray of words inside plaintexts and ciphertexts: a nested object of u64 count and words. */
 #define EIS_SEAL_ARRAY_BYTES (EIS_SEAL_HEADER_BYTES + 8)

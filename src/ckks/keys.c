@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Making and clearing evaluation keys, and the search among Galois keys. */
+#include "ckks/keys.h"
+
+#include "base/mem.h"
+
+#include <string.h>
+
+eis_status eis_ckks_row_init(eis_ckks_row *row, const eis_ckks_params *params)
+{
+    eis_status st = EIS_OK;
+
+    EIS_TRY(eis_poly_init(&params->rns, &row->b, params->prime_count, params->has_special, EIS_DOMAIN_NTT));
+    EIS_TRY(eis_poly_init(&params->rns, &row->a, params->prime_count, params->has_special, EIS_DOMAIN_NTT));
+    row->generator = 0;
+out:
+    if (st != EIS_OK) eis_ckks_row_clear(row);
+    return st;
+}
+
+void eis_ckks_row_clear(eis_ckks_row *row)
+{
+    eis_poly_clear(&row->b);
+    eis_poly_clear(&row->a);
+    *row = (eis_ckks_row){0};
+}
+
+void eis_ckks_public_key_clear(eis_ckks_public_key *key)
+{
+    eis_ckks_row_clear(&key->row);
+    key->params = NULL;
+}
+
+eis_status eis_ckks_switch_key_init(eis_ckks_switch_key *key, const eis_ckks_params *params)
+{
+    eis_status st = EIS_OK;
+
+    eis_ckks_switch_key_clear(key);
+    EIS_REQUIRE(params->has_special, EIS_ERR_UNSUPPORTED, "a chain of one prime has no key switching");
+    EIS_NEW(key->row, params->limbs_max);
+    key->params = params;
+    key->digits = params->limbs_max;
+    for (size_t j = 0; j < key->digits; j++) EIS_TRY(eis_ckks_row_init(&key->row[j], params));
+out:
+    if (st != EIS_OK) eis_ckks_switch_key_clear(key);
+    return st;
+}
+
+void eis_ckks_switch_key_clear(eis_ckks_switch_key *key)
+{
+    for (size_t j = 0; j < key->digits; j++) eis_ckks_row_clear(&key->row[j]);
+    eis_mem_free(key->row);
+    *key = (eis_ckks_switch_key){0};
+}
+
+eis_status eis_ckks_galois_keys_init(eis_ckks_galois_keys *keys, const eis_ckks_params *params, const uint32_t *element,
+                                     size_t count)
+{
+    eis_status st = EIS_OK;
+
+    eis_ckks_galois_keys_clear(keys);
+    EIS_NEW(keys->key, count);
+    keys->params = params;
+    keys->count = count;
+    for (size_t i = 0; i < count; i++) {
+        EIS_ASSERT(element[i] % 2 == 1 && element[i] > 1 && element[i] < 2 * params->degree);
+        EIS_ASSERT(i == 0 || element[i] > element[i - 1]);
+        keys->key[i].element = element[i];
+        EIS_NEW(keys->key[i].order, params->degree);
+        eis_ntt_galois_order(keys->key[i].order, params->rns.degree_log2, element[i]);
+    }
+out:
+    if (st != EIS_OK) eis_ckks_galois_keys_clear(keys);
+    return st;
+}
+
+void eis_ckks_galois_keys_clear(eis_ckks_galois_keys *keys)
+{
+    for (size_t i = 0; i < keys->count; i++) {
+        eis_mem_free(keys->key[i].order);
+        eis_ckks_switch_key_clear(&keys->key[i].key);
+    }
+    eis_mem_free(keys->key);
+    *keys = (eis_ckks_galois_keys){0};
+}
+
+eis_status eis_ckks_galois_key_find(const eis_ckks_galois_key **key, const eis_ckks_galois_keys *keys, uint32_t element)
+{
+    size_t low = 0, high = keys->count;
+
+    *key = NULL;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+
+        if (keys->key[middle].element < element)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    if (low == keys->count || keys->key[low].element != element || keys->key[low].key.row == NULL)
+        return eis_fail(EIS_ERR_KEYS_INSUFFICIENT, "there is no key for the Galois element %u", element);
+    *key = &keys->key[low];
+    return EIS_OK;
+}

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Secret keys and encryptions of zero. Errors and secrets come from a generator that is seeded for one operation and
+ * wiped behind it; the public seed is drawn by a call of its own, so that nothing secret stands behind it. */
+#include "ckks/secret.h"
+
+#include "base/ct.h"
+#include "base/mem.h"
+#include "rand/entropy.h"
+#include "ring/sampler.h"
+
+#include <string.h>
+
+eis_status eis_ckks_secret_stream(eis_prg *prg)
+{
+    eis_status st = EIS_OK;
+    uint8_t seed[EIS_SEED_BYTES_MAX];
+    size_t bytes = eis_suite_seed_bytes(EIS_SUITE_AES256);
+
+    EIS_TRY(eis_entropy_draw(seed, bytes));
+    EIS_TRY(eis_prg_start(prg, EIS_SUITE_AES256, seed, bytes));
+out:
+    eis_mem_wipe(seed, sizeof seed);
+    return st;
+}
+
+typedef eis_status (*sampler)(int8_t *coeff, size_t n, const eis_byte_source *stream);
+
+static eis_status draw_small(const eis_rns *rns, eis_poly *r, eis_prg *prg, sampler sample)
+{
+    eis_status st = EIS_OK;
+    eis_byte_source stream = eis_prg_stream(prg);
+    int8_t *coeff = eis_mem_new_secret(rns->degree, sizeof *coeff);
+
+    if (coeff == NULL) {
+        st = EIS_ERR_MEMORY;
+        goto out;
+    }
+    EIS_TRY(sample(coeff, rns->degree, &stream));
+    eis_poly_set_small(rns, r, coeff);
+    eis_poly_to_ntt(rns, r);
+out:
+    if (st != EIS_OK) eis_mem_wipe(r->words, r->limbs * r->degree * sizeof *r->words);
+    eis_mem_free_wiped(coeff, rns->degree, sizeof *coeff);
+    return st;
+}
+
+eis_status eis_ckks_error_draw(const eis_rns *rns, eis_poly *e, eis_prg *prg)
+{
+    return draw_small(rns, e, prg, eis_sampler_error);
+}
+
+eis_status eis_ckks_ternary_draw(const eis_rns *rns, eis_poly *u, eis_prg *prg)
+{
+    return draw_small(rns, u, prg, eis_sampler_ternary);
+}
+
+eis_status eis_ckks_secret_key_generate(eis_ckks_secret_key *key, const eis_ckks_params *params)
+{
+    eis_status st = EIS_OK;
+    eis_prg prg = {0};
+
+    eis_ckks_secret_key_clear(key);
+    key->params = params;
+    EIS_TRY(eis_poly_init_secret(&params->rns, &key->s, params->prime_count, params->has_special, EIS_DOMAIN_NTT));
+    EIS_TRY(eis_ckks_secret_stream(&prg));
+    EIS_TRY(eis_ckks_ternary_draw(&params->rns, &key->s, &prg));
+out:
+    if (st != EIS_OK) eis_ckks_secret_key_clear(key);
+    eis_prg_clear(&prg);
+    return st;
+}
+
+void eis_ckks_secret_key_clear(eis_ckks_secret_key *key)
+{
+    eis_poly_clear(&key->s);
+    *key = (eis_ckks_secret_key){0};
+}
+
+eis_poly eis_ckks_secret_key_view(const eis_ckks_secret_key *key, size_t limbs, size_t special)
+{
+    EIS_ASSERT(special == 0 || limbs == key->params->prime_count);
+    return eis_poly_view(&key->params->rns, key->s.words, limbs, special, EIS_DOMAIN_NTT);
+}
+
+eis_status eis_ckks_zero_encrypt(eis_poly *b, eis_poly *a, uint8_t seed[EIS_EXPAND_SEED_BYTES],
+                                 const eis_ckks_secret_key *key)
+{
+    eis_status st = EIS_OK;
+    const eis_rns *rns = &key->params->rns;
+    eis_poly s = eis_ckks_secret_key_view(key, b->limbs, b->special), e = {0};
+    eis_prg prg = {0};
+
+    EIS_TRY(eis_poly_init_secret(rns, &e, b->limbs, b->special, EIS_DOMAIN_NTT));
+    EIS_TRY(eis_entropy_draw(seed, EIS_EXPAND_SEED_BYTES));
+    EIS_TRY(eis_sampler_uniform_seeded(rns, a, EIS_CKKS_GENERATOR, seed));
+    EIS_TRY(eis_ckks_secret_stream(&prg));
+    EIS_TRY(eis_ckks_error_draw(rns, &e, &prg));
+    b->domain = EIS_DOMAIN_NTT;
+    eis_poly_mul(rns, b, a, &s);
+    eis_poly_add(rns, b, b, &e);
+    eis_poly_neg(rns, b, b);
+    /* b and a go to the server: under LWE they are uniform to whoever has not the key. */
+    EIS_PUBLIC(b->words, b->limbs * b->degree * sizeof *b->words);
+out:
+    if (st != EIS_OK) {
+        eis_mem_wipe(b->words, b->limbs * b->degree * sizeof *b->words);
+        eis_mem_wipe(a->words, a->limbs * a->degree * sizeof *a->words);
+        eis_mem_wipe(seed, EIS_EXPAND_SEED_BYTES);
+    }
+    eis_poly_clear(&e);
+    eis_prg_clear(&prg);
+    return st;
+}
