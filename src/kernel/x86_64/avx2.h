@@ -35,4 +35,17 @@ void ntt_inverse_avx2(uint64_t *a, const eis_ntt_plan *plan);
 void ntt_forward_wide_avx2(uint64_t *a, const eis_ntt_plan *plan);
 void ntt_inverse_wide_avx2(uint64_t *a, const eis_ntt_plan *plan);
 
+/* zq_avx2.c */
+void zq_add_avx2(uint64_t *r, const uint64_t *a, const uint64_t *b, size_t n, const eis_modulus *m);
+void zq_sub_avx2(uint64_t *r, const uint64_t *a, const uint64_t *b, size_t n, const eis_modulus *m);
+void zq_mul_avx2(uint64_t *r, const uint64_t *a, const uint64_t *b, size_t n, const eis_modulus *m);
+void zq_mul_add_avx2(uint64_t *r, const uint64_t *a, const uint64_t *b, size_t n, const eis_modulus *m);
+void zq_mul_factor_avx2(uint64_t *r, const uint64_t *a, size_t n, eis_zq_factor factor, const eis_modulus *m);
+void zq_mul_factor_add_avx2(uint64_t *r, const uint64_t *a, size_t n, eis_zq_factor factor, const eis_modulus *m);
+void zq_sub_mul_factor_avx2(uint64_t *r, const uint64_t *a, const uint64_t *b, size_t n, eis_zq_factor factor,
+                            const eis_modulus *m);
+void zq_dot_avx2(uint64_t *r, const uint64_t *const *a, const uint64_t *const *b, size_t terms, const uint32_t *order,
+                 size_t n, const eis_modulus *m);
+void zq_reduce_centred_avx2(uint64_t *r, const uint64_t *a, size_t n, uint64_t p, const eis_modulus *m);
+
 #endif

@@ -19,4 +19,13 @@ void eis_kernels_avx2(eis_kernels *k)
     k->f61_axpy = f61_axpy_avx2;
     k->zq.ntt_forward = ntt_forward_avx2;
     k->zq.ntt_inverse = ntt_inverse_avx2;
+    k->zq.add = zq_add_avx2;
+    k->zq.sub = zq_sub_avx2;
+    k->zq.mul = zq_mul_avx2;
+    k->zq.mul_add = zq_mul_add_avx2;
+    k->zq.mul_factor = zq_mul_factor_avx2;
+    k->zq.mul_factor_add = zq_mul_factor_add_avx2;
+    k->zq.sub_mul_factor = zq_sub_mul_factor_avx2;
+    k->zq.dot = zq_dot_avx2;
+    k->zq.reduce_centred = zq_reduce_centred_avx2;
 }
