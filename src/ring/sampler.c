@@ -78,63 +78,72 @@ out:
 
 #define PIECE_BYTES ((size_t)1536) /* of the stream at a time; a multiple of 8 and of 6 */
 
-/* How a sampler turns bytes of the stream into coefficients: `bytes` of them give `count`. */
+#define UNIT_COUNT_MAX 4
+
+/* How a sampler turns bytes of the stream into coefficients: a unit of `bytes` gives `count`. */
 typedef struct recipe {
     size_t bytes, count;
-    void (*run)(int8_t *coeff, const uint8_t *bytes);
+    void (*run)(int8_t *coeff, const uint8_t *bytes, size_t units);
 } recipe;
+
+/* Whole units go straight to the coefficients; of the last one only what is wanted is copied. */
+static void sample_piece(int8_t *coeff, size_t n, const recipe *how, const uint8_t *piece)
+{
+    const size_t units = n / how->count;
+    int8_t last[UNIT_COUNT_MAX];
+
+    how->run(coeff, piece, units);
+    if (n % how->count == 0) return;
+    how->run(last, piece + units * how->bytes, 1);
+    memcpy(coeff + units * how->count, last, n % how->count);
+    eis_mem_wipe(last, sizeof last);
+}
 
 static eis_status sample(int8_t *coeff, size_t n, const recipe *how, const eis_byte_source *stream)
 {
+    const size_t per_piece = PIECE_BYTES / how->bytes * how->count;
     uint8_t piece[PIECE_BYTES];
-    int8_t last[8];
     eis_status st = EIS_OK;
 
-    for (size_t done = 0; done < n;) {
-        size_t units = (n - done + how->count - 1) / how->count;
+    for (size_t done = 0; done < n; done += per_piece) {
+        const size_t count = n - done < per_piece ? n - done : per_piece;
 
-        if (units > PIECE_BYTES / how->bytes) units = PIECE_BYTES / how->bytes;
-        EIS_TRY(stream->read(stream->ctx, piece, units * how->bytes));
-        for (size_t u = 0; u < units; u++) {
-            const size_t left = n - done < how->count ? n - done : how->count;
-
-            how->run(last, piece + u * how->bytes);
-            memcpy(coeff + done, last, left);
-            done += left;
-        }
+        EIS_TRY(stream->read(stream->ctx, piece, (count + how->count - 1) / how->count * how->bytes));
+        sample_piece(coeff + done, count, how, piece);
     }
 out:
     eis_mem_wipe(piece, sizeof piece);
-    eis_mem_wipe(last, sizeof last);
     if (st != EIS_OK) eis_mem_wipe(coeff, n);
     return st;
 }
 
-#define TRITS_PER_WORD 4
+#define TRITS_PER_WORD UNIT_COUNT_MAX
 
 /* A word as a fraction of 2^64, times 3: the whole part is a digit in base 3, the rest gives the next one. Each set of
  * 4 digits has the probability 1/81 within 2^-64. */
-static void ternary_from_word(int8_t *coeff, const uint8_t *bytes)
+static void ternary_from_words(int8_t *coeff, const uint8_t *bytes, size_t units)
 {
-    uint64_t fraction = eis_load_le64(bytes);
+    for (size_t u = 0; u < units; u++) {
+        uint64_t fraction = eis_load_le64(bytes + 8 * u);
 
-    for (size_t i = 0; i < TRITS_PER_WORD; i++) {
-        eis_zq_wide tripled = (eis_zq_wide)fraction * 3;
+        for (size_t i = 0; i < TRITS_PER_WORD; i++) {
+            eis_zq_wide tripled = (eis_zq_wide)fraction * 3;
 
-        coeff[i] = (int8_t)((int)(tripled >> 64) - 1);
-        fraction = (uint64_t)tripled;
+            coeff[TRITS_PER_WORD * u + i] = (int8_t)((int)(tripled >> 64) - 1);
+            fraction = (uint64_t)tripled;
+        }
     }
 }
 
 eis_status eis_sampler_ternary(int8_t *coeff, size_t n, const eis_byte_source *stream)
 {
-    return sample(coeff, n, &(recipe){8, TRITS_PER_WORD, ternary_from_word}, stream);
+    return sample(coeff, n, &(recipe){8, TRITS_PER_WORD, ternary_from_words}, stream);
 }
 
 #define COINS ((UINT64_C(1) << EIS_SAMPLER_ERROR_PAIRS) - 1)
 
 /* Three bytes less the top 3 bits are 21 coins. Both sums are counted at once, in the halves of a word. */
-static void error_from_bytes(int8_t *coeff, const uint8_t *b)
+static inline int8_t error_from_bytes(const uint8_t *b)
 {
     uint64_t heads = (uint64_t)b[0] | (uint64_t)b[1] << 8 | (uint64_t)b[2] << 16;
     uint64_t tails = (uint64_t)b[3] | (uint64_t)b[4] << 8 | (uint64_t)b[5] << 16;
@@ -145,10 +154,15 @@ static void error_from_bytes(int8_t *coeff, const uint8_t *b)
     v = (v + (v >> 4)) & UINT64_C(0x0f0f0f0f0f0f0f0f);
     v += v >> 8;
     v += v >> 16;
-    coeff[0] = (int8_t)((int)(v & 0xff) - (int)(v >> 32 & 0xff));
+    return (int8_t)((int)(v & 0xff) - (int)(v >> 32 & 0xff));
+}
+
+static void errors_from_bytes(int8_t *coeff, const uint8_t *bytes, size_t units)
+{
+    for (size_t u = 0; u < units; u++) coeff[u] = error_from_bytes(bytes + 6 * u);
 }
 
 eis_status eis_sampler_error(int8_t *coeff, size_t n, const eis_byte_source *stream)
 {
-    return sample(coeff, n, &(recipe){6, 1, error_from_bytes}, stream);
+    return sample(coeff, n, &(recipe){6, 1, errors_from_bytes}, stream);
 }
