@@ -148,7 +148,8 @@ eis_status eis_net_tls_fail_verify(long result, const char *peer)
     case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
     case X509_V_ERR_CERT_SIGNATURE_FAILURE:
     case X509_V_ERR_CERT_UNTRUSTED:
-        return eis_fail(EIS_ERR_TLS, "the certificate of %s comes from another CA than those that are trusted here; name its CA, or use a pin", peer);
+        return eis_fail(EIS_ERR_TLS, "the certificate of %s comes from another CA than those that are trusted here; name its "
+                        "CA, or use a pin", peer);
     default:
         return eis_fail(EIS_ERR_TLS, "the certificate of %s was refused: %s", peer,
                         X509_verify_cert_error_string(result));
