@@ -386,5 +386,6 @@ int eis_cli_serve_split(int argc, char **argv)
     flags f = {0};
 
     if (!eis_cli_parse(&argp, argc, argv, &f)) return 2;
+    if (f.embedded) return eis_status_exit_code(run_serve(&f)); /* the parent has been told, and says it once */
     return eis_cli_finish(run_serve(&f));
 }

@@ -68,6 +68,20 @@ out:
     return st;
 }
 
+/* Reads a pack once, so that a damaged one, or that of another part, is told by its name before anything is started. */
+static eis_status check_pack(const eis_split_session *session, const char *path)
+{
+    eis_pack *pack = NULL;
+    eis_status st = EIS_OK;
+
+    EIS_TRY(eis_pack_open_fd(&pack, session->pack_fd, path, true));
+    EIS_REQUIRE(memcmp(pack->digest, session->info->pack_digest, sizeof pack->digest) == 0, EIS_ERR_DIGEST,
+                "%s is not the pack of this client part; both must come from one `eis partition`", path);
+out:
+    eis_pack_free(pack);
+    return st;
+}
+
 /* A client part knows its pack's digest; the pack itself is wanted for own servers and for checks. */
 static eis_status open_pack(eis_split_session *session, const eis_split_session_config *config, eis_split_profile profile)
 {
@@ -83,6 +97,7 @@ static eis_status open_pack(eis_split_session *session, const eis_split_session_
                 "servers with --servers (checks of answers want the pack as well)");
     session->pack_fd = open(path, O_RDONLY | O_CLOEXEC);
     EIS_REQUIRE(session->pack_fd >= 0, EIS_ERR_FILE, "%s: %s", path, strerror(errno));
+    EIS_TRY(check_pack(session, path));
 out:
     return st;
 }
@@ -104,13 +119,13 @@ out:
     return st;
 }
 
-/* Makes the keys of the checks: reads every weight once and forgets it. A file is hashed against the part's digest. */
-static eis_status make_verifier(eis_split_session *session, bool from_file, const char *name)
+/* Makes the keys of the checks: reads every weight once and forgets it. */
+static eis_status make_verifier(eis_split_session *session)
 {
     eis_pack *pack = NULL;
     eis_status st = EIS_OK;
 
-    EIS_TRY(eis_pack_open_fd(&pack, session->pack_fd, name, from_file));
+    EIS_TRY(eis_pack_open_fd(&pack, session->pack_fd, "pack", false)); /* a file has been checked, the rest was made here */
     EIS_TRY(eis_split_verifier_new(&session->verifier, pack, session->info->pack_digest));
 out:
     eis_pack_free(pack);
@@ -152,7 +167,7 @@ eis_status eis_split_session_open(eis_split_session **out_session, const eis_spl
 {
     eis_status st = EIS_OK;
     eis_split_session *session = NULL;
-    bool own_servers = config->client.servers == NULL, from_part = config->model->part != NULL;
+    bool own_servers = config->client.servers == NULL;
 
     *out_session = NULL;
     EIS_NEW(session, 1);
@@ -161,7 +176,7 @@ eis_status eis_split_session_open(eis_split_session **out_session, const eis_spl
     if (own_servers && session->scheme.servers == 0)
         session->scheme.servers = session->scheme.threshold > 0 ? session->scheme.threshold + 1 : 2;
     EIS_TRY(get_pack(session, config));
-    if (config->verify) EIS_TRY(make_verifier(session, from_part, from_part ? config->pack_path : "prepared pack"));
+    if (config->verify) EIS_TRY(make_verifier(session));
     if (own_servers) {
         EIS_TRY(start_servers(session, config));
     } else if (session->pack_fd >= 0) {

@@ -47,6 +47,15 @@ expect 5 'bad.eispack' "$eis" serve split --verify-weights --model "$scratch/bad
 head -c 5000 "$scratch/digits/server.eispack" >"$scratch/cut.eispack"
 expect 3 'cut.eispack' "$eis" serve split --model "$scratch/cut.eispack" --listen 127.0.0.1:0 --tls-cert "$scratch/a.crt" --tls-key "$scratch/a.key"
 
+# servers of our own are not started over such a pack, and the one error names it
+expect_one() { # RC PATTERN PACK
+    expect "$1" "$2" "$eis" classify --engine split --model "$scratch/digits/client.eispart" --pack "$3" --input "$digits/samples/7.pgm"
+    [ "$(grep -c "$2" "$scratch/err")" -eq 1 ] || fail "said more than once: $(cat "$scratch/err")"
+}
+expect_one 5 'bad.eispack' "$scratch/bad.eispack"
+expect_one 3 'cut.eispack' "$scratch/cut.eispack"
+expect_one 5 'parts/server.eispack is not the pack of this client part' "$scratch/parts/server.eispack"
+
 # --unpack: integers that are the weights times one scale per row
 expect 0 '' "$eis" partition --unpack "$scratch/digits/server.eispack"
 python3 - "$scratch/out" "$digits/model.safetensors" <<'PY' || fail "--unpack does not give the weights back"
