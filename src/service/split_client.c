@@ -106,7 +106,10 @@ static eis_status set_terms(eis_split_client *client)
     memcpy(hello->batch_classes, padded, hello->class_count * sizeof padded[0]);
     hello->planes = client->planes;
     hello->layer_count = client->model->linear_count;
-    if (config->token != NULL) hello->token = (eis_span){(const uint8_t *)config->token->text, config->token->bytes};
+    if (config->token != NULL) {
+        client->token = *config->token; /* it is shown again whenever a link is made anew */
+        hello->token = (eis_span){(const uint8_t *)client->token.text, client->token.bytes};
+    }
     client->terms.connect_timeout_ms = config->connect_timeout_ms != 0 ? config->connect_timeout_ms : CONNECT_TIMEOUT_MS_DEFAULT;
     client->terms.write_timeout_ms = config->timeout_ms;
     client->terms.cancel = config->cancel;

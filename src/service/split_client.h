@@ -36,7 +36,7 @@ typedef struct eis_split_client_config {
     const eis_address *servers;          /* [scheme.servers] */
     const eis_tls_pin *pins;             /* [scheme.servers], or NULL: CA and name decide */
     eis_span ca_pem, cert_pem, key_pem;  /* empty: the system's CAs, no client certificate */
-    const eis_token *token;              /* or NULL */
+    const eis_token *token;              /* or NULL; copied */
     const char *model_name;              /* at the server; NULL or "": its only one */
     eis_split_scheme scheme;
     bool truncate;                       /* ask for 32-bit replies where the ring allows it and nothing checks them */

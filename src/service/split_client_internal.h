@@ -26,6 +26,7 @@ struct eis_split_client {
     const eis_model *model;
     const eis_part_info *info;
     eis_split_terms terms;
+    eis_token token;                 /* empty: none */
     uint8_t *planes;                 /* [linear_count], as HELLO tells them */
     eis_split_client_layer *layers;  /* [linear_count] */
     uint64_t frame_bytes_max;        /* that every server agreed to */
