@@ -8,10 +8,14 @@ file(CONFIGURE OUTPUT ${PROJECT_BINARY_DIR}/empty.c CONTENT "typedef int eis_tra
 add_library(eis_library SHARED ${PROJECT_BINARY_DIR}/empty.c)
 set_target_properties(eis_library PROPERTIES OUTPUT_NAME eis VERSION ${EIS_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR})
 target_link_libraries(eis_library PRIVATE eis_flags -Wl,--whole-archive ${library_archives} -Wl,--no-whole-archive)
-target_link_options(eis_library PRIVATE -Wl,--as-needed)
+target_link_options(eis_library PRIVATE -Wl,--as-needed -Wl,--version-script=${PROJECT_SOURCE_DIR}/cmake/libeis.map)
+set_target_properties(eis_library PROPERTIES LINK_DEPENDS ${PROJECT_SOURCE_DIR}/cmake/libeis.map)
 target_include_directories(eis_library INTERFACE $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include> $<INSTALL_INTERFACE:include>)
 install(TARGETS eis_library LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
 install(DIRECTORY include/eis DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+# The .pc file finds its prefix from where it lies, so a staged or moved tree works as it is.
+file(RELATIVE_PATH EIS_PC_UP /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
+string(REGEX REPLACE "/$" "" EIS_PC_UP ${EIS_PC_UP})
 configure_file(cmake/eis.pc.in ${PROJECT_BINARY_DIR}/eis.pc @ONLY)
 install(FILES ${PROJECT_BINARY_DIR}/eis.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 

@@ -37,8 +37,8 @@ typedef struct eis_split_wish {
 
 /* Loads what the wish names, then starts or reaches the servers. The model must outlive the session.
  *
- * Errors: EIS_ERR_USAGE  another number of pins than of servers, one pin twice; those of the files that the wish names
- *         and of eis_split_session_open. *session is then NULL. */
+ * Errors: EIS_ERR_USAGE  another number of pins than of servers, one pin twice, members that do not go together; those of
+ *         the files that the wish names and of eis_split_session_open. *session is then NULL. */
 EIS_MUST_USE eis_status eis_split_session_open_wish(eis_split_session **session, const eis_split_wish *wish,
                                                     const eis_model *model, const char *model_path);
 

@@ -46,6 +46,14 @@ static bool is_directory(const char *path)
     return true;
 }
 
+eis_status eis_text_model_open_tokenizer(eis_text_model *lm, const char *model_path, const char *tokenizer_path)
+{
+    if (tokenizer_path != NULL)
+        return eis_tokenizer_open(&lm->tokenizer, tokenizer_path, lm->model->lm.vocabulary);
+    if (lm->model->part != NULL) return open_part_tokenizer(lm, model_path);
+    return is_directory(model_path) ? open_neighbour_tokenizer(lm, model_path) : EIS_OK;
+}
+
 eis_status eis_text_model_open(eis_text_model *lm, const char *model_path, const char *tokenizer_path)
 {
     eis_status st = EIS_OK;
@@ -53,12 +61,7 @@ eis_status eis_text_model_open(eis_text_model *lm, const char *model_path, const
     memset(lm, 0, sizeof *lm);
     EIS_TRY(eis_model_open(&lm->model, model_path, NULL));
     EIS_REQUIRE(lm->model->kind == EIS_MODEL_LM, EIS_ERR_MODEL, "%s is a classifier; use `eis classify`", model_path);
-    if (tokenizer_path != NULL)
-        EIS_TRY(eis_tokenizer_open(&lm->tokenizer, tokenizer_path, lm->model->lm.vocabulary));
-    else if (lm->model->part != NULL)
-        EIS_TRY(open_part_tokenizer(lm, model_path));
-    else if (is_directory(model_path))
-        EIS_TRY(open_neighbour_tokenizer(lm, model_path));
+    EIS_TRY(eis_text_model_open_tokenizer(lm, model_path, tokenizer_path));
 out:
     if (st != EIS_OK) eis_text_model_close(lm);
     return st;

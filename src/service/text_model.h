@@ -25,6 +25,10 @@ typedef struct eis_text_model {
  * Errors: those of the loaders; EIS_ERR_MODEL where the path holds a classifier. *lm is cleared. */
 EIS_MUST_USE eis_status eis_text_model_open(eis_text_model *lm, const char *model_path, const char *tokenizer_path);
 
+/* The second half of it, for whoever has opened lm->model. Errors: those of the tokenizer; it then stays NULL. */
+EIS_MUST_USE eis_status eis_text_model_open_tokenizer(eis_text_model *lm, const char *model_path,
+                                                      const char *tokenizer_path);
+
 /* Frees. Safe on a zeroed one. */
 void eis_text_model_close(eis_text_model *lm);
 
