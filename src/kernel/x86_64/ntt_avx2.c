@@ -131,9 +131,8 @@ static void forward_one(const void *ctx)
 }
 
 /* Stages m and 2m on node i of m; `words` says that this is the first pass. */
-NTT_INLINE void forward_pair(const transform *f, size_t m, size_t i, int words)
+NTT_INLINE void forward_pair(const transform *f, size_t m, size_t i, size_t quarter, int words)
 {
-    const size_t quarter = f->plan->degree / m / 4;
     const real_factor w1 = root_at(f, m + i), w2 = root_at(f, 2 * (m + i)), w3 = root_at(f, 2 * (m + i) + 1);
     double *a = f->a + 4 * quarter * i;
 
@@ -147,9 +146,17 @@ NTT_INLINE void forward_pair(const transform *f, size_t m, size_t i, int words)
     verify_bound(a, 4 * quarter, FORWARD_BOUND * f->plan->mod.q_real);
 }
 
-static void forward_begin(const void *ctx) { forward_pair(ctx, 1, 0, 1); }
+static void forward_begin(const void *ctx)
+{
+    const transform *f = ctx;
 
-static inline void forward_node(const void *ctx, size_t m, size_t i) { forward_pair(ctx, m, i, 0); }
+    forward_pair(f, 1, 0, f->plan->degree / 4, 1);
+}
+
+static inline void forward_node(const void *ctx, size_t m, size_t i, size_t quarter)
+{
+    forward_pair(ctx, m, i, quarter, 0);
+}
 
 /* The last two stages for 4 nodes at a time, nodes [i, last) of n/4, to canonical words. */
 static inline void forward_end(const void *ctx, size_t i, size_t last)
@@ -229,10 +236,9 @@ static inline void inverse_begin(const void *ctx, size_t i, size_t last)
     verify_bound(f->a + 4 * from, 4 * (last - from), INVERSE_BOUND * f->plan->mod.q_real);
 }
 
-static inline void inverse_node(const void *ctx, size_t m, size_t i)
+static inline void inverse_node(const void *ctx, size_t m, size_t i, size_t quarter)
 {
     const transform *f = ctx;
-    const size_t quarter = f->plan->degree / m / 4;
     const real_factor w1 = root_at(f, m + i), w2 = root_at(f, 2 * (m + i)), w3 = root_at(f, 2 * (m + i) + 1);
     double *a = f->a + 4 * quarter * i;
 

@@ -15,31 +15,37 @@
 /* The smallest degree: a node of the first pass has at least 4 nodes of 4 words. */
 #define NTT_PASSES_DEGREE_MIN 32
 
-/* What the passes are; `f` is what they share. All are known at compile time and inlined. */
+/* What the passes are; `f` is what they share, `quarter` a fourth of a node's words. All are known at compile time and
+ * inlined. */
 typedef struct forward_passes {
-    void (*one)(const void *f);                                  /* the first stage alone, for odd numbers of stages */
-    void (*begin)(const void *f);                                /* the first two stages, for even numbers */
-    void (*node)(const void *f, size_t m, size_t i);             /* two stages on node i of m */
-    void (*end)(const void *f, size_t first, size_t after_last); /* the last two, on nodes of 4 words */
+    void (*one)(const void *f);   /* the first stage alone, for odd numbers of stages */
+    void (*begin)(const void *f); /* the first two stages, for even numbers */
+    void (*node)(const void *f, size_t m, size_t i, size_t quarter); /* two stages on node i of m */
+    void (*end)(const void *f, size_t first, size_t after_last);     /* the last two, on nodes of 4 words */
 } forward_passes;
 
 typedef struct inverse_passes {
-    void (*begin)(const void *f, size_t first, size_t after_last); /* the first two stages, on nodes of 4 words */
-    void (*node)(const void *f, size_t m, size_t i);               /* two stages that end in node i of m */
-    void (*one)(const void *f);                                    /* the last stage alone */
-    void (*end)(const void *f);                                    /* the last two stages */
+    void (*begin)(const void *f, size_t first, size_t after_last);   /* the first two stages, on nodes of 4 words */
+    void (*node)(const void *f, size_t m, size_t i, size_t quarter); /* two stages that end in node i of m */
+    void (*one)(const void *f);                                      /* the last stage alone */
+    void (*end)(const void *f);                                      /* the last two stages */
 } inverse_passes;
 
 #define NTT_INLINE static inline __attribute__((always_inline))
+
+/* Nodes [first, after_last) of m. */
+#define NTT_RUN_NODES(p, f, degree, m, first, after_last)                       \
+    do {                                                                        \
+        const size_t quarter = (degree) / (m) / 4, end = (after_last);          \
+        for (size_t k = (first); k < end; k++) (p)->node((f), (m), k, quarter); \
+    } while (0)
 
 /* All that is left of node i of `nodes`. */
 NTT_INLINE void forward_rest(const forward_passes *p, const void *f, size_t degree, size_t nodes, size_t i)
 {
     size_t m = nodes;
 
-    for (; m < degree / 4; m *= 4) {
-        for (size_t k = m / nodes * i; k < m / nodes * (i + 1); k++) p->node(f, m, k);
-    }
+    for (; m < degree / 4; m *= 4) NTT_RUN_NODES(p, f, degree, m, m / nodes * i, m / nodes * (i + 1));
     p->end(f, m / nodes * i, m / nodes * (i + 1));
 }
 
@@ -52,9 +58,7 @@ NTT_INLINE void run_forward(const forward_passes *p, const void *f, const eis_nt
     } else {
         p->begin(f);
     }
-    for (; plan->degree / m > NTT_BLOCK_WORDS; m *= 4) {
-        for (size_t i = 0; i < m; i++) p->node(f, m, i);
-    }
+    for (; plan->degree / m > NTT_BLOCK_WORDS; m *= 4) NTT_RUN_NODES(p, f, plan->degree, m, 0, m);
     for (size_t i = 0; i < m; i++) forward_rest(p, f, plan->degree, m, i);
 }
 
@@ -66,7 +70,7 @@ NTT_INLINE void inverse_block(const inverse_passes *p, const void *f, size_t deg
     p->begin(f, m / nodes * i, m / nodes * (i + 1));
     while (m > nodes) {
         m /= 4;
-        for (size_t k = m / nodes * i; k < m / nodes * (i + 1); k++) p->node(f, m, k);
+        NTT_RUN_NODES(p, f, degree, m, m / nodes * i, m / nodes * (i + 1));
     }
 }
 
@@ -79,7 +83,7 @@ NTT_INLINE void run_inverse(const inverse_passes *p, const void *f, const eis_nt
     for (size_t i = 0; i < m; i++) inverse_block(p, f, plan->degree, m, i);
     while (m > top) {
         m /= 4;
-        for (size_t i = 0; i < m; i++) p->node(f, m, i);
+        NTT_RUN_NODES(p, f, plan->degree, m, 0, m);
     }
     if (top == 2) {
         p->one(f);

@@ -152,10 +152,9 @@ static void forward_one(const void *ctx)
     verify_bound(f->a, f->plan->degree, FORWARD_BOUND * f->plan->mod.q);
 }
 
-static inline void forward_node(const void *ctx, size_t m, size_t i)
+static inline void forward_node(const void *ctx, size_t m, size_t i, size_t quarter)
 {
     const transform *f = ctx;
-    const size_t quarter = f->plan->degree / m / 4;
     const word_factor w1 = root_at(f, m + i), w2 = root_at(f, 2 * (m + i)), w3 = root_at(f, 2 * (m + i) + 1);
     uint64_t *a = f->a + 4 * quarter * i;
 
@@ -169,7 +168,12 @@ static inline void forward_node(const void *ctx, size_t m, size_t i)
     verify_bound(a, 4 * quarter, FORWARD_BOUND * f->plan->mod.q);
 }
 
-static void forward_begin(const void *ctx) { forward_node(ctx, 1, 0); }
+static void forward_begin(const void *ctx)
+{
+    const transform *f = ctx;
+
+    forward_node(f, 1, 0, f->plan->degree / 4);
+}
 
 /* The last two stages for 4 nodes at a time, nodes [i, last) of n/4, to canonical words. */
 static inline void forward_end(const void *ctx, size_t i, size_t last)
@@ -257,10 +261,9 @@ static inline void inverse_begin(const void *ctx, size_t i, size_t last)
     verify_bound(f->a + 4 * from, 4 * (last - from), INVERSE_BOUND * f->plan->mod.q);
 }
 
-static inline void inverse_node(const void *ctx, size_t m, size_t i)
+static inline void inverse_node(const void *ctx, size_t m, size_t i, size_t quarter)
 {
     const transform *f = ctx;
-    const size_t quarter = f->plan->degree / m / 4;
     const word_factor w1 = root_at(f, m + i), w2 = root_at(f, 2 * (m + i)), w3 = root_at(f, 2 * (m + i) + 1);
     uint64_t *a = f->a + 4 * quarter * i;
 
