@@ -17,8 +17,8 @@
 
 enum { ROWS = 3, COLUMNS = 4, SERVERS = 2 };
 
-static const float weights[ROWS * COLUMNS] = {
-    0.5f, -1.0f, 2.0f, 0.25f, 1.5f, 0.75f, -0.5f, 3.0f, -2.0f, 1.0f, 1.0f, 1.0f};
+static const float weights[ROWS * COLUMNS] = {0.5f,  -1.0f, 2.0f,  0.25f, 1.5f, 0.75f,
+                                              -0.5f, 3.0f,  -2.0f, 1.0f,  1.0f, 1.0f};
 static const double x[COLUMNS] = {1.0, -2.5, 0.125, 3.0};
 
 static void print_bytes(const char *what, size_t server, const uint8_t *bytes, size_t count)
@@ -28,7 +28,8 @@ static void print_bytes(const char *what, size_t server, const uint8_t *bytes, s
     putchar('\n');
 }
 
-/* What a server does with a request: it multiplies. It has the pack and this one share, and learns nothing from them. */
+/* What a server does with a request: it multiplies. It has the pack and this one share, and learns nothing from them.
+ */
 static eis_status serve(eis_split_worker *worker, eis_split_query *query, size_t server)
 {
     const uint8_t *share, *answer;

@@ -58,7 +58,8 @@ int main(int argc, char **argv)
     eis_status st;
 
     if (argc < 2) {
-        fprintf(stderr, "usage: %s MODEL [PROGRAM], such as: %s models/tiny-stories build/eis-server\n", argv[0], argv[0]);
+        fprintf(stderr, "usage: %s MODEL [PROGRAM], such as: %s models/tiny-stories build/eis-server\n", argv[0],
+                argv[0]);
         return 2;
     }
     plain.engine = EIS_CLIENT_PLAIN;

@@ -19,40 +19,40 @@ extern "C" {
 typedef struct eis_client eis_client;
 
 typedef enum eis_client_engine {
-    EIS_CLIENT_SPLIT = 0,  /* servers multiply shares */
-    EIS_CLIENT_PLAIN = 1   /* this process multiplies by the model's own weights; nothing is hidden or sent */
+    EIS_CLIENT_SPLIT = 0, /* servers multiply shares */
+    EIS_CLIENT_PLAIN = 1  /* this process multiplies by the model's own weights; nothing is hidden or sent */
 } eis_client_engine;
 
 /* How a model is opened. All zero: the split engine on two servers that are started on this machine. The members from
  * `servers` on are for the split engine alone. */
 typedef struct eis_client_options {
     eis_client_engine engine;
-    const char *tokenizer;       /* file or directory; NULL: what comes with the model */
-    const char *weights;         /* of a classifier, in place of model.safetensors */
-    unsigned threads;            /* 0: one per processor */
+    const char *tokenizer; /* file or directory; NULL: what comes with the model */
+    const char *weights;   /* of a classifier, in place of model.safetensors */
+    unsigned threads;      /* 0: one per processor */
 
-    const char *servers;         /* "HOST:PORT,..."; NULL: start own ones on loopback */
-    const char *model_name;      /* at the servers; NULL: their only model */
-    const char *ca;              /* PEM file; NULL: the system's CAs */
-    const char *cert, *key;      /* PEM files of our own certificate, for servers that ask */
-    const char *pins;            /* "SHA256,...": the servers' public keys, in their order */
-    const char *token_file;      /* a token that tells the servers who we are */
+    const char *servers;    /* "HOST:PORT,..."; NULL: start own ones on loopback */
+    const char *model_name; /* at the servers; NULL: their only model */
+    const char *ca;         /* PEM file; NULL: the system's CAs */
+    const char *cert, *key; /* PEM files of our own certificate, for servers that ask */
+    const char *pins;       /* "SHA256,...": the servers' public keys, in their order */
+    const char *token_file; /* a token that tells the servers who we are */
 
-    unsigned shares;             /* own servers: how many; 0: 2, or threshold + 1 */
-    const char *server_program;  /* own servers: the path of eis or eis-server; NULL: eis-server, else eis, on the PATH */
+    unsigned shares;            /* own servers: how many; 0: 2, or threshold + 1 */
+    const char *server_program; /* own servers run this eis-server or eis; NULL: the first of them on the PATH */
 
-    const char *profile;         /* "p24", "p8", "f61", "f61-8"; NULL: that of a client part, else "f61" with a threshold
-                                    or `verify`, else "p24" */
-    const char *pack;            /* of a client part, for own servers and `verify`; NULL: server.eispack beside it */
-    unsigned threshold;          /* 0: every server must answer; else any so many are enough */
-    bool verify;                 /* check every answer; a server that cheats is named */
-    bool truncate;               /* ask for 32-bit replies */
-    unsigned timeout_ms;         /* for an answer; 0: 30 s */
+    const char *profile; /* "p24", "p8", "f61", "f61-8"; NULL: that of a client part, else "f61" with a threshold
+                            or `verify`, else "p24" */
+    const char *pack;    /* of a client part, for own servers and `verify`; NULL: server.eispack beside it */
+    unsigned threshold;  /* 0: every server must answer; else any so many are enough */
+    bool verify;         /* check every answer; a server that cheats is named */
+    bool truncate;       /* ask for 32-bit replies */
+    unsigned timeout_ms; /* for an answer; 0: 30 s */
 } eis_client_options;
 
-/* Opens a model (a Hugging Face directory, a llama2.c file, a directory with model.json, or a client part), and with the
- * split engine reaches or starts its servers. Own servers end with the client, and with the thread that opened it. p8
- * chooses its rings from a client part; from a model with weights it uses 64-bit words.
+/* Opens a model (a Hugging Face directory, a llama2.c file, a directory with model.json, or a client part), and with
+ * the split engine reaches or starts its servers. Own servers end with the client, and with the thread that opened it.
+ * p8 chooses its rings from a client part; from a model with weights it uses 64-bit words.
  *
  * Errors:  EIS_ERR_USAGE  options that do not go together;  EIS_ERR_FILE, EIS_ERR_MODEL, EIS_ERR_PARSE, ...  the files;
  *          EIS_ERR_TLS, EIS_ERR_DIGEST, EIS_ERR_UNAVAILABLE, EIS_ERR_TIMEOUT, EIS_ERR_MODEL_NOT_FOUND, ...  a server,
@@ -76,14 +76,14 @@ typedef eis_status (*eis_client_receiver)(void *context, uint32_t id, const char
 
 /* What is generated. All zero: from the beginning of a text, 256 tokens, always the likeliest. */
 typedef struct eis_client_generation {
-    const char *prompt;          /* UTF-8; NULL: empty */
-    const uint32_t *prompt_ids;  /* [prompt_id_count]: taken as they are, in place of a text; NULL: none */
+    const char *prompt;         /* UTF-8; NULL: empty */
+    const uint32_t *prompt_ids; /* [prompt_id_count]: taken as they are, in place of a text; NULL: none */
     size_t prompt_id_count;
-    uint32_t max_tokens;         /* 0: 256 */
-    double temperature;          /* sample at this temperature; 0: the likeliest token, or 1 where top_k or top_p is set */
-    uint32_t top_k;              /* sample among the k likeliest; 0: all */
-    double top_p;                /* sample among the likeliest that reach p; 0: all */
-    uint64_t seed;               /* the same text again; 0: drawn from the system */
+    uint32_t max_tokens; /* 0: 256 */
+    double temperature;  /* sample at this temperature; 0: the likeliest token, or 1 where top_k or top_p is set */
+    uint32_t top_k;      /* sample among the k likeliest; 0: all */
+    double top_p;        /* sample among the likeliest that reach p; 0: all */
+    uint64_t seed;       /* the same text again; 0: drawn from the system */
     eis_client_receiver receive; /* NULL: nobody listens */
     void *context;
 } eis_client_generation;
@@ -100,7 +100,8 @@ EIS_API EIS_MUST_USE eis_status eis_client_generate(eis_client *client, const ei
 EIS_API size_t eis_client_input_count(const eis_client *client);
 EIS_API size_t eis_client_class_count(const eis_client *client);
 
-/* Returns the label of a class, or NULL where the model has no labels or no such class. It lives as long as the client. */
+/* Returns the label of a class, or NULL where the model has no labels or no such class. It lives as long as the client.
+ */
 EIS_API const char *eis_client_class_label(const eis_client *client, uint32_t class_index);
 
 /* Classifies a batch.

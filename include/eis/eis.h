@@ -8,7 +8,9 @@
  *     needed during the call alone.
  *   - Objects are opaque and belong to whoever made them. One thread at a time may use one, unless its function says
  *     otherwise; different objects are independent of each other.
- *   - On error outputs are untouched or wiped, never half written. */
+ *   - On error outputs are untouched or wiped, never half written.
+ *
+ * Warnings (a server that is looked for again, a client that was refused) go to stderr, without values. */
 #ifndef EIS_EIS_H
 #define EIS_EIS_H
 
@@ -24,8 +26,8 @@ extern "C" {
 /* Returns the version of the library that runs, such as "0.1.0". */
 EIS_API const char *eis_version(void);
 
-/* Switches the kernels of the whole process to a level ("generic", "avx2", ...), before other threads compute. NULL: what
- * the environment variable EIS_KERNELS names, else the highest that this machine has, which is the default anyway.
+/* Switches the kernels of the whole process to a level ("generic", "avx2", ...), before other threads compute. NULL:
+ * what the environment variable EIS_KERNELS names, else the highest that this machine has, which is the default anyway.
  *
  * Errors:  EIS_ERR_USAGE  the level is unknown or this machine lacks it; the text names those that there are. */
 EIS_API EIS_MUST_USE eis_status eis_use_kernels(const char *level);

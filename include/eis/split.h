@@ -32,10 +32,10 @@ typedef struct eis_split_query eis_split_query;
 
 /* How a layer is shared. All zero: two servers, p24. */
 typedef struct eis_split_linear_options {
-    const char *profile;   /* "p24" (24-bit weights), "p8" (8-bit, fast), "f61" (20-bit, a field), "f61-8"; NULL: "p24",
-                              with a threshold "f61" */
-    size_t servers;        /* 2 to 64; 0: 2, or threshold + 1 */
-    size_t threshold;      /* 0: every server must answer; else any so many are enough, with a profile of the f61 kind */
+    const char *profile; /* "p24" (24-bit weights), "p8" (8-bit, fast), "f61" (20-bit, a field), "f61-8"; NULL: "p24",
+                            with a threshold "f61" */
+    size_t servers;      /* 2 to 64; 0: 2, or threshold + 1 */
+    size_t threshold;    /* 0: every server must answer; else any so many are enough, with a profile of the f61 kind */
 } eis_split_linear_options;
 
 /* Turns float weights into the integers of a profile and packs them.
@@ -67,8 +67,8 @@ EIS_API EIS_MUST_USE eis_status eis_split_linear_protect(const eis_split_linear 
  *
  * Secret:  the bytes.
  * Errors:  EIS_ERR_USAGE  there is no such server. */
-EIS_API EIS_MUST_USE eis_status eis_split_query_share(const eis_split_query *query, const uint8_t **share, size_t *bytes,
-                                                      size_t server);
+EIS_API EIS_MUST_USE eis_status eis_split_query_share(const eis_split_query *query, const uint8_t **share,
+                                                      size_t *bytes, size_t server);
 
 /* Takes one server's answer, from 1.
  *

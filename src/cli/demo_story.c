@@ -62,7 +62,7 @@ static eis_status tell(eis_ids *ids, const eis_text_model *lm, const eis_cli_bac
     eis_text_generation generation = {.lm = lm,
                                       .backend = backend->seam,
                                       .max_tokens = TOKENS,
-                                     .cancel = eis_cli_cancel(),
+                                      .cancel = eis_cli_cancel(),
                                       .sampling = eis_sampler_options_default(),
                                       .emit = print_piece,
                                       .context = &text};

@@ -22,10 +22,10 @@
 #define PATH_BYTES         4096
 
 struct eis_client {
-    eis_text_model lm;           /* its model may be a classifier */
+    eis_text_model lm; /* its model may be a classifier */
     eis_linear_backend seam;
-    eis_split_session *session;  /* engine split */
-    eis_plain_backend *plain;    /* engine plain */
+    eis_split_session *session; /* engine split */
+    eis_plain_backend *plain;   /* engine plain */
     eis_pool *pool;
     eis_cancel *cancel;
 };
@@ -68,10 +68,11 @@ out:
 static eis_status check_engine(const eis_client_options *options)
 {
     eis_status st = EIS_OK;
-    bool any = options->servers != NULL || options->model_name != NULL || options->ca != NULL || options->cert != NULL ||
-               options->key != NULL || options->pins != NULL || options->token_file != NULL || options->shares != 0 ||
-               options->server_program != NULL || options->profile != NULL || options->pack != NULL ||
-               options->threshold != 0 || options->verify || options->truncate || options->timeout_ms != 0;
+    bool any = options->servers != NULL || options->model_name != NULL || options->ca != NULL ||
+               options->cert != NULL || options->key != NULL || options->pins != NULL || options->token_file != NULL ||
+               options->shares != 0 || options->server_program != NULL || options->profile != NULL ||
+               options->pack != NULL || options->threshold != 0 || options->verify || options->truncate ||
+               options->timeout_ms != 0;
 
     EIS_REQUIRE(options->engine == EIS_CLIENT_SPLIT || options->engine == EIS_CLIENT_PLAIN, EIS_ERR_USAGE,
                 "there is no engine %d", (int)options->engine);

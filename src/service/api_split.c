@@ -27,10 +27,10 @@
 #define SERVERS_MAX       64
 #define BATCH_MAX         65535 /* as in a frame of the stream */
 #define REQUEST_BYTES_MAX ((size_t)64 << 20)
-#define PLANES_P8         8     /* no input was measured, so nothing narrower is safe */
+#define PLANES_P8         8 /* no input was measured, so nothing narrower is safe */
 
 struct eis_split_linear {
-    eis_model *model;             /* of one node without weights */
+    eis_model *model; /* of one node without weights */
     eis_split_layers layers;
     eis_pack *pack;
     eis_split_scheme scheme;
@@ -40,10 +40,10 @@ struct eis_split_linear {
 struct eis_split_query {
     const eis_split_linear *linear;
     eis_split_input input;
-    uint8_t **messages;           /* [servers]: what goes to each */
-    size_t *message_bytes;        /* [servers] */
-    uint64_t *words;              /* [servers][batch * rows]: what each answered */
-    eis_split_answer *answers;    /* [answer_count] */
+    uint8_t **messages;        /* [servers]: what goes to each */
+    size_t *message_bytes;     /* [servers] */
+    uint64_t *words;           /* [servers][batch * rows]: what each answered */
+    eis_split_answer *answers; /* [answer_count] */
     size_t answer_count;
 };
 
@@ -81,8 +81,8 @@ static eis_status make_model(eis_model **model, const float *weights, size_t row
     EIS_TRY(eis_model_new(model, EIS_MODEL_CLASSIFIER));
     node = eis_model_add_linear(*model);
     if (node == NULL) return EIS_ERR_MEMORY;
-    *node = (eis_linear){.name = "layer", .kind = EIS_LINEAR_DENSE, .out = (uint32_t)rows, .in = (uint32_t)columns,
-                         .piece_count = 1};
+    *node = (eis_linear){
+        .name = "layer", .kind = EIS_LINEAR_DENSE, .out = (uint32_t)rows, .in = (uint32_t)columns, .piece_count = 1};
     node->pieces[0] = eis_tensor_view_rows(weights, EIS_DTYPE_F32, (uint32_t)rows, (uint32_t)columns);
 out:
     return st;
@@ -142,7 +142,8 @@ static eis_status check_batch(const eis_split_layer *layer, size_t batch)
 
     EIS_REQUIRE(batch > 0 && batch <= BATCH_MAX, EIS_ERR_SHAPE, "a batch has 1 to %d vectors", BATCH_MAX);
     EIS_TRY(eis_split_words_bytes(&bytes, (unsigned)layer->profile, layer->planes, layer->in_count, batch));
-    EIS_REQUIRE(bytes <= REQUEST_BYTES_MAX, EIS_ERR_SHAPE, "a batch of %zu vectors is too large for one request", batch);
+    EIS_REQUIRE(bytes <= REQUEST_BYTES_MAX, EIS_ERR_SHAPE, "a batch of %zu vectors is too large for one request",
+                batch);
     EIS_TRY(eis_split_result_bytes(&bytes, (unsigned)layer->profile, layer->planes, layer->out_count, batch, 0));
 out:
     return st;

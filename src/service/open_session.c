@@ -61,8 +61,8 @@ static eis_status load(loaded *l, const eis_split_wish *wish)
     EIS_REQUIRE((wish->cert == NULL) == (wish->key == NULL), EIS_ERR_USAGE, "a certificate and its key go together");
     EIS_REQUIRE(wish->servers == NULL || wish->shares == 0, EIS_ERR_USAGE,
                 "a number of shares is for own servers; those that are named give their number");
-    EIS_REQUIRE(wish->servers != NULL || (wish->ca == NULL && wish->cert == NULL && wish->pins == NULL &&
-                                          wish->token_file == NULL),
+    EIS_REQUIRE(wish->servers != NULL ||
+                    (wish->ca == NULL && wish->cert == NULL && wish->pins == NULL && wish->token_file == NULL),
                 EIS_ERR_USAGE, "certificates, pins and tokens are for servers that are named; own ones have their own");
     EIS_TRY(eis_pool_new(&l->pool, wish->threads));
     if (wish->profile != NULL) EIS_TRY(eis_split_profile_parse(&l->profile, wish->profile));

@@ -71,8 +71,8 @@ static void put(eis_served *served, const char *name, const eis_pack *pack)
             eis_split_profile_get((unsigned)pack->profile)->name, digest);
 }
 
-eis_status eis_served_add_model(eis_served *served, const char *name, const eis_model *model,
-                                    eis_split_profile profile, eis_pool *pool)
+eis_status eis_served_add_model(eis_served *served, const char *name, const eis_model *model, eis_split_profile profile,
+                                eis_pool *pool)
 {
     eis_status st = EIS_OK;
     eis_split_layers layers = {0};
@@ -90,8 +90,8 @@ out:
     return st;
 }
 
-eis_status eis_served_add(eis_served *served, const eis_served_request *request, eis_split_profile profile,
-                              bool verify, eis_pool *pool)
+eis_status eis_served_add(eis_served *served, const eis_served_request *request, eis_split_profile profile, bool verify,
+                          eis_pool *pool)
 {
     eis_status st = EIS_OK;
     eis_model *model = NULL;

@@ -35,18 +35,17 @@ typedef struct eis_served {
 
 /* Opens a pack, or packs a model in memory for a profile. Errors: those of the pack, the loaders and prepare;
  * EIS_ERR_MODEL for a client part; EIS_ERR_USAGE weights for a pack. */
-EIS_MUST_USE eis_status eis_served_add(eis_served *served, const eis_served_request *request,
-                                           eis_split_profile profile, bool verify, eis_pool *pool);
+EIS_MUST_USE eis_status eis_served_add(eis_served *served, const eis_served_request *request, eis_split_profile profile,
+                                       bool verify, eis_pool *pool);
 
 /* The same for a model that is open already; it may go afterwards. */
 EIS_MUST_USE eis_status eis_served_add_model(eis_served *served, const char *name, const eis_model *model,
-                                                 eis_split_profile profile, eis_pool *pool);
+                                             eis_split_profile profile, eis_pool *pool);
 
 /* Turns the only matrix of the only model back into floats, for --legacy-float. The caller frees *weights.
  *
  * Errors: EIS_ERR_USAGE  there is more than one matrix; EIS_ERR_MEMORY. */
-EIS_MUST_USE eis_status eis_served_as_floats(eis_legacy_layer *layer, float **weights,
-                                                 const eis_served *served);
+EIS_MUST_USE eis_status eis_served_as_floats(eis_legacy_layer *layer, float **weights, const eis_served *served);
 
 /* Unmaps and frees. Safe on a zeroed one. */
 void eis_served_clear(eis_served *served);

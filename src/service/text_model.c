@@ -48,8 +48,7 @@ static bool is_directory(const char *path)
 
 eis_status eis_text_model_open_tokenizer(eis_text_model *lm, const char *model_path, const char *tokenizer_path)
 {
-    if (tokenizer_path != NULL)
-        return eis_tokenizer_open(&lm->tokenizer, tokenizer_path, lm->model->lm.vocabulary);
+    if (tokenizer_path != NULL) return eis_tokenizer_open(&lm->tokenizer, tokenizer_path, lm->model->lm.vocabulary);
     if (lm->model->part != NULL) return open_part_tokenizer(lm, model_path);
     return is_directory(model_path) ? open_neighbour_tokenizer(lm, model_path) : EIS_OK;
 }

@@ -35,7 +35,8 @@ void eis_text_model_close(eis_text_model *lm);
 /* Appends the ids of a text with whatever the tokenizer puts around them; where that is nothing, the model's BOS.
  *
  * Errors: EIS_ERR_USAGE no tokenizer, or an empty text and no BOS; those of the tokenizer. */
-EIS_MUST_USE eis_status eis_text_model_encode(eis_ids *ids, const eis_text_model *lm, const uint8_t *data, size_t bytes);
+EIS_MUST_USE eis_status eis_text_model_encode(eis_ids *ids, const eis_text_model *lm, const uint8_t *data,
+                                              size_t bytes);
 
 /* Checks that the model knows every id. Errors: EIS_ERR_RANGE. */
 EIS_MUST_USE eis_status eis_text_model_check_ids(const eis_text_model *lm, const eis_ids *ids);

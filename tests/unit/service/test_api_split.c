@@ -135,8 +135,8 @@ static void a_lie_among_spares_is_found(void **state)
     size_t share_bytes, bytes;
 
     (void)state;
-    assert_int_equal(
-        eis_split_linear_new(&linear, weights, ROWS, COLUMNS, &(eis_split_linear_options){.threshold = 2}), EIS_OK);
+    assert_int_equal(eis_split_linear_new(&linear, weights, ROWS, COLUMNS, &(eis_split_linear_options){.threshold = 2}),
+                     EIS_OK);
     worker = new_worker(linear);
     assert_int_equal(eis_split_linear_protect(linear, &query, inputs, BATCH), EIS_OK);
     ask(query, worker, 1);
@@ -171,8 +171,11 @@ static void bad_input_is_refused(void **state)
     assert_int_equal(eis_split_linear_new(&linear, weights, SIZE_MAX, 2, NULL), EIS_ERR_SHAPE);
     assert_int_equal(eis_split_linear_new(&linear, infinite, 1, 2, NULL), EIS_ERR_MODEL);
     for (size_t i = 0; i < 5; i++) {
-        static const eis_split_linear_options refused[] = {
-            {.servers = 1}, {.servers = 65}, {.profile = "p9"}, {.profile = "p24", .threshold = 2}, {.servers = 2, .threshold = 3}};
+        static const eis_split_linear_options refused[] = {{.servers = 1},
+                                                           {.servers = 65},
+                                                           {.profile = "p9"},
+                                                           {.profile = "p24", .threshold = 2},
+                                                           {.servers = 2, .threshold = 3}};
         assert_int_equal(eis_split_linear_new(&linear, weights, ROWS, COLUMNS, &refused[i]), EIS_ERR_USAGE);
         assert_null(linear);
     }
@@ -202,7 +205,8 @@ static void bad_input_is_refused(void **state)
     for (size_t length = 0; length < 8; length++)
         assert_int_equal(eis_split_worker_eval(worker, &answer, &answer_bytes, share, length), EIS_ERR_PROTOCOL);
     for (size_t length = 8; length < sizeof share; length++)
-        assert_int_not_equal(eis_split_worker_eval(worker, &answer, &answer_bytes, share, length), EIS_OK); /* batch 0 */
+        assert_int_not_equal(eis_split_worker_eval(worker, &answer, &answer_bytes, share, length),
+                             EIS_OK); /* batch 0 */
     share[4] = 1;
     share[0] = 77;
     assert_int_not_equal(eis_split_worker_eval(worker, &answer, &answer_bytes, share, 40), EIS_OK);
