@@ -145,28 +145,22 @@ static eis_status join(char *path, const char *dir, const char *name)
     return EIS_OK;
 }
 
-/* Makes the pack under a temporary name, syncs it and puts it in its place. */
-static eis_status write_pack(eis_split_layers *layers, const flags *f, const eis_model *model, const double *norms,
-                             eis_pool *pool)
+/* Makes the pack under a temporary name and syncs it. */
+static eis_status write_pack(eis_split_layers *layers, char temporary[PATH_BYTES], const flags *f,
+                             const eis_model *model, const double *norms, eis_pool *pool)
 {
     eis_status st = EIS_OK;
-    char path[PATH_BYTES], temporary[PATH_BYTES];
     int fd = -1;
-    bool made = false;
 
-    EIS_TRY(join(path, f->out, "server.eispack"));
     EIS_TRY(join(temporary, f->out, ".server.eispack.XXXXXX"));
     fd = mkstemp(temporary);
     EIS_REQUIRE(fd >= 0, EIS_ERR_FILE, "%s: %s", f->out, strerror(errno));
-    made = true;
     EIS_TRY(eis_split_prepare(
         layers, fd, model, &(eis_split_prepare_options){.profile = f->profile, .declared_norms = norms, .pool = pool}));
-    EIS_REQUIRE(fchmod(fd, 0644) == 0 && fsync(fd) == 0 && rename(temporary, path) == 0, EIS_ERR_FILE, "%s: %s", path,
-                strerror(errno));
-    made = false;
+    EIS_REQUIRE(fchmod(fd, 0644) == 0 && fsync(fd) == 0, EIS_ERR_FILE, "%s: %s", temporary, strerror(errno));
 out:
+    if (st != EIS_OK && fd >= 0) unlink(temporary);
     if (fd >= 0) close(fd);
-    if (made) unlink(temporary);
     return st;
 }
 
@@ -187,6 +181,26 @@ static eis_status write_part(const flags *f, const eis_model *model, eis_split_l
     layers->info.blobs = NULL;
     layers->info.blob_count = 0;
 out:
+    return st;
+}
+
+/* The pack gets its name last: where the part cannot be written, the files of before still belong together. */
+static eis_status write_files(eis_split_layers *layers, const flags *f, const eis_model *model, const double *norms,
+                              const eis_tokenizer_source *source, eis_pool *pool)
+{
+    eis_status st = EIS_OK;
+    char path[PATH_BYTES], temporary[PATH_BYTES];
+    bool made = false;
+
+    EIS_REQUIRE(mkdir(f->out, 0777) == 0 || errno == EEXIST, EIS_ERR_FILE, "%s: %s", f->out, strerror(errno));
+    EIS_TRY(join(path, f->out, "server.eispack"));
+    EIS_TRY(write_pack(layers, temporary, f, model, norms, pool));
+    made = true;
+    EIS_TRY(write_part(f, model, layers, source));
+    EIS_REQUIRE(rename(temporary, path) == 0, EIS_ERR_FILE, "%s: %s", path, strerror(errno));
+    made = false;
+out:
+    if (made) unlink(temporary);
     return st;
 }
 
@@ -221,11 +235,10 @@ static eis_status partition(const flags *f)
     EIS_NEW(norms, lm.model->linear_count);
     EIS_TRY(lm.model->kind == EIS_MODEL_LM ? calibrate_lm(norms, f, &lm, pool)
                                            : calibrate_classifier(norms, f, lm.model, pool));
-    EIS_REQUIRE(mkdir(f->out, 0777) == 0 || errno == EEXIST, EIS_ERR_FILE, "%s: %s", f->out, strerror(errno));
-    EIS_TRY(write_pack(&layers, f, lm.model, norms, pool));
-    EIS_TRY(write_part(f, lm.model, &layers, &source));
+    EIS_TRY(write_files(&layers, f, lm.model, norms, &source, pool));
     for (size_t i = 0; i < EIS_PACK_DIGEST_BYTES; i++) snprintf(digest + 2 * i, 3, "%02x", layers.info.pack_digest[i]);
     printf("%s/server.eispack %s\n%s/client.eispart\n", f->out, digest, f->out);
+    EIS_TRY(eis_cli_flush());
 out:
     eis_split_layers_clear(&layers);
     eis_tokenizer_source_clear(&source);

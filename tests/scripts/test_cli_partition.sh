@@ -56,6 +56,11 @@ expect_one 5 'bad.eispack' "$scratch/bad.eispack"
 expect_one 3 'cut.eispack' "$scratch/cut.eispack"
 expect_one 5 'parts/server.eispack is not the pack of this client part' "$scratch/parts/server.eispack"
 
+# a part that cannot be written leaves no pack of another one behind, and nothing half-written
+mkdir -p "$scratch/half/client.eispart"
+expect 3 '' "$eis" partition --model "$digits" --out "$scratch/half"
+[ "$(ls -A "$scratch/half")" = client.eispart ] || fail "left behind: $(ls -A "$scratch/half")"
+
 # --unpack: integers that are the weights times one scale per row
 expect 0 '' "$eis" partition --unpack "$scratch/digits/server.eispack"
 python3 - "$scratch/out" "$digits/model.safetensors" <<'PY' || fail "--unpack does not give the weights back"
