@@ -42,7 +42,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         EIS_ASSERT(inside(papers.client_ca_pem, memory, bytes));
         eis_mem_free_wiped(memory, bytes, 1);
     } else {
-        EIS_ASSERT(memory == NULL);
+        EIS_ASSERT(memory == NULL && papers.cert_pem.data == NULL && papers.key_pem.data == NULL);
     }
     close(fd);
     fd = socket_with(data, size);

@@ -104,6 +104,7 @@ eis_status eis_embedded_papers_receive(eis_embedded_papers *papers, uint8_t **ou
     memory = NULL;
 out:
     eis_mem_free_wiped(memory, bytes, 1);
+    if (st != EIS_OK) *papers = (eis_embedded_papers){0}; /* nothing points into memory that is gone */
     return st;
 }
 

@@ -76,6 +76,7 @@ static void cut_and_silent(void **state)
             shutdown(pair[0], SHUT_WR);
             if (hear) assert_int_equal(eis_embedded_hear(&port, pair[1], 5000), cases[c].word);
             else assert_int_equal(eis_embedded_papers_receive(&papers, &memory, &bytes, pair[1]), cases[c].papers);
+            if (!hear) assert_null(papers.key_pem.data);
             assert_null(memory);
             close_pair(pair);
         }
