@@ -94,7 +94,7 @@ eis_status eis_split_linear_new(eis_split_linear **out_linear, const float *weig
     static const eis_split_linear_options defaults;
     eis_status st = EIS_OK;
     eis_split_linear *linear = NULL;
-    eis_split_profile profile;
+    eis_split_profile profile = EIS_SPLIT_P24;
     int fd = -1;
 
     *out_linear = NULL;
