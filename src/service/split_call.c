@@ -138,7 +138,7 @@ eis_status eis_split_catch(eis_split_client *client, eis_split_link *link, uint3
 
 /* ---- one attempt ---- */
 
-static eis_status ask_share(eis_split_client *client, const eis_split_round *round, eis_split_link *link)
+eis_status eis_split_ask_share(eis_split_client *client, const eis_split_round *round, eis_split_link *link)
 {
     const eis_share *share = &client->shares[link->index - 1];
     eis_status st = EIS_OK;
@@ -225,7 +225,7 @@ eis_status eis_split_call(eis_split_client *client, uint32_t layer, double *y, c
 
     for (unsigned tries = 0;; tries++) {
         eis_split_round round = {.layer = layer, .batch = batch, .truncated_bits = client->layers[layer].truncated_bits,
-                                 .needed = servers_needed(client), .is_checked = true, .ask = ask_share,
+                                 .needed = servers_needed(client), .is_checked = true, .ask = eis_split_ask_share,
                                  .context = (void *)(uintptr_t)x,
                                  .deadline_ns = eis_clock_ns() + (uint64_t)timeout_ms * NS_PER_MS};
         /* A retry looks for everybody again; a first attempt only where it could not succeed otherwise. */

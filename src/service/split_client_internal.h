@@ -114,6 +114,11 @@ eis_status eis_split_catch(eis_split_client *client, eis_split_link *link, uint3
 EIS_MUST_USE eis_status eis_split_send_share(eis_split_client *client, const eis_split_round *round,
                                              eis_split_link *link, const eis_share *share);
 
+/* Sends a server its share of the call, after the sight callback saw it: `ask` of a round whose context is
+ * x[batch][in_count], or NULL. */
+EIS_MUST_USE eis_status eis_split_ask_share(eis_split_client *client, const eis_split_round *round,
+                                            eis_split_link *link);
+
 /* Shows a share to the sight callback, if there is one. x may be NULL. */
 EIS_MUST_USE eis_status eis_split_show(eis_split_client *client, uint32_t layer, const eis_share *share,
                                        size_t payload_bytes, const double *x);

@@ -297,17 +297,6 @@ out:
     return st;
 }
 
-static eis_status ask_masked(eis_split_client *client, const eis_split_round *round, eis_split_link *link)
-{
-    const eis_share *share = &client->shares[link->index - 1];
-    eis_status st = EIS_OK;
-
-    EIS_TRY(eis_split_show(client, round->layer, share, eis_split_share_bytes(share, &client->layers[round->layer]), round->context));
-    EIS_TRY(eis_split_send_share(client, round, link, share));
-out:
-    return st;
-}
-
 /* Sends the masked input to the one server that saw no seed, and adds the stored product to its answer. */
 static eis_status run_masked(eis_split_client *client, uint32_t layer_index, double *y, const double *x, size_t batch,
                              const uint64_t *stored)
@@ -315,7 +304,7 @@ static eis_status run_masked(eis_split_client *client, uint32_t layer_index, dou
     const eis_split_client_layer *layer = &client->layers[layer_index];
     size_t last = seed_servers(client);
     eis_split_round round = {.layer = layer_index, .batch = batch, .truncated_bits = layer->truncated_bits, .needed = 1,
-                             .is_checked = true, .ask = ask_masked, .context = (void *)(uintptr_t)x,
+                             .is_checked = true, .ask = eis_split_ask_share, .context = (void *)(uintptr_t)x,
                              .deadline_ns = deadline_ns(client)};
     eis_status st = EIS_OK;
 
