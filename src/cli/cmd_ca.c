@@ -104,6 +104,7 @@ static eis_status print_pin(const char *prefix, const char *suffix)
     bytes = fread(pem, 1, PEM_BYTES_MAX, file);
     EIS_TRY(eis_trust_pin_hex_of_pem(hex, pem, bytes));
     printf("%s pin %s\n", path, hex);
+    EIS_TRY(eis_cli_flush());
 out:
     if (file != NULL) fclose(file);
     eis_mem_free(pem);
