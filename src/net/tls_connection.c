@@ -15,8 +15,10 @@ static int socket_result(BIO *bio, eis_tls_socket *s, ssize_t moved, int retry)
 {
     BIO_clear_retry_flags(bio);
     if (moved >= 0) return (int)moved;
-    if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR) BIO_set_flags(bio, retry | BIO_FLAGS_SHOULD_RETRY);
-    else s->error = errno;
+    if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)
+        BIO_set_flags(bio, retry | BIO_FLAGS_SHOULD_RETRY);
+    else
+        s->error = errno;
     return -1;
 }
 
@@ -119,8 +121,8 @@ eis_status eis_net_tls_check_agreed(const eis_tls *tls, SSL *ssl, const char *pe
 
     SSL_get0_alpn_selected(ssl, &name, &length);
     EIS_REQUIRE(SSL_version(ssl) == TLS1_3_VERSION, EIS_ERR_TLS, "%s does not speak TLS 1.3", peer);
-    EIS_REQUIRE(length == tls->alpn[0] && memcmp(name, tls->alpn + 1, length) == 0, EIS_ERR_TLS,
-                "%s does not speak %s", peer, (const char *)tls->alpn + 1);
+    EIS_REQUIRE(length == tls->alpn[0] && memcmp(name, tls->alpn + 1, length) == 0, EIS_ERR_TLS, "%s does not speak %s",
+                peer, (const char *)tls->alpn + 1);
     if (!tls->is_client && !tls->checks_chain) goto out;
     EIS_REQUIRE(SSL_get0_peer_certificate(ssl) != NULL && SSL_get_verify_result(ssl) == X509_V_OK, EIS_ERR_TLS,
                 "%s showed no certificate", peer);
@@ -132,7 +134,8 @@ eis_status eis_net_tls_fail_verify(long result, const char *peer)
 {
     switch (result) {
     case X509_V_ERR_APPLICATION_VERIFICATION:
-        return eis_fail(EIS_ERR_TLS, "the key of %s is not the pinned one (wrong pin, or another server answers)", peer);
+        return eis_fail(EIS_ERR_TLS, "the key of %s is not the pinned one (wrong pin, or another server answers)",
+                        peer);
     case X509_V_ERR_CERT_HAS_EXPIRED:
         return eis_fail(EIS_ERR_TLS, "the certificate of %s, or one above it, has expired; issue a new one", peer);
     case X509_V_ERR_CERT_NOT_YET_VALID:
@@ -148,8 +151,10 @@ eis_status eis_net_tls_fail_verify(long result, const char *peer)
     case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
     case X509_V_ERR_CERT_SIGNATURE_FAILURE:
     case X509_V_ERR_CERT_UNTRUSTED:
-        return eis_fail(EIS_ERR_TLS, "the certificate of %s comes from another CA than those that are trusted here; name its "
-                        "CA, or use a pin", peer);
+        return eis_fail(EIS_ERR_TLS,
+                        "the certificate of %s comes from another CA than those that are trusted here; name its "
+                        "CA, or use a pin",
+                        peer);
     default:
         return eis_fail(EIS_ERR_TLS, "the certificate of %s was refused: %s", peer,
                         X509_verify_cert_error_string(result));
@@ -216,9 +221,10 @@ eis_status eis_net_tls_fail(const eis_tls_socket *socket, SSL *ssl, const char *
     if (in_handshake && verified != X509_V_OK) return eis_net_tls_fail_verify(verified, peer);
     if (reason != 0 && reason != SSL_R_UNEXPECTED_EOF_WHILE_READING) return fail_by_reason(reason, peer);
     if (in_handshake && hung_up)
-        return eis_fail(EIS_ERR_UNAVAILABLE, "%s hung up before TLS was up (at its limit of connections, or no TLS server)",
-                        peer);
+        return eis_fail(EIS_ERR_UNAVAILABLE,
+                        "%s hung up before TLS was up (at its limit of connections, or no TLS server)", peer);
     if (hung_up) return eis_fail(EIS_ERR_CLOSED, "%s closed the connection", peer);
-    if (socket->error != 0) return eis_fail(EIS_ERR_IO, "the connection to %s failed: %s", peer, strerror(socket->error));
+    if (socket->error != 0)
+        return eis_fail(EIS_ERR_IO, "the connection to %s failed: %s", peer, strerror(socket->error));
     return eis_fail(EIS_ERR_TLS, "TLS with %s failed", peer);
 }

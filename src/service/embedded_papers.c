@@ -12,9 +12,9 @@
 #include <unistd.h>
 
 #define PAPERS_BYTES_MAX ((size_t)1 << 20)
-#define TEXT_BYTES_MAX 511
-#define NS_PER_MS 1000000u
-#define NO_DEADLINE UINT64_MAX
+#define TEXT_BYTES_MAX   511
+#define NS_PER_MS        1000000u
+#define NO_DEADLINE      UINT64_MAX
 
 static eis_status write_all(int fd, const uint8_t *data, size_t bytes)
 {

@@ -12,9 +12,9 @@
 #include <unistd.h>
 
 struct eis_split_session {
-    eis_split_layers layers;       /* of a pack made here; empty where a part says it all */
+    eis_split_layers layers; /* of a pack made here; empty where a part says it all */
     const eis_part_info *info;
-    int pack_fd;                   /* -1: none */
+    int pack_fd; /* -1: none */
     eis_embedded *embedded;
     eis_split_verifier *verifier;
     eis_split_client *client;
@@ -43,7 +43,8 @@ static eis_status calibrate(double **out_norms, const eis_split_session_config *
     if (model->kind == EIS_MODEL_LM && config->calibration_ids != NULL)
         EIS_TRY(eis_split_calibrate_lm(norms, model, config->calibration_ids, config->calibration_count, config->pool));
     else if (model->kind == EIS_MODEL_CLASSIFIER && config->calibration_inputs != NULL)
-        EIS_TRY(eis_split_calibrate_classifier(norms, model, config->calibration_inputs, config->calibration_count, config->pool));
+        EIS_TRY(eis_split_calibrate_classifier(norms, model, config->calibration_inputs, config->calibration_count,
+                                               config->pool));
     else
         goto out;
     *out_norms = norms;
@@ -53,7 +54,8 @@ out:
     return st;
 }
 
-static eis_status make_pack(eis_split_session *session, const eis_split_session_config *config, eis_split_profile profile)
+static eis_status make_pack(eis_split_session *session, const eis_split_session_config *config,
+                            eis_split_profile profile)
 {
     eis_split_prepare_options options = {.profile = profile, .pool = config->pool};
     double *norms = NULL;
@@ -83,7 +85,8 @@ out:
 }
 
 /* A client part knows its pack's digest; the pack itself is wanted for own servers and for checks. */
-static eis_status open_pack(eis_split_session *session, const eis_split_session_config *config, eis_split_profile profile)
+static eis_status open_pack(eis_split_session *session, const eis_split_session_config *config,
+                            eis_split_profile profile)
 {
     const char *path = config->pack_path;
     bool wanted = config->client.servers == NULL || config->verify;
@@ -93,7 +96,8 @@ static eis_status open_pack(eis_split_session *session, const eis_split_session_
     EIS_REQUIRE((unsigned)profile == session->info->profile, EIS_ERR_USAGE, "the client part was made for profile %s",
                 eis_split_profile_get(session->info->profile)->name);
     if (!wanted) return EIS_OK;
-    EIS_REQUIRE(path != NULL, EIS_ERR_USAGE, "a client part alone holds no weights: give its server.eispack too, or name "
+    EIS_REQUIRE(path != NULL, EIS_ERR_USAGE,
+                "a client part alone holds no weights: give its server.eispack too, or name "
                 "servers with --servers (checks of answers want the pack as well)");
     session->pack_fd = open(path, O_RDONLY | O_CLOEXEC);
     EIS_REQUIRE(session->pack_fd >= 0, EIS_ERR_FILE, "%s: %s", path, strerror(errno));
@@ -105,16 +109,19 @@ out:
 static eis_status get_pack(eis_split_session *session, const eis_split_session_config *config)
 {
     const eis_split_client_config *client = &config->client;
-    eis_split_profile profile = eis_split_session_profile(config->model, config->profile, client->scheme.threshold, config->verify);
+    eis_split_profile profile =
+        eis_split_session_profile(config->model, config->profile, client->scheme.threshold, config->verify);
     const eis_split_profile_info *about = eis_split_profile_get(profile);
     eis_status st = EIS_OK;
 
     EIS_REQUIRE(about != NULL, EIS_ERR_USAGE, "unknown profile");
-    EIS_REQUIRE(!config->verify || about->is_field, EIS_ERR_USAGE, "answers can be checked with profile f61 (or f61-8), not %s",
-                about->name);
+    EIS_REQUIRE(!config->verify || about->is_field, EIS_ERR_USAGE,
+                "answers can be checked with profile f61 (or f61-8), not %s", about->name);
     EIS_TRY(eis_split_scheme_check(&session->scheme, profile));
-    if (config->model->part != NULL) EIS_TRY(open_pack(session, config, profile));
-    else EIS_TRY(make_pack(session, config, profile));
+    if (config->model->part != NULL)
+        EIS_TRY(open_pack(session, config, profile));
+    else
+        EIS_TRY(make_pack(session, config, profile));
 out:
     return st;
 }
@@ -125,7 +132,8 @@ static eis_status make_verifier(eis_split_session *session)
     eis_pack *pack = NULL;
     eis_status st = EIS_OK;
 
-    EIS_TRY(eis_pack_open_fd(&pack, session->pack_fd, "pack", false)); /* a file has been checked, the rest was made here */
+    EIS_TRY(
+        eis_pack_open_fd(&pack, session->pack_fd, "pack", false)); /* a file has been checked, the rest was made here */
     EIS_TRY(eis_split_verifier_new(&session->verifier, pack, session->info->pack_digest));
 out:
     eis_pack_free(pack);

@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-#define NS_PER_MS 1000000u
+#define NS_PER_MS          1000000u
 #define TIMEOUT_MS_DEFAULT 30000u
 
 /* Larger batches go in several requests, so that a server holds no more than this beside its weights. */
@@ -50,8 +50,13 @@ eis_status eis_split_show(eis_split_client *client, uint32_t layer, const eis_sh
     eis_status st = EIS_OK;
     size_t bytes = eis_vectors_bytes(&share->shape), stride = eis_vectors_stride(&share->shape);
     size_t count = share->shape.batch * share->shape.n;
-    eis_split_sight sight = {.server = share->index, .layer = layer, .payload_bytes = payload_bytes,
-                             .is_seed = share->suite != EIS_SUITE_WORDS, .ring = share->shape.ring, .reals = x, .word_count = count};
+    eis_split_sight sight = {.server = share->index,
+                             .layer = layer,
+                             .payload_bytes = payload_bytes,
+                             .is_seed = share->suite != EIS_SUITE_WORDS,
+                             .ring = share->shape.ring,
+                             .reals = x,
+                             .word_count = count};
     uint8_t *vectors = NULL;
     uint64_t *words = NULL;
 
@@ -101,8 +106,10 @@ eis_status eis_split_send_share(eis_split_client *client, const eis_split_round 
                                 const eis_share *share)
 {
     const eis_split_client_layer *layer = &client->layers[round->layer];
-    eis_frame_header header = {.layer = round->layer, .batch = (uint16_t)round->batch,
-                               .truncated_bits = (uint8_t)round->truncated_bits, .suite = (uint8_t)share->suite};
+    eis_frame_header header = {.layer = round->layer,
+                               .batch = (uint16_t)round->batch,
+                               .truncated_bits = (uint8_t)round->truncated_bits,
+                               .suite = (uint8_t)share->suite};
     uint64_t before = link->bytes_up;
     eis_span parts[EIS_STREAM_PARTS_MAX];
     size_t part_count = 0, bytes = eis_split_share_bytes(share, layer);
@@ -127,8 +134,10 @@ out:
 
 eis_status eis_split_catch(eis_split_client *client, eis_split_link *link, uint32_t layer)
 {
-    eis_status st = eis_fail(EIS_ERR_INTEGRITY, "%s gave a wrong answer for layer %s: it does not multiply by the weights "
-                             "that it announced", link->name, client->layers[layer].layer.linear->name);
+    eis_status st = eis_fail(EIS_ERR_INTEGRITY,
+                             "%s gave a wrong answer for layer %s: it does not multiply by the weights "
+                             "that it announced",
+                             link->name, client->layers[layer].layer.linear->name);
 
     link->caught = true;
     eis_log(EIS_LOG_WARN, "cheat", "%s", eis_error_detail());
@@ -157,7 +166,8 @@ static size_t servers_needed(const eis_split_client *client)
     return scheme->threshold > 0 ? scheme->threshold : scheme->servers;
 }
 
-/* Lists the answers: all of them without a threshold; with one, and no check of each, those beyond it show a lone cheat. */
+/* Lists the answers: all of them without a threshold; with one, and no check of each, those beyond it show a lone
+ * cheat. */
 static size_t list_answers(eis_split_client *client, const eis_split_round *round)
 {
     bool spares_tell = client->config.verifier == NULL;
@@ -224,8 +234,12 @@ eis_status eis_split_call(eis_split_client *client, uint32_t layer, double *y, c
     eis_status st = EIS_OK;
 
     for (unsigned tries = 0;; tries++) {
-        eis_split_round round = {.layer = layer, .batch = batch, .truncated_bits = client->layers[layer].truncated_bits,
-                                 .needed = servers_needed(client), .is_checked = true, .ask = eis_split_ask_share,
+        eis_split_round round = {.layer = layer,
+                                 .batch = batch,
+                                 .truncated_bits = client->layers[layer].truncated_bits,
+                                 .needed = servers_needed(client),
+                                 .is_checked = true,
+                                 .ask = eis_split_ask_share,
                                  .context = (void *)(uintptr_t)x,
                                  .deadline_ns = eis_clock_ns() + (uint64_t)timeout_ms * NS_PER_MS};
         /* A retry looks for everybody again; a first attempt only where it could not succeed otherwise. */

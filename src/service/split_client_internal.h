@@ -17,7 +17,7 @@
 
 /* Offline masks of one layer. */
 typedef struct eis_split_mask_layer {
-    uint64_t left;   /* masks of this client's kind that the store holds */
+    uint64_t left; /* masks of this client's kind that the store holds */
     bool counted;
 } eis_split_mask_layer;
 
@@ -26,26 +26,26 @@ struct eis_split_client {
     const eis_model *model;
     const eis_part_info *info;
     eis_split_terms terms;
-    eis_token token;                 /* empty: none */
-    uint8_t *planes;                 /* [linear_count], as HELLO tells them */
-    eis_split_client_layer *layers;  /* [linear_count] */
-    uint64_t frame_bytes_max;        /* that every server agreed to */
+    eis_token token;                /* empty: none */
+    uint8_t *planes;                /* [linear_count], as HELLO tells them */
+    eis_split_client_layer *layers; /* [linear_count] */
+    uint64_t frame_bytes_max;       /* that every server agreed to */
 
-    eis_split_link *links;           /* [scheme.servers] */
-    eis_stream **streams;            /* [scheme.servers], for waiting */
+    eis_split_link *links; /* [scheme.servers] */
+    eis_stream **streams;  /* [scheme.servers], for waiting */
 
     /* one call; kept and wiped */
     eis_prg prg;
-    eis_share *shares;               /* [scheme.servers] */
+    eis_share *shares; /* [scheme.servers] */
     eis_split_input input;
-    eis_split_answer *answers;       /* [scheme.servers + 1] */
-    double *x, *y;                   /* padded batches */
+    eis_split_answer *answers; /* [scheme.servers + 1] */
+    double *x, *y;             /* padded batches */
     size_t x_capacity, y_capacity;
-    uint8_t *frame;                  /* shares that need packing */
+    uint8_t *frame; /* shares that need packing */
     size_t frame_capacity;
     uint64_t *sight_words;
     size_t sight_capacity;
-    uint64_t replaced;               /* not 0: entries that were not finite have been taken as 0; secret until the last node */
+    uint64_t replaced; /* not 0: entries that were not finite have been taken as 0; secret until the last node */
 
     eis_split_layer_report *reports; /* [linear_count] */
     uint64_t mask_misses;
@@ -70,15 +70,15 @@ typedef struct eis_split_round {
     uint32_t layer;
     size_t batch;
     unsigned truncated_bits;
-    size_t needed;       /* answers that complete it; without spares the first failure ends it */
-    bool is_checked;     /* answers are checked against client->shares, where there is a verifier */
+    size_t needed;   /* answers that complete it; without spares the first failure ends it */
+    bool is_checked; /* answers are checked against client->shares, where there is a verifier */
     /* Sends a link its request. */
     eis_status (*ask)(eis_split_client *client, const struct eis_split_round *round, eis_split_link *link);
     void *context;
     uint64_t deadline_ns;
 
     size_t participants, answered, lost;
-    eis_status failure;  /* the first one */
+    eis_status failure; /* the first one */
     bool may_retry;
     char detail[256];
 } eis_split_round;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Offline masks. Ahead of time every server but the last gets fresh seeds r and answers W r; online only the last one is
- * asked, with x minus what the seeds stand for, and the stored products are added.
+/* Offline masks. Ahead of time every server but the last gets fresh seeds r and answers W r; online only the last one
+ * is asked, with x minus what the seeds stand for, and the stored products are added.
  *
- * A row of the store is one vector: the seeds of all seed servers, then the sum of their products as 64-bit words. It is
- * burnt before the share leaves. */
+ * A row of the store is one vector: the seeds of all seed servers, then the sum of their products as 64-bit words. It
+ * is burnt before the share leaves. */
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -14,9 +14,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#define NS_PER_MS 1000000u
+#define NS_PER_MS          1000000u
 #define TIMEOUT_MS_DEFAULT 30000u
-#define FETCH_BATCH 128 /* seeds per request: the batch that the kernels like best */
+#define FETCH_BATCH        128 /* seeds per request: the batch that the kernels like best */
 
 static unsigned suite_of(const eis_split_client *client)
 {
@@ -53,10 +53,14 @@ static bool fill_kind(eis_mask_kind *kind, kind_pins *pins, const eis_split_clie
         if (!client->links[i].has_pin) return false;
         memcpy(pins->pins[i].bytes, client->links[i].pin.bytes, EIS_MASK_PIN_BYTES);
     }
-    *kind = (eis_mask_kind){.layer = layer, .profile = (uint8_t)client->info->profile,
-                            .ring_bits = (uint8_t)client->layers[layer].layer.ring, .suite = (uint8_t)suite_of(client),
-                            .seed_pins = pins->pins, .seed_pin_count = count - 1,
-                            .use_pins = pins->pins + count - 1, .use_pin_count = 1};
+    *kind = (eis_mask_kind){.layer = layer,
+                            .profile = (uint8_t)client->info->profile,
+                            .ring_bits = (uint8_t)client->layers[layer].layer.ring,
+                            .suite = (uint8_t)suite_of(client),
+                            .seed_pins = pins->pins,
+                            .seed_pin_count = count - 1,
+                            .use_pins = pins->pins + count - 1,
+                            .use_pin_count = 1};
     memcpy(kind->pack_digest, client->info->pack_digest, sizeof kind->pack_digest);
     return true;
 }
@@ -72,10 +76,10 @@ eis_status eis_split_masks_open(eis_split_client *client)
 /* One fetch: seeds for every seed server, and what they answer. */
 typedef struct fetch {
     uint32_t layer;
-    size_t count;            /* vectors */
-    uint8_t *seeds;          /* [seed servers][count][seed bytes] */
-    uint8_t *bodies;         /* [count][body bytes] */
-    uint64_t *sum;           /* [count][out_count] */
+    size_t count;    /* vectors */
+    uint8_t *seeds;  /* [seed servers][count][seed bytes] */
+    uint8_t *bodies; /* [count][body bytes] */
+    uint64_t *sum;   /* [count][out_count] */
 } fetch;
 
 static const uint8_t *seeds_of(const eis_split_client *client, const fetch *f, size_t server)
@@ -121,7 +125,8 @@ static eis_status ask_masks(eis_split_client *client, const eis_split_round *rou
 {
     const fetch *f = round->context;
     unsigned suite = suite_of(client);
-    eis_frame_header header = {.type = EIS_SPLIT_MASKS, .layer = f->layer, .batch = (uint16_t)f->count, .suite = (uint8_t)suite};
+    eis_frame_header header = {
+        .type = EIS_SPLIT_MASKS, .layer = f->layer, .batch = (uint16_t)f->count, .suite = (uint8_t)suite};
     size_t seed_bytes = f->count * eis_suite_seed_bytes(suite);
     uint64_t before = link->bytes_up;
     eis_status st = EIS_OK;
@@ -132,7 +137,8 @@ static eis_status ask_masks(eis_split_client *client, const eis_split_round *rou
     eis_split_masks_write(&payload, seeds_of(client, f, link->index - 1), f->count, suite);
     EIS_TRY(eis_wire_writer_status(&payload));
     part = (eis_span){payload.data, payload.bytes};
-    EIS_TRY(eis_split_link_ask(link, &header, &part, 1, eis_split_layer_reply_bytes(&client->layers[f->layer].layer, f->count, 0),
+    EIS_TRY(eis_split_link_ask(link, &header, &part, 1,
+                               eis_split_layer_reply_bytes(&client->layers[f->layer].layer, f->count, 0),
                                round->deadline_ns));
     client->reports[f->layer].bytes_up += link->bytes_up - before;
 out:
@@ -149,7 +155,8 @@ static eis_status check_products(eis_split_client *client, const fetch *f, eis_s
     eis_status st = EIS_OK;
 
     for (size_t v = 0; v < f->count && client->config.verifier != NULL; v++) {
-        EIS_TRY(seed_share(&share, client, f->layer, link->index, seeds_of(client, f, link->index - 1) + v * seed_bytes));
+        EIS_TRY(
+            seed_share(&share, client, f->layer, link->index, seeds_of(client, f, link->index - 1) + v * seed_bytes));
         EIS_TRY(eis_split_verify(client->config.verifier, f->layer, layer, link->words + v * layer->out_count, &share));
     }
 out:
@@ -180,7 +187,8 @@ static eis_status store(eis_split_client *client, const fetch *f)
     eis_mask_kind kind;
     kind_pins pins;
 
-    EIS_REQUIRE(fill_kind(&kind, &pins, client, f->layer), EIS_ERR_LIMIT, "masks work with at most %d servers", EIS_MASK_SERVERS_MAX);
+    EIS_REQUIRE(fill_kind(&kind, &pins, client, f->layer), EIS_ERR_LIMIT, "masks work with at most %d servers",
+                EIS_MASK_SERVERS_MAX);
     for (size_t v = 0; v < f->count; v++) {
         uint8_t *at = f->bodies + v * each;
         spans[v] = (eis_span){at, each};
@@ -199,7 +207,11 @@ static eis_status fetch_batch(eis_split_client *client, uint32_t layer, size_t c
     size_t words = count * client->layers[layer].layer.out_count, each = body_bytes(client, layer);
     size_t seed_bytes = seed_servers(client) * count * eis_suite_seed_bytes(suite_of(client));
     fetch f = {.layer = layer, .count = count};
-    eis_split_round round = {.layer = layer, .batch = count, .needed = seed_servers(client), .ask = ask_masks, .context = &f,
+    eis_split_round round = {.layer = layer,
+                             .batch = count,
+                             .needed = seed_servers(client),
+                             .ask = ask_masks,
+                             .context = &f,
                              .deadline_ns = deadline_ns(client)};
     eis_status st = EIS_OK;
 
@@ -288,7 +300,8 @@ static eis_status take_masks(eis_split_client *client, uint64_t *stored, uint32_
         client->mask_layers[layer_index].left--;
         for (size_t i = 0; i < servers; i++)
             EIS_TRY(seed_share(&client->shares[i], client, layer_index, (uint32_t)i + 1, body + i * seed_bytes));
-        EIS_TRY(eis_share_split_masked(&client->prg, target, v, client->input.words + v * layer->in_count, client->shares, servers));
+        EIS_TRY(eis_share_split_masked(&client->prg, target, v, client->input.words + v * layer->in_count,
+                                       client->shares, servers));
         for (size_t w = 0; w < layer->out_count; w++) stored[v * layer->out_count + w] = eis_load_le64(product + 8 * w);
     }
 out:
@@ -303,8 +316,13 @@ static eis_status run_masked(eis_split_client *client, uint32_t layer_index, dou
 {
     const eis_split_client_layer *layer = &client->layers[layer_index];
     size_t last = seed_servers(client);
-    eis_split_round round = {.layer = layer_index, .batch = batch, .truncated_bits = layer->truncated_bits, .needed = 1,
-                             .is_checked = true, .ask = eis_split_ask_share, .context = (void *)(uintptr_t)x,
+    eis_split_round round = {.layer = layer_index,
+                             .batch = batch,
+                             .truncated_bits = layer->truncated_bits,
+                             .needed = 1,
+                             .is_checked = true,
+                             .ask = eis_split_ask_share,
+                             .context = (void *)(uintptr_t)x,
                              .deadline_ns = deadline_ns(client)};
     eis_status st = EIS_OK;
 
@@ -320,7 +338,8 @@ out:
     return st;
 }
 
-/* Whether a failure leaves the usual way open: everything but proof of a cheat, an interruption and a lack of memory. */
+/* Whether a failure leaves the usual way open: everything but proof of a cheat, an interruption and a lack of memory.
+ */
 static bool may_go_on(eis_status st)
 {
     return st != EIS_ERR_INTEGRITY && st != EIS_ERR_INTERRUPTED && st != EIS_ERR_MEMORY && st != EIS_ERR_PROTOCOL;

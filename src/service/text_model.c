@@ -152,8 +152,8 @@ out:
 static eis_status room_for(uint32_t *max_tokens, size_t prompt_count, const eis_lm *lm)
 {
     if (prompt_count >= lm->context)
-        return eis_fail(EIS_ERR_CONTEXT_LENGTH, "the prompt has %zu tokens and the model's context %u; shorten it", prompt_count,
-                        lm->context);
+        return eis_fail(EIS_ERR_CONTEXT_LENGTH, "the prompt has %zu tokens and the model's context %u; shorten it",
+                        prompt_count, lm->context);
     /* The last token is never fed, so a context of C holds C + 1 tokens of text. */
     if (*max_tokens > lm->context - prompt_count + 1) {
         *max_tokens = (uint32_t)(lm->context - prompt_count + 1);

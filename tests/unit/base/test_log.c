@@ -45,8 +45,11 @@ static void control_characters_do_not_pass(void **state)
     (void)state;
     logged(line, false, "model a\x1b[2J\nerror: b\x7f\r");
     assert_string_equal(line, "eis: warn: model a?[2J?error: b??\n");
-    logged(line, false, "Gr\xc3\xbc\xc3\x9f" "e");
-    assert_string_equal(line, "eis: warn: Gr\xc3\xbc\xc3\x9f" "e\n");
+    logged(line, false,
+           "Gr\xc3\xbc\xc3\x9f"
+           "e");
+    assert_string_equal(line, "eis: warn: Gr\xc3\xbc\xc3\x9f"
+                              "e\n");
     logged(line, true, "a\"\\\n");
     assert_non_null(strstr(line, "\"text\":\"a\\\"\\\\?\"}\n"));
 }

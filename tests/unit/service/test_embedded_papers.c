@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The papers of a server process hold its key. They must arrive whole or not at all, and a process that says nothing must
- * not hold up whoever started it. */
+/* The papers of a server process hold its key. They must arrive whole or not at all, and a process that says nothing
+ * must not hold up whoever started it. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -28,7 +28,8 @@ static void close_pair(const int pair[2])
 
 static void there_and_back(void **state)
 {
-    const eis_embedded_papers papers = {.threads = 3, .cert_pem = span("cert"), .key_pem = span("the key"), .client_ca_pem = span("")};
+    const eis_embedded_papers papers = {
+        .threads = 3, .cert_pem = span("cert"), .key_pem = span("the key"), .client_ca_pem = span("")};
     eis_embedded_papers got = {0};
     uint8_t *memory = NULL;
     uint16_t port = 0;
@@ -55,8 +56,13 @@ static void there_and_back(void **state)
 
 static void cut_and_silent(void **state)
 {
-    static const uint8_t cut[] = {20, 0, 0, 0, 1, 2, 3}, huge[] = {0xff, 0xff, 0xff, 0x7f}, wrong[] = {5, 0, 0, 0, 1, 0, 9, 0, 'x'};
-    const struct { const uint8_t *data; size_t bytes; eis_status papers, word; } cases[] = {
+    static const uint8_t cut[] = {20, 0, 0, 0, 1, 2, 3}, huge[] = {0xff, 0xff, 0xff, 0x7f},
+                         wrong[] = {5, 0, 0, 0, 1, 0, 9, 0, 'x'};
+    const struct {
+        const uint8_t *data;
+        size_t bytes;
+        eis_status papers, word;
+    } cases[] = {
         {NULL, 0, EIS_ERR_CLOSED, EIS_ERR_CLOSED},
         {cut, sizeof cut, EIS_ERR_CLOSED, EIS_ERR_CLOSED},
         {huge, sizeof huge, EIS_ERR_TOO_LARGE, EIS_ERR_PROTOCOL},
@@ -74,8 +80,10 @@ static void cut_and_silent(void **state)
             open_pair(pair);
             if (cases[c].bytes > 0) assert_int_equal(send(pair[0], cases[c].data, cases[c].bytes, 0), cases[c].bytes);
             shutdown(pair[0], SHUT_WR);
-            if (hear) assert_int_equal(eis_embedded_hear(&port, pair[1], 5000), cases[c].word);
-            else assert_int_equal(eis_embedded_papers_receive(&papers, &memory, &bytes, pair[1]), cases[c].papers);
+            if (hear)
+                assert_int_equal(eis_embedded_hear(&port, pair[1], 5000), cases[c].word);
+            else
+                assert_int_equal(eis_embedded_papers_receive(&papers, &memory, &bytes, pair[1]), cases[c].papers);
             if (!hear) assert_null(papers.key_pem.data);
             assert_null(memory);
             close_pair(pair);
