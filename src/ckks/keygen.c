@@ -3,6 +3,7 @@
  * P s' in limb j and nothing elsewhere, for P (Q/q_j) ((Q/q_j)^-1 mod q_j) is P mod q_j and 0 mod every other prime. */
 #include "ckks/keygen.h"
 
+#include "base/ct.h"
 #include "base/mem.h"
 #include "kernel/kernel.h"
 #include "ring/zq.h"
@@ -48,6 +49,8 @@ static eis_status generate_switch_key(eis_ckks_switch_key *key, const eis_ckks_s
         EIS_TRY(generate_row(&key->row[j], secret));
         k->mul_factor_add(eis_poly_limb(&key->row[j].b, j), eis_poly_limb(from, j), params->degree,
                           eis_zq_factor_make(special, m), m);
+        /* The row goes to the server; what it carries is hidden by the uniform -(a s + e) that it was added to. */
+        EIS_PUBLIC(eis_poly_limb(&key->row[j].b, j), params->degree * sizeof(uint64_t));
     }
 out:
     if (st != EIS_OK) eis_ckks_switch_key_clear(key);

@@ -92,6 +92,8 @@ eis_status eis_ckks_zero_encrypt(eis_poly *b, eis_poly *a, uint8_t seed[EIS_EXPA
 
     EIS_TRY(eis_poly_init_secret(rns, &e, b->limbs, b->special, EIS_DOMAIN_NTT));
     EIS_TRY(eis_entropy_draw(seed, EIS_EXPAND_SEED_BYTES));
+    /* The seed stands in the object in place of `a`: it is published. */
+    EIS_PUBLIC(seed, EIS_EXPAND_SEED_BYTES);
     EIS_TRY(eis_sampler_uniform_seeded(rns, a, EIS_CKKS_GENERATOR, seed));
     EIS_TRY(eis_ckks_secret_stream(&prg));
     EIS_TRY(eis_ckks_error_draw(rns, &e, &prg));

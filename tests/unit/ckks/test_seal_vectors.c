@@ -109,7 +109,7 @@ static void what_seal_wrote_is_read_and_computed_alike(void **state)
 
     data = load(&bytes, "plaintext.seal");
     assert_int_equal(eis_ckks_plain_read(&p, params, data, bytes), EIS_OK);
-    for (size_t i = 0; i < 8192; i++) assert_true(p.poly.words[i] == 0x1p29); /* one number in all slots: one word */
+    for (size_t i = 0; i < 8192; i++) assert_true(p.poly.words[i] == 1u << 29); /* one number in all slots: one word */
     eis_mem_free(data);
     eis_ckks_plain_clear(&p);
     eis_ckks_ct_clear(&ct);
