@@ -13,7 +13,6 @@ eis_status eis_cli_backend_open(eis_cli_backend *backend, const eis_cli_split *f
 
     memset(backend, 0, sizeof *backend);
     backend->model = model;
-    backend->opened_ns = eis_clock_ns();
     if (flags->engine == EIS_ENGINE_PLAIN) {
         EIS_TRY(eis_pool_new(&backend->pool, common->threads));
         EIS_TRY(eis_plain_backend_new(&backend->plain, model, backend->pool));
@@ -23,6 +22,7 @@ eis_status eis_cli_backend_open(eis_cli_backend *backend, const eis_cli_split *f
         EIS_TRY(eis_cli_split_open(&backend->session, flags, common, model, model_path, ids, inputs, input_count));
         backend->seam = eis_split_session_seam(backend->session);
     }
+    backend->opened_ns = eis_clock_ns(); /* reports count from here: starting own servers is not the model's time */
 out:
     if (st != EIS_OK) eis_cli_backend_close(backend);
     return st;

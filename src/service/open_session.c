@@ -117,6 +117,7 @@ eis_status eis_split_session_open_wish(eis_split_session **session, const eis_sp
         .scheme = {.servers = wish->servers != NULL ? l.server_count : wish->shares, .threshold = wish->threshold},
         .truncate = wish->truncate,
         .timeout_ms = wish->timeout_ms,
+        .connect_timeout_ms = wish->timeout_ms,
         .retries = 2,
         .pad_batches = true,
         .cancel = wish->cancel,
