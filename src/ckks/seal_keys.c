@@ -130,11 +130,14 @@ static eis_status read_entry_rows(eis_ckks_switch_key *key, eis_ckks_row *spare,
 
     if (key != NULL) EIS_TRY(eis_ckks_switch_key_init(key, params));
     for (size_t j = 0; j < params->limbs_max; j++) {
+        eis_ckks_row *row = key != NULL ? &key->row[j] : spare;
+
+        EIS_ASSERT(row != NULL);
         eis_seal_nested(&inner, &object->body, object);
         EIS_TRY(eis_seal_pair_body_open(&f, &inner, object));
         eis_seal_nested_end(&object->body, &inner);
         EIS_TRY(eis_wire_reader_status(&object->body));
-        EIS_TRY(read_row_body(key != NULL ? &key->row[j] : spare, params, &f));
+        EIS_TRY(read_row_body(row, params, &f));
     }
 out:
     return st;
