@@ -22,7 +22,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
     if (eis_pack_open_fd(&pack, fd, "fuzz", bytes > 0 && (data[bytes - 1] & 1)) == EIS_OK) {
         for (uint32_t i = 0; i < pack->layer_count; i++) {
             const eis_pack_layer *layer = &pack->layers[i];
-            sum = (uint8_t)(sum + layer->weights.panels[layer->weights.bytes - 1] + layer->row_scales.data[layer->row_scales.bytes - 1]);
+            sum = (uint8_t)(sum + layer->weights.panels[layer->weights.bytes - 1] +
+                            layer->row_scales.data[layer->row_scales.bytes - 1]);
         }
         eis_pack_free(pack);
     }

@@ -4,7 +4,7 @@
 #define EIS_EXPORT_H
 
 #if defined(__GNUC__)
-#define EIS_API __attribute__((visibility("default")))
+#define EIS_API      __attribute__((visibility("default")))
 #define EIS_MUST_USE __attribute__((warn_unused_result))
 #else
 #define EIS_API

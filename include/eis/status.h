@@ -12,6 +12,7 @@ extern "C" {
 
 /* X(name, code on the wire, HTTP status, gRPC status, exit code, may a client try again, text).
  * The text is about sizes and names; it never contains a value. */
+/* clang-format off */
 #define EIS_STATUS_LIST(X)                                                                                    \
     X(OK, "OK", 200, 0, 0, 0, "ok")                                                                           \
     X(ERR_USAGE, "USAGE", 400, 3, 2, 0, "wrong use of a command or flag")                                     \
@@ -66,6 +67,7 @@ extern "C" {
     X(ERR_STORE, "STORE_FAILED", 500, 13, 6, 0, "the local store failed")                                     \
     X(ERR_INTERRUPTED, "INTERRUPTED", 503, 1, 130, 1, "interrupted")                                          \
     X(ERR_INTERNAL, "INTERNAL", 500, 13, 6, 1, "internal error")
+/* clang-format on */
 
 typedef enum eis_status {
 #define X(name, code, http, grpc, exit_code, retry, text) EIS_##name,

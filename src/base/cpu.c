@@ -21,7 +21,7 @@ static unsigned enabled_state(void)
     return low;
 }
 
-#define XCR0_AVX 0x06u    /* xmm and ymm */
+#define XCR0_AVX    0x06u /* xmm and ymm */
 #define XCR0_AVX512 0xe6u /* and opmask, upper zmm, upper 16 zmm */
 
 static bool bit(unsigned word, unsigned index) { return (word >> index) & 1u; }

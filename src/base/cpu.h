@@ -7,8 +7,8 @@
 
 typedef struct eis_cpu {
     bool aesni, vaes, avx2, fma, bmi2;
-    bool avxvnni;                         /* 256-bit vpdpbusd without AVX-512 */
-    bool avx512;                          /* F, BW, DQ and VL together, with the state enabled */
+    bool avxvnni; /* 256-bit vpdpbusd without AVX-512 */
+    bool avx512;  /* F, BW, DQ and VL together, with the state enabled */
     bool avx512vnni, avx512ifma, avx512vbmi;
 } eis_cpu;
 

@@ -40,13 +40,13 @@ EIS_MUST_USE void *eis_mem_new_secret(size_t count, size_t size);
 unsigned long eis_mem_fail_at(unsigned long n);
 
 /* Allocates or jumps to out with EIS_ERR_MEMORY. */
-#define EIS_NEW(ptr, count)                                    \
-    do {                                                       \
-        (ptr) = eis_mem_new((count), sizeof *(ptr));           \
-        if ((ptr) == NULL) {                                   \
-            st = EIS_ERR_MEMORY;                               \
-            goto out;                                          \
-        }                                                      \
+#define EIS_NEW(ptr, count)                          \
+    do {                                             \
+        (ptr) = eis_mem_new((count), sizeof *(ptr)); \
+        if ((ptr) == NULL) {                         \
+            st = EIS_ERR_MEMORY;                     \
+            goto out;                                \
+        }                                            \
     } while (0)
 
 #endif

@@ -17,19 +17,19 @@ eis_status eis_fail_prefix(eis_status st, const char *format, ...) __attribute__
 void eis_error_clear(void);
 
 /* Runs a call; on failure keeps its status in `st` and jumps to `out`. */
-#define EIS_TRY(call)                 \
-    do {                              \
-        st = (call);                  \
-        if (st != EIS_OK) goto out;   \
+#define EIS_TRY(call)               \
+    do {                            \
+        st = (call);                \
+        if (st != EIS_OK) goto out; \
     } while (0)
 
 /* Fails with a recorded text unless the condition on outside data holds. */
-#define EIS_REQUIRE(cond, status, ...)           \
-    do {                                         \
-        if (!(cond)) {                           \
+#define EIS_REQUIRE(cond, status, ...)            \
+    do {                                          \
+        if (!(cond)) {                            \
             st = eis_fail((status), __VA_ARGS__); \
-            goto out;                            \
-        }                                        \
+            goto out;                             \
+        }                                         \
     } while (0)
 
 /* Ends the process: a caller inside the library broke a contract. Bytes from a peer never get here. */

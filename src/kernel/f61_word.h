@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 #define EIS_F61_BITS 61
-#define EIS_F61_P ((UINT64_C(1) << EIS_F61_BITS) - 1)
+#define EIS_F61_P    ((UINT64_C(1) << EIS_F61_BITS) - 1)
 
 __extension__ typedef unsigned __int128 eis_u128;
 

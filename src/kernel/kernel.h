@@ -46,8 +46,8 @@ static inline unsigned eis_ring_planes(eis_ring ring) { return ((unsigned)ring +
  * Rows are padded with zero weights to a multiple of the panel height, columns to a multiple of 64. */
 typedef enum eis_geometry { EIS_GEOMETRY_W8 = 1, EIS_GEOMETRY_W24 = 2, EIS_GEOMETRY_W20 = 3 } eis_geometry;
 
-#define EIS_PANEL_ROWS_W8 48
-#define EIS_PANEL_ROWS_W24 32 /* and of W20 */
+#define EIS_PANEL_ROWS_W8    48
+#define EIS_PANEL_ROWS_W24   32 /* and of W20 */
 #define EIS_PACKED_COLS_STEP 64
 
 /* Longest row and column: sums of signed 8-bit weights times 32-bit halves stay far below 2^63 (see generic/). */
@@ -132,8 +132,8 @@ typedef struct eis_kernels {
     /* y = W x; see eis_matmul. */
     eis_matmul_kernel matmul_w8, matmul_w24, matmul_w20;
 
-    /* r = a + b and r = a - b, elementwise. Shape: r, a, b [n]; r may be a or b. Range: canonical words of `ring`; outside
-     * F61 a and b may be any words, of which the bits of the ring count. */
+    /* r = a + b and r = a - b, elementwise. Shape: r, a, b [n]; r may be a or b. Range: canonical words of `ring`;
+     * outside F61 a and b may be any words, of which the bits of the ring count. */
     void (*words_add)(uint64_t *r, const uint64_t *a, const uint64_t *b, size_t n, eis_ring ring);
     void (*words_sub)(uint64_t *r, const uint64_t *a, const uint64_t *b, size_t n, eis_ring ring);
 
@@ -158,12 +158,13 @@ typedef struct eis_kernels {
     /* Words to byte planes and back (the layout of eis_matmul.x).
      *
      * Shape:   words[n]; planes[4 * ceil(n / 4) * p] bytes, p in 4..8.
-     * Range:   words below 2^(8p). Columns behind n in the last group of 4 are written as zero, and ignored on reading. */
+     * Range:   words below 2^(8p). Columns behind n in the last group of 4 are written as zero, and ignored on reading.
+     */
     void (*planes_from_words)(uint8_t *planes, const uint64_t *words, size_t n, unsigned p);
     void (*words_from_planes)(uint64_t *words, const uint8_t *planes, size_t n, unsigned p);
 
-    /* planes = words - planes mod 2^(8p), in place: what is left of words when a share is taken away. Shape and range as
-     * for planes_from_words; columns behind n are ignored and written as zero. */
+    /* planes = words - planes mod 2^(8p), in place: what is left of words when a share is taken away. Shape and range
+     * as for planes_from_words; columns behind n are ignored and written as zero. */
     void (*planes_sub_from_words)(uint8_t *planes, const uint64_t *words, size_t n, unsigned p);
 
     /* 52-bit words to 13 bytes per pair and back: a | b << 52, little-endian; a last odd word takes 7 bytes.

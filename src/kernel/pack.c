@@ -23,8 +23,8 @@ eis_status eis_packed_init(eis_packed *packed, eis_geometry geometry, size_t row
     }
     made.rows_padded = eis_round_up(rows, eis_geometry_panel_rows(geometry));
     made.cols_padded = eis_round_up(cols, EIS_PACKED_COLS_STEP);
-    if (!eis_size_mul(&made.bytes, made.rows_padded, made.cols_padded)
-        || !eis_size_mul(&made.bytes, made.bytes, eis_geometry_weight_bytes(geometry))) {
+    if (!eis_size_mul(&made.bytes, made.rows_padded, made.cols_padded) ||
+        !eis_size_mul(&made.bytes, made.bytes, eis_geometry_weight_bytes(geometry))) {
         return eis_fail(EIS_ERR_SHAPE, "packed weights: a matrix of %zu x %zu does not fit into memory", rows, cols);
     }
     *packed = made;

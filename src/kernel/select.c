@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LEVELS_MAX 5
+#define LEVELS_MAX  5
 #define NAMES_BYTES 80
 
 static eis_kernels levels[LEVELS_MAX];
@@ -46,8 +46,8 @@ static void build_levels(void)
     add_level("avx512", cpu->avx512 && cpu->fma && cpu->bmi2, eis_kernels_avx512);
 #endif
 #ifdef EIS_HAVE_KERNELS_AVX512VNNI
-    add_level("avx512vnni",
-              cpu->avx512vnni && cpu->avx512ifma && cpu->avx512vbmi && cpu->fma && cpu->bmi2, eis_kernels_avx512vnni);
+    add_level("avx512vnni", cpu->avx512vnni && cpu->avx512ifma && cpu->avx512vbmi && cpu->fma && cpu->bmi2,
+              eis_kernels_avx512vnni);
 #endif
 }
 

@@ -13,7 +13,8 @@
 
 static bool host_char(char c)
 {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '-' || c == '_';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '-' ||
+           c == '_';
 }
 
 /* A name, or an IPv6 address where it was written in brackets. */
@@ -48,9 +49,12 @@ static bool split_host_port(const char **host, size_t *host_length, const char *
         if (close == NULL) return false;
         *host = text + 1;
         *host_length = (size_t)(close - text) - 1;
-        if (close + 1 == text + length) *port = NULL;
-        else if (close[1] == ':') *port = close + 2;
-        else return false;
+        if (close + 1 == text + length)
+            *port = NULL;
+        else if (close[1] == ':')
+            *port = close + 2;
+        else
+            return false;
         return true;
     }
     const char *colon = memchr(text, ':', length);

@@ -9,9 +9,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define EIS_ADDRESS_HOST_BYTES_MAX 256                      /* a DNS name has at most 253 characters */
+#define EIS_ADDRESS_HOST_BYTES_MAX 256                              /* a DNS name has at most 253 characters */
 #define EIS_ADDRESS_TEXT_BYTES_MAX (EIS_ADDRESS_HOST_BYTES_MAX + 9) /* "[" host "]:" 65535 and the zero */
-#define EIS_ADDRESS_LIST_MAX 256
+#define EIS_ADDRESS_LIST_MAX       256
 
 typedef struct eis_address {
     char host[EIS_ADDRESS_HOST_BYTES_MAX]; /* name or numeric address, without brackets */

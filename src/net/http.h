@@ -33,17 +33,17 @@ typedef struct eis_http_route {
 } eis_http_route;
 
 typedef struct eis_http_config {
-    eis_address address;                      /* port 0 takes a free one */
-    eis_span cert_pem, key_pem;               /* TLS 1.3; both empty: plain HTTP */
-    eis_span client_ca_pem;                   /* not empty: clients must show a certificate issued by one of these */
-    bool plain_anywhere;                      /* plain HTTP beyond loopback; the caller has warned */
-    const eis_token *token;                   /* NULL: none is asked for; otherwise copied */
-    const eis_http_route *routes;             /* copied; the texts are constants of the caller's */
+    eis_address address;          /* port 0 takes a free one */
+    eis_span cert_pem, key_pem;   /* TLS 1.3; both empty: plain HTTP */
+    eis_span client_ca_pem;       /* not empty: clients must show a certificate issued by one of these */
+    bool plain_anywhere;          /* plain HTTP beyond loopback; the caller has warned */
+    const eis_token *token;       /* NULL: none is asked for; otherwise copied */
+    const eis_http_route *routes; /* copied; the texts are constants of the caller's */
     size_t route_count;
-    size_t body_bytes_max;                    /* 0: 16 MiB */
-    unsigned connections_max;                 /* 0: 64 */
-    unsigned idle_timeout_s;                  /* a silent connection is closed; 0: 30 */
-    unsigned request_timeout_s;               /* from a request's headers to the end of its body; 0: 60 */
+    size_t body_bytes_max;      /* 0: 16 MiB */
+    unsigned connections_max;   /* 0: 64 */
+    unsigned idle_timeout_s;    /* a silent connection is closed; 0: 30 */
+    unsigned request_timeout_s; /* from a request's headers to the end of its body; 0: 60 */
 } eis_http_config;
 
 typedef struct eis_http_counts {

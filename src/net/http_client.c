@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The HTTP client, on libcurl's multi interface. The certificate check of the stream is put into curl's TLS context, so that
- * both transports refuse the same servers for the same reasons; the name, where no pin replaces it, is checked by curl. */
+/* The HTTP client, on libcurl's multi interface. The certificate check of the stream is put into curl's TLS context, so
+ * that both transports refuse the same servers for the same reasons; the name, where no pin replaces it, is checked by
+ * curl. */
 #include "net/http_client.h"
 
 #include "base/mem.h"
@@ -15,9 +16,9 @@
 #include <strings.h>
 
 #define RESPONSE_BYTES_MAX_DEFAULT ((size_t)64 << 20)
-#define ANSWER_BYTES_FIRST ((size_t)16 << 10)
-#define CONNECT_MS_DEFAULT 5000u
-#define TIMEOUT_MS_DEFAULT 30000u
+#define ANSWER_BYTES_FIRST         ((size_t)16 << 10)
+#define CONNECT_MS_DEFAULT         5000u
+#define TIMEOUT_MS_DEFAULT         30000u
 
 struct eis_http_client {
     eis_http_client_config config; /* the spans are empty; what they held is below */
@@ -25,7 +26,7 @@ struct eis_http_client {
     uint8_t *ca, *cert, *key;
     size_t ca_bytes, cert_bytes, key_bytes;
     eis_token token;
-    char *authorization;           /* header line, or NULL */
+    char *authorization; /* header line, or NULL */
     CURLM *multi;
 };
 
@@ -36,7 +37,7 @@ typedef struct transfer {
     CURL *easy;
     struct curl_slist *headers;
     char error[CURL_ERROR_SIZE];
-    long verified;                 /* what our own certificate check said */
+    long verified; /* what our own certificate check said */
     bool too_large, out_of_memory, added, done;
 } transfer;
 
@@ -197,7 +198,8 @@ static int verify_certificate(X509_STORE_CTX *chain, void *context)
     return good;
 }
 
-/* Puts our check in. Where pins decide, curl was told not to look at name and CA, so a CA given beside them is added here. */
+/* Puts our check in. Where pins decide, curl was told not to look at name and CA, so a CA given beside them is added
+ * here. */
 static CURLcode use_own_check(CURL *easy, void *ssl_ctx, void *context)
 {
     const transfer *t = context;
@@ -282,8 +284,8 @@ static bool set_request(transfer *t)
 
     SET(CURLOPT_URL, call->url);
     if (strcmp(call->method, "POST") == 0) {
-        snprintf(type, sizeof type, "Content-Type: %s", call->media_type == NULL ? "application/octet-stream"
-                                                                                 : call->media_type);
+        snprintf(type, sizeof type, "Content-Type: %s",
+                 call->media_type == NULL ? "application/octet-stream" : call->media_type);
         good = good && add_header(t, type);
         SET(CURLOPT_POST, 1L);
         SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)call->body.bytes);
@@ -350,24 +352,32 @@ static eis_status status_of(const transfer *t, CURLcode code)
         return eis_fail(EIS_ERR_TOO_LARGE, "the answer of %.120s is above the limit of %zu bytes", url,
                         t->client->config.response_bytes_max);
     switch (code) {
-    case CURLE_OK: return EIS_OK;
+    case CURLE_OK:
+        return EIS_OK;
     case CURLE_COULDNT_RESOLVE_HOST:
-    case CURLE_COULDNT_CONNECT: return eis_fail(EIS_ERR_UNAVAILABLE, "%.120s: %s", url, said);
-    case CURLE_OPERATION_TIMEDOUT: return eis_fail(EIS_ERR_TIMEOUT, "%.120s did not answer in time", url);
+    case CURLE_COULDNT_CONNECT:
+        return eis_fail(EIS_ERR_UNAVAILABLE, "%.120s: %s", url, said);
+    case CURLE_OPERATION_TIMEDOUT:
+        return eis_fail(EIS_ERR_TIMEOUT, "%.120s did not answer in time", url);
     case CURLE_PEER_FAILED_VERIFICATION:
     case CURLE_SSL_CONNECT_ERROR:
     case CURLE_SSL_PINNEDPUBKEYNOTMATCH:
     case CURLE_SSL_CACERT_BADFILE:
-    case CURLE_SSL_CERTPROBLEM: return fail_tls(t);
+    case CURLE_SSL_CERTPROBLEM:
+        return fail_tls(t);
     case CURLE_GOT_NOTHING:
-    case CURLE_PARTIAL_FILE: return eis_fail(EIS_ERR_CLOSED, "%.120s closed the connection before its answer ended", url);
-    case CURLE_OUT_OF_MEMORY: return eis_fail(EIS_ERR_MEMORY, "libcurl has no memory");
+    case CURLE_PARTIAL_FILE:
+        return eis_fail(EIS_ERR_CLOSED, "%.120s closed the connection before its answer ended", url);
+    case CURLE_OUT_OF_MEMORY:
+        return eis_fail(EIS_ERR_MEMORY, "libcurl has no memory");
     case CURLE_RECV_ERROR:
         if (strstr(t->error, "alert") != NULL) return fail_tls(t); /* TLS 1.3: our certificate was refused */
         return eis_fail(EIS_ERR_IO, "%.120s: %s", url, said);
     case CURLE_WEIRD_SERVER_REPLY:
-    case CURLE_UNSUPPORTED_PROTOCOL: return eis_fail(EIS_ERR_PROTOCOL, "%.120s gave no HTTP answer", url);
-    default: return eis_fail(EIS_ERR_IO, "%.120s: %s", url, said);
+    case CURLE_UNSUPPORTED_PROTOCOL:
+        return eis_fail(EIS_ERR_PROTOCOL, "%.120s gave no HTTP answer", url);
+    default:
+        return eis_fail(EIS_ERR_IO, "%.120s: %s", url, said);
     }
 }
 
@@ -445,7 +455,8 @@ static eis_status drive(eis_http_client *c)
         if (curl_multi_perform(c->multi, &running) != CURLM_OK) return eis_fail(EIS_ERR_IO, "libcurl failed");
         collect_finished(c->multi);
         if (running == 0) return EIS_OK;
-        if (curl_multi_poll(c->multi, &flag, flags, 1000, NULL) != CURLM_OK) return eis_fail(EIS_ERR_IO, "libcurl failed");
+        if (curl_multi_poll(c->multi, &flag, flags, 1000, NULL) != CURLM_OK)
+            return eis_fail(EIS_ERR_IO, "libcurl failed");
     }
 }
 

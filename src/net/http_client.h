@@ -21,26 +21,26 @@
 typedef struct eis_http_client eis_http_client; /* one thread at a time; keeps connections open between calls */
 
 typedef struct eis_http_client_config {
-    eis_tls_client_config tls;    /* alpn is not used; several pins: any of them is accepted */
-    const eis_token *token;       /* NULL: none. Sent as a bearer token, after the server is authenticated */
-    bool plain_anywhere;          /* http:// beyond loopback; the caller has warned */
-    size_t response_bytes_max;    /* 0: 64 MiB */
-    uint32_t connect_timeout_ms;  /* 0: 5 s */
-    uint32_t timeout_ms;          /* for a whole call; 0: 30 s */
-    const eis_cancel *cancel;     /* NULL: none */
+    eis_tls_client_config tls;   /* alpn is not used; several pins: any of them is accepted */
+    const eis_token *token;      /* NULL: none. Sent as a bearer token, after the server is authenticated */
+    bool plain_anywhere;         /* http:// beyond loopback; the caller has warned */
+    size_t response_bytes_max;   /* 0: 64 MiB */
+    uint32_t connect_timeout_ms; /* 0: 5 s */
+    uint32_t timeout_ms;         /* for a whole call; 0: 30 s */
+    const eis_cancel *cancel;    /* NULL: none */
 } eis_http_client_config;
 
 /* One request and its answer. Zero-initialise it; clear it after use. */
 typedef struct eis_http_call {
-    const char *method;           /* in: "GET" or "POST" */
-    const char *url;              /* in: http://... or https://... */
-    const char *media_type;       /* in: of the body; NULL without one */
-    eis_span body;                /* in: must live until the run ends */
-    eis_status status;            /* out: EIS_OK where an HTTP answer came, whatever its status */
-    char detail[256];             /* out: what went wrong, otherwise empty */
-    int http_status;              /* out: 200, 404, ... */
-    char answer_media_type[64];   /* out: without parameters, in small letters; empty where absent or too long */
-    uint8_t *answer;              /* out: body, with a zero behind it that answer_bytes does not count */
+    const char *method;         /* in: "GET" or "POST" */
+    const char *url;            /* in: http://... or https://... */
+    const char *media_type;     /* in: of the body; NULL without one */
+    eis_span body;              /* in: must live until the run ends */
+    eis_status status;          /* out: EIS_OK where an HTTP answer came, whatever its status */
+    char detail[256];           /* out: what went wrong, otherwise empty */
+    int http_status;            /* out: 200, 404, ... */
+    char answer_media_type[64]; /* out: without parameters, in small letters; empty where absent or too long */
+    uint8_t *answer;            /* out: body, with a zero behind it that answer_bytes does not count */
     size_t answer_bytes, answer_capacity;
 } eis_http_call;
 

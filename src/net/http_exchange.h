@@ -7,9 +7,9 @@
 
 #include <microhttpd.h>
 
-#define EIS_HTTP_REPLY_HEADERS_MAX 8
+#define EIS_HTTP_REPLY_HEADERS_MAX    8
 #define EIS_HTTP_MEDIA_TYPE_BYTES_MAX 64
-#define EIS_HTTP_ALLOW_BYTES_MAX 64
+#define EIS_HTTP_ALLOW_BYTES_MAX      64
 
 typedef struct eis_http_header {
     char *name, *value;
@@ -29,12 +29,12 @@ struct eis_http_request {
     struct MHD_Connection *connection;
     const eis_http_route *route; /* NULL: none fits */
     char *method, *path;
-    const char *param;           /* inside path, or "" */
+    const char *param; /* inside path, or "" */
     uint8_t *body;
     size_t body_bytes, body_capacity;
-    size_t thrown_bytes;         /* of a body that is too long */
-    uint64_t deadline_ns;        /* of the body's last byte */
-    eis_status verdict;          /* what was found wrong before the handler */
+    size_t thrown_bytes;  /* of a body that is too long */
+    uint64_t deadline_ns; /* of the body's last byte */
+    eis_status verdict;   /* what was found wrong before the handler */
     char detail[256];
     char allow[EIS_HTTP_ALLOW_BYTES_MAX]; /* methods of this path, for 405 */
     bool has_body, wants_close;

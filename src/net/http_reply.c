@@ -66,16 +66,24 @@ const char *eis_net_http_action(eis_status st)
     if (st == EIS_ERR_DIGEST) return "none"; /* other weights stay other weights */
     switch (eis_status_http(st)) {
     case 401:
-    case 403: return st == EIS_ERR_LEGACY_FLOAT ? "fix" : "credentials";
-    case 413: return "smaller";
-    case 429: return eis_status_retryable(st) ? "wait" : "none";
-    case 503: return "back_off";
-    case 504: return "retry";
-    case 500: return eis_status_retryable(st) ? "retry" : "none";
+    case 403:
+        return st == EIS_ERR_LEGACY_FLOAT ? "fix" : "credentials";
+    case 413:
+        return "smaller";
+    case 429:
+        return eis_status_retryable(st) ? "wait" : "none";
+    case 503:
+        return "back_off";
+    case 504:
+        return "retry";
+    case 500:
+        return eis_status_retryable(st) ? "retry" : "none";
     case 400:
     case 405:
-    case 415: return "fix";
-    default: return "none";
+    case 415:
+        return "fix";
+    default:
+        return "none";
     }
 }
 
@@ -154,7 +162,7 @@ static struct MHD_Response *take_body(eis_http_reply *reply)
     if (o->bytes > 0)
         response = MHD_create_response_from_buffer_with_free_callback_cls(o->bytes, o->body, free_outgoing, o);
     if (response != NULL) return response;
-    if (o->bytes == 0) response = MHD_create_response_from_buffer(0, (void *)(uintptr_t)"", MHD_RESPMEM_PERSISTENT);
+    if (o->bytes == 0) response = MHD_create_response_from_buffer(0, (void *)(uintptr_t) "", MHD_RESPMEM_PERSISTENT);
     free_outgoing(o);
     return response;
 }
@@ -172,7 +180,8 @@ enum MHD_Result eis_net_http_reply_queue(eis_http_reply *reply, struct MHD_Conne
         complete = complete && MHD_add_response_header(response, "Content-Type", reply->media_type) == MHD_YES;
     if (close) complete = complete && MHD_add_response_header(response, "Connection", "close") == MHD_YES;
     for (size_t i = 0; i < reply->header_count; i++)
-        complete = complete && MHD_add_response_header(response, reply->headers[i].name, reply->headers[i].value) == MHD_YES;
+        complete =
+            complete && MHD_add_response_header(response, reply->headers[i].name, reply->headers[i].value) == MHD_YES;
     queued = complete ? MHD_queue_response(connection, (unsigned)reply->http_status, response) : MHD_NO;
     MHD_destroy_response(response);
     return queued;

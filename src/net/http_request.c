@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Requests: routes, the headers that announce a body, and what handlers ask. A body is refused by its headers where that is
- * possible, before any of it is read. */
+/* Requests: routes, the headers that announce a body, and what handlers ask. A body is refused by its headers where
+ * that is possible, before any of it is read. */
 #include "net/http_exchange.h"
 
 #include <inttypes.h>
@@ -123,7 +123,8 @@ eis_status eis_net_http_check_framing(eis_http_request *request, size_t body_byt
                 EIS_ERR_PARSE, "a request has one length");
     EIS_REQUIRE(transfer == NULL || strcasecmp(transfer, "chunked") == 0, EIS_ERR_PARSE,
                 "the only transfer encoding is chunked");
-    EIS_REQUIRE(length_text == NULL || parse_length(&length, length_text), EIS_ERR_PARSE, "Content-Length is no number");
+    EIS_REQUIRE(length_text == NULL || parse_length(&length, length_text), EIS_ERR_PARSE,
+                "Content-Length is no number");
     EIS_REQUIRE(length <= body_bytes_max, EIS_ERR_TOO_LARGE, "a body of %" PRIu64 " bytes is above the limit of %zu",
                 length, body_bytes_max);
 out:

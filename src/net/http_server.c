@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The HTTP server: one thread per connection by libmicrohttpd, which calls handle_event first with the headers, then with
- * each piece of the body, then once more when the body is complete. */
+/* The HTTP server: one thread per connection by libmicrohttpd, which calls handle_event first with the headers, then
+ * with each piece of the body, then once more when the body is complete. */
 #include "net/http.h"
 
 #include "base/log.h"
@@ -16,10 +16,12 @@
 #include <unistd.h>
 
 #define BODY_BYTES_MAX_DEFAULT ((size_t)16 << 20)
-#define BODY_BYTES_FIRST ((size_t)64 << 10)
-#define THROWN_BYTES_MAX ((size_t)1 << 20) /* of a chunked body that is too long, so that the client reads our answer */
+#define BODY_BYTES_FIRST       ((size_t)64 << 10)
+#define THROWN_BYTES_MAX                                                                         \
+    ((size_t)1 << 20) /* of a chunked body that is too long, so that the client reads our answer \
+                       */
 #define HEADER_MEMORY_BYTES ((size_t)32 << 10)
-#define PRIORITIES "NORMAL:-VERS-ALL:+VERS-TLS1.3"
+#define PRIORITIES          "NORMAL:-VERS-ALL:+VERS-TLS1.3"
 
 struct eis_http_server {
     eis_http_config config; /* the spans are empty; what they held is below */
@@ -28,13 +30,13 @@ struct eis_http_server {
     eis_token token;
     eis_http_route *routes;
     eis_address bound;
-    int fd;                 /* until the daemon quiesces */
+    int fd; /* until the daemon quiesces */
     struct MHD_Daemon *daemon;
     atomic_bool draining;
     atomic_uint_fast64_t requests, replies[6], bytes_in, bytes_out; /* replies by hundreds */
     pthread_mutex_t lock;
     pthread_cond_t idle;
-    unsigned in_flight;     /* under lock */
+    unsigned in_flight; /* under lock */
 };
 
 /* ---- one request ---- */
@@ -70,13 +72,15 @@ static eis_status new_request(eis_http_request **request, struct MHD_Connection 
     r->path = eis_mem_strdup(path);
     if (r->method == NULL || r->path == NULL) st = EIS_ERR_MEMORY;
 out:
-    if (st != EIS_OK) free_request(r);
-    else *request = r;
+    if (st != EIS_OK)
+        free_request(r);
+    else
+        *request = r;
     return st;
 }
 
-/* Everything that the headers can decide, in the order in which a stranger may learn it: whether we serve at all and who
- * they are comes before what exists. */
+/* Everything that the headers can decide, in the order in which a stranger may learn it: whether we serve at all and
+ * who they are comes before what exists. */
 static eis_status judge_headers(eis_http_server *s, eis_http_request *r)
 {
     const char *authorization = eis_net_http_request_header(r, "Authorization");
@@ -143,7 +147,8 @@ static enum MHD_Result take_piece(eis_http_server *s, eis_http_request *r, const
 static eis_status add_refusal_headers(eis_http_reply *reply, const eis_http_request *r, eis_status st)
 {
     if (st == EIS_ERR_METHOD) return eis_net_http_reply_header(reply, "Allow", r->allow);
-    if (st == EIS_ERR_UNAUTHENTICATED) return eis_net_http_reply_header(reply, "WWW-Authenticate", "Bearer realm=\"eis\"");
+    if (st == EIS_ERR_UNAUTHENTICATED)
+        return eis_net_http_reply_header(reply, "WWW-Authenticate", "Bearer realm=\"eis\"");
     return EIS_OK;
 }
 
@@ -178,8 +183,7 @@ static enum MHD_Result answer(eis_http_server *s, eis_http_request *r)
         goto out; /* not even memory for a problem: the connection is closed */
     bytes = reply.body_bytes;
     hundreds = reply.http_status / 100;
-    queued = eis_net_http_reply_queue(&reply, r->connection,
-                                      r->wants_close || atomic_load(&s->draining));
+    queued = eis_net_http_reply_queue(&reply, r->connection, r->wants_close || atomic_load(&s->draining));
     atomic_fetch_add_explicit(&s->replies[hundreds], 1, memory_order_relaxed);
     atomic_fetch_add_explicit(&s->bytes_out, bytes, memory_order_relaxed);
 out:
@@ -187,8 +191,9 @@ out:
     return queued;
 }
 
-static enum MHD_Result handle_event(void *context, struct MHD_Connection *connection, const char *path, const char *method,
-                                    const char *version, const char *data, size_t *bytes, void **state)
+static enum MHD_Result handle_event(void *context, struct MHD_Connection *connection, const char *path,
+                                    const char *method, const char *version, const char *data, size_t *bytes,
+                                    void **state)
 {
     eis_http_server *s = context;
     eis_http_request *r = *state;
@@ -249,8 +254,8 @@ static eis_status copy_text(char **text, eis_span span)
 /* The stream's loader reads the same texts first, because its complaints are clearer than the HTTP library's. */
 static eis_status check_pem(const eis_http_config *c)
 {
-    eis_tls_server_config tls = {.cert_pem = c->cert_pem, .key_pem = c->key_pem, .client_ca_pem = c->client_ca_pem,
-                                 .alpn = "http/1.1"};
+    eis_tls_server_config tls = {
+        .cert_pem = c->cert_pem, .key_pem = c->key_pem, .client_ca_pem = c->client_ca_pem, .alpn = "http/1.1"};
     eis_status st = EIS_OK;
     eis_tls *made = NULL;
 
@@ -307,10 +312,11 @@ static eis_status start_daemon(eis_http_server *s)
     }
     if (s->client_ca != NULL) options[n++] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_MEM_TRUST, 0, s->client_ca};
     options[n] = (struct MHD_OptionItem){MHD_OPTION_END, 0, NULL};
-    s->daemon = MHD_start_daemon(flags, 0, NULL, NULL, handle_event, s, MHD_OPTION_EXTERNAL_LOGGER, log_library, NULL,
-                                 MHD_OPTION_NOTIFY_COMPLETED, request_completed, s, MHD_OPTION_ARRAY, options,
-                                 MHD_OPTION_END);
-    return s->daemon != NULL ? EIS_OK : eis_fail(EIS_ERR_LIMIT, "the HTTP server does not start (threads or descriptors?)");
+    s->daemon =
+        MHD_start_daemon(flags, 0, NULL, NULL, handle_event, s, MHD_OPTION_EXTERNAL_LOGGER, log_library, NULL,
+                         MHD_OPTION_NOTIFY_COMPLETED, request_completed, s, MHD_OPTION_ARRAY, options, MHD_OPTION_END);
+    return s->daemon != NULL ? EIS_OK
+                             : eis_fail(EIS_ERR_LIMIT, "the HTTP server does not start (threads or descriptors?)");
 }
 
 static void init_locks(eis_http_server *s)
@@ -350,9 +356,12 @@ void eis_net_http_server_counts(eis_http_counts *counts, const eis_http_server *
 {
     eis_http_server *s = (eis_http_server *)(uintptr_t)server; /* its lock */
 
-    *counts = (eis_http_counts){.requests = atomic_load(&s->requests), .replies_2xx = atomic_load(&s->replies[2]),
-                                .replies_4xx = atomic_load(&s->replies[4]), .replies_5xx = atomic_load(&s->replies[5]),
-                                .bytes_in = atomic_load(&s->bytes_in), .bytes_out = atomic_load(&s->bytes_out)};
+    *counts = (eis_http_counts){.requests = atomic_load(&s->requests),
+                                .replies_2xx = atomic_load(&s->replies[2]),
+                                .replies_4xx = atomic_load(&s->replies[4]),
+                                .replies_5xx = atomic_load(&s->replies[5]),
+                                .bytes_in = atomic_load(&s->bytes_in),
+                                .bytes_out = atomic_load(&s->bytes_out)};
     pthread_mutex_lock(&s->lock);
     counts->in_flight = s->in_flight;
     pthread_mutex_unlock(&s->lock);
@@ -368,7 +377,8 @@ static void stop_accepting(eis_http_server *s)
 bool eis_net_http_server_drain(eis_http_server *s, uint32_t deadline_ms)
 {
     uint64_t deadline_ns = eis_clock_ns() + deadline_ms * EIS_NS_PER_MS;
-    struct timespec until = {.tv_sec = (time_t)(deadline_ns / 1000000000u), .tv_nsec = (long)(deadline_ns % 1000000000u)};
+    struct timespec until = {.tv_sec = (time_t)(deadline_ns / 1000000000u),
+                             .tv_nsec = (long)(deadline_ns % 1000000000u)};
     bool idle;
 
     atomic_store(&s->draining, true);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The HTTP library speaks TLS through GnuTLS and asks for a client's certificate without insisting on one; insisting is done
- * here, before the route is even looked up. The one file that knows GnuTLS. */
+/* The HTTP library speaks TLS through GnuTLS and asks for a client's certificate without insisting on one; insisting is
+ * done here, before the route is even looked up. The one file that knows GnuTLS. */
 #include "net/http_exchange.h"
 #include "net/tls_context.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One accepting thread and one thread per connection. The connections stand in a list under one lock; a thread moves itself
- * to the list of those that have left as its last act, and is joined from there: when the next connection comes, and when
- * the listener drains. Whoever waits for all of them waits on a condition. */
+/* One accepting thread and one thread per connection. The connections stand in a list under one lock; a thread moves
+ * itself to the list of those that have left as its last act, and is joined from there: when the next connection comes,
+ * and when the listener drains. Whoever waits for all of them waits on a condition. */
 #define _GNU_SOURCE
 #include "net/listener.h"
 
@@ -19,8 +19,10 @@
 #include <unistd.h>
 
 #define CONNECTIONS_MAX_DEFAULT 64u
-#define HANDSHAKE_MS_DEFAULT 10000u
-#define SHORTAGE_PAUSE_NS 50000000 /* when descriptors or threads are short, accepting at once again only burns time */
+#define HANDSHAKE_MS_DEFAULT    10000u
+#define SHORTAGE_PAUSE_NS                                                                      \
+    50000000 /* when descriptors or threads are short, accepting at once again only burns time \
+              */
 
 typedef struct connection {
     eis_listener *listener;
@@ -35,11 +37,11 @@ struct eis_listener {
     int fd;
     pthread_t accepter;
     eis_cancel *draining;
-    pthread_mutex_t lock;          /* guards what follows */
-    pthread_cond_t changed;        /* a connection has left; on the monotonic clock */
+    pthread_mutex_t lock;           /* guards what follows */
+    pthread_cond_t changed;         /* a connection has left; on the monotonic clock */
     connection *connections, *left; /* served now; only waiting to be joined */
-    eis_listener_counts counts;    /* stream: of closed connections only */
-    bool stopped;                  /* the accepter was joined */
+    eis_listener_counts counts;     /* stream: of closed connections only */
+    bool stopped;                   /* the accepter was joined */
 };
 
 /* ---- the list ---- */
@@ -66,8 +68,10 @@ static void link_connection(eis_listener *l, connection *c)
 static void unlink_connection(eis_listener *l, connection *c)
 {
     if (c->next != NULL) c->next->previous = c->previous;
-    if (c->previous != NULL) c->previous->next = c->next;
-    else l->connections = c->next;
+    if (c->previous != NULL)
+        c->previous->next = c->next;
+    else
+        l->connections = c->next;
     l->counts.connections--;
 }
 
@@ -191,8 +195,10 @@ static void accept_one(eis_listener *l)
         return;
     }
     st = eis_net_socket_prepare(fd);
-    if (st != EIS_OK) close(fd);
-    else st = admit(l, fd);
+    if (st != EIS_OK)
+        close(fd);
+    else
+        st = admit(l, fd);
     if (st == EIS_OK) return;
     eis_log(EIS_LOG_ERROR, "accept", "%s", eis_error_detail());
     nanosleep(&pause, NULL);
@@ -291,11 +297,14 @@ static void stop_accepting(eis_listener *l)
 /* Waits, under the lock, until all connections have left. Returns false at the deadline. */
 static bool wait_for_all(eis_listener *l, uint64_t deadline_ns)
 {
-    struct timespec until = {.tv_sec = (time_t)(deadline_ns / 1000000000u), .tv_nsec = (long)(deadline_ns % 1000000000u)};
+    struct timespec until = {.tv_sec = (time_t)(deadline_ns / 1000000000u),
+                             .tv_nsec = (long)(deadline_ns % 1000000000u)};
 
     while (l->counts.connections > 0) {
-        if (deadline_ns == EIS_NEVER_NS) pthread_cond_wait(&l->changed, &l->lock);
-        else if (pthread_cond_timedwait(&l->changed, &l->lock, &until) == ETIMEDOUT) return l->counts.connections == 0;
+        if (deadline_ns == EIS_NEVER_NS)
+            pthread_cond_wait(&l->changed, &l->lock);
+        else if (pthread_cond_timedwait(&l->changed, &l->lock, &until) == ETIMEDOUT)
+            return l->counts.connections == 0;
     }
     return true;
 }

@@ -12,11 +12,11 @@ typedef struct eis_listener eis_listener;
 typedef eis_status (*eis_stream_serve)(void *context, eis_stream *stream);
 
 typedef struct eis_listener_config {
-    eis_address address;             /* port 0 takes a free one */
-    const eis_tls *tls;              /* must outlive the listener */
-    unsigned connections_max;        /* 0: 64. A connection above it is closed at once and counted as refused */
-    uint32_t handshake_timeout_ms;   /* 0: 10 s */
-    eis_stream_options stream;       /* its cancel, if any, ends all connections */
+    eis_address address;           /* port 0 takes a free one */
+    const eis_tls *tls;            /* must outlive the listener */
+    unsigned connections_max;      /* 0: 64. A connection above it is closed at once and counted as refused */
+    uint32_t handshake_timeout_ms; /* 0: 10 s */
+    eis_stream_options stream;     /* its cancel, if any, ends all connections */
     eis_stream_serve serve;
     void *context;
 } eis_listener_config;

@@ -82,7 +82,8 @@ eis_status eis_net_socket_prepare(int fd)
 }
 
 /* Tries one address. Returns 0 or an errno; the status is set for what must end the search. */
-static int connect_one(int *fd, eis_status *st, const struct addrinfo *to, uint64_t deadline_ns, const eis_cancel *cancel)
+static int connect_one(int *fd, eis_status *st, const struct addrinfo *to, uint64_t deadline_ns,
+                       const eis_cancel *cancel)
 {
     int made = socket(to->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, to->ai_protocol), error = 0;
     socklen_t length = sizeof error;
@@ -94,12 +95,16 @@ static int connect_one(int *fd, eis_status *st, const struct addrinfo *to, uint6
         error = errno;
         if (error == EINPROGRESS) {
             *st = eis_net_socket_wait(made, POLLOUT, deadline_ns, cancel);
-            if (*st != EIS_OK) error = ETIMEDOUT;
-            else if (getsockopt(made, SOL_SOCKET, SO_ERROR, &error, &length) != 0) error = errno;
+            if (*st != EIS_OK)
+                error = ETIMEDOUT;
+            else if (getsockopt(made, SOL_SOCKET, SO_ERROR, &error, &length) != 0)
+                error = errno;
         }
     }
-    if (error != 0) close(made);
-    else *fd = made;
+    if (error != 0)
+        close(made);
+    else
+        *fd = made;
     return error;
 }
 
@@ -128,8 +133,10 @@ eis_status eis_net_socket_connect(int *fd, const eis_address *address, uint64_t 
         error = connect_one(fd, &wait, to, part_of(deadline_ns, to), cancel);
         if (wait == EIS_ERR_INTERRUPTED) break;
     }
-    if (wait == EIS_ERR_INTERRUPTED) st = eis_fail(wait, "interrupted while connecting to %s", text);
-    else if (wait == EIS_ERR_TIMEOUT) st = eis_fail(wait, "%s did not answer in time", text);
+    if (wait == EIS_ERR_INTERRUPTED)
+        st = eis_fail(wait, "interrupted while connecting to %s", text);
+    else if (wait == EIS_ERR_TIMEOUT)
+        st = eis_fail(wait, "%s did not answer in time", text);
     else if (error != 0)
         st = eis_fail(EIS_ERR_UNAVAILABLE, "cannot connect to %s: %s%s", text, strerror(error),
                       error == ECONNREFUSED ? "; is the server running?" : "");
@@ -142,11 +149,16 @@ static eis_status fail_listen(int error, const char *text)
 {
     switch (error) {
     case EADDRINUSE:
-        return eis_fail(EIS_ERR_IO, "%s is already in use; stop the program that has it, or choose another port "
-                                    "(port 0 takes a free one)", text);
-    case EADDRNOTAVAIL: return eis_fail(EIS_ERR_IO, "%s is no address of this machine", text);
-    case EACCES: return eis_fail(EIS_ERR_IO, "no permission to listen on %s; choose a port above 1023", text);
-    default: return eis_fail(EIS_ERR_IO, "cannot listen on %s: %s", text, strerror(error));
+        return eis_fail(EIS_ERR_IO,
+                        "%s is already in use; stop the program that has it, or choose another port "
+                        "(port 0 takes a free one)",
+                        text);
+    case EADDRNOTAVAIL:
+        return eis_fail(EIS_ERR_IO, "%s is no address of this machine", text);
+    case EACCES:
+        return eis_fail(EIS_ERR_IO, "no permission to listen on %s; choose a port above 1023", text);
+    default:
+        return eis_fail(EIS_ERR_IO, "cannot listen on %s: %s", text, strerror(error));
     }
 }
 
@@ -177,8 +189,10 @@ eis_status eis_net_socket_listen(int *fd, eis_address *bound, const eis_address 
     /* A port that is taken on the first address is taken: the next one would listen where nobody expects it. */
     for (const struct addrinfo *on = found; on != NULL && error != 0 && error != EADDRINUSE; on = on->ai_next)
         if (allowed(on, address)) error = listen_one(fd, on);
-    if (error != 0) st = fail_listen(error, text);
-    else eis_net_socket_name(bound, *fd, false);
+    if (error != 0)
+        st = fail_listen(error, text);
+    else
+        eis_net_socket_name(bound, *fd, false);
 out:
     if (found != NULL) freeaddrinfo(found);
     return st;

@@ -10,7 +10,7 @@
 #include <poll.h>
 
 #define EIS_NS_PER_MS ((uint64_t)1000000)
-#define EIS_NEVER_NS UINT64_MAX
+#define EIS_NEVER_NS  UINT64_MAX
 
 /* Returns the monotonic time ms from now; UINT32_MAX is never. */
 uint64_t eis_net_deadline_ns(uint32_t ms);

@@ -3,9 +3,9 @@
  *
  * The socket never blocks. A receiver reads in a loop without sleeping for some microseconds, because a wake-up costs
  * more than the transfer of a share, and sleeps in poll after that. A mutex guards each call into OpenSSL, so that one
- * thread may send while another receives; it is never held while waiting. A frame of up to one TLS record is put together
- * in a staging buffer and leaves in one record and one send; of a longer one whole records are taken from the caller's
- * memory as they lie. */
+ * thread may send while another receives; it is never held while waiting. A frame of up to one TLS record is put
+ * together in a staging buffer and leaves in one record and one send; of a longer one whole records are taken from the
+ * caller's memory as they lie. */
 #include "net/stream.h"
 
 #include "base/mem.h"
@@ -24,13 +24,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define RECORD_BYTES SSL3_RT_MAX_PLAIN_LENGTH /* 16384: what one TLS record carries at most */
+#define RECORD_BYTES            SSL3_RT_MAX_PLAIN_LENGTH /* 16384: what one TLS record carries at most */
 #define READ_TIMEOUT_MS_DEFAULT 10000u
-#define BYTES_PER_S_DEFAULT ((uint32_t)256 << 10)
-#define SPIN_US_DEFAULT 100u
-#define LINGER_MS 200u
-#define LINGER_BYTES_MAX ((size_t)4 << 20)
-#define DETAIL_BYTES_MAX 256
+#define BYTES_PER_S_DEFAULT     ((uint32_t)256 << 10)
+#define SPIN_US_DEFAULT         100u
+#define LINGER_MS               200u
+#define LINGER_BYTES_MAX        ((size_t)4 << 20)
+#define DETAIL_BYTES_MAX        256
 
 /* Why one direction has ended, for every later call. */
 typedef struct ended {
@@ -43,12 +43,12 @@ struct eis_stream {
     SSL *ssl;
     pthread_mutex_t ssl_lock, send_lock;
     eis_stream_options options;
-    const eis_cancel *draining;       /* the listener's; NULL for clients */
+    const eis_cancel *draining; /* the listener's; NULL for clients */
     eis_frame_parser parser;
-    bool delivered;                   /* the frame that is ready was handed out */
-    bool want_write;                  /* reading needs to write first (a key update) */
-    uint64_t frame_deadline_ns;       /* of the frame that has begun */
-    ended receiving, sending;         /* under ssl_lock */
+    bool delivered;             /* the frame that is ready was handed out */
+    bool want_write;            /* reading needs to write first (a key update) */
+    uint64_t frame_deadline_ns; /* of the frame that has begun */
+    ended receiving, sending;   /* under ssl_lock */
     atomic_bool cancelled;
     atomic_uint_fast64_t frames_in, frames_out, bytes_in, bytes_out;
     char peer[EIS_ADDRESS_TEXT_BYTES_MAX];
@@ -146,9 +146,12 @@ void eis_net_stream_cancel(eis_stream *stream)
 static eis_status fail_wait(eis_stream *s, eis_status st, const char *when)
 {
     switch (st) {
-    case EIS_ERR_TIMEOUT: return eis_fail(st, "%s did not answer in time %s", s->peer, when);
-    case EIS_ERR_INTERRUPTED: return eis_fail(st, "interrupted %s with %s", when, s->peer);
-    default: return eis_fail(st, "waiting for %s failed %s", s->peer, when);
+    case EIS_ERR_TIMEOUT:
+        return eis_fail(st, "%s did not answer in time %s", s->peer, when);
+    case EIS_ERR_INTERRUPTED:
+        return eis_fail(st, "interrupted %s with %s", when, s->peer);
+    default:
+        return eis_fail(st, "waiting for %s failed %s", s->peer, when);
     }
 }
 
@@ -227,8 +230,8 @@ out:
 
 /* ---- end of life ---- */
 
-/* After a framing fault the peer may still be sending. Closing at once would reset the connection and take our last frame
- * with it, so its bytes are thrown away for a moment. */
+/* After a framing fault the peer may still be sending. Closing at once would reset the connection and take our last
+ * frame with it, so its bytes are thrown away for a moment. */
 static void linger(eis_stream *s)
 {
     uint64_t deadline_ns = eis_net_deadline_ns(LINGER_MS);
@@ -310,8 +313,10 @@ static eis_status write_all(eis_stream *s, const uint8_t *data, size_t bytes, ui
         if (taken < 0) return tell_ending(s, &s->sending);
         if (taken == 0) {
             st = eis_net_socket_wait(s->socket.fd, events, deadline_ns, s->options.cancel);
-            if (st == EIS_ERR_TIMEOUT) (void)eis_fail(st, "%s did not take a frame in time", s->peer);
-            else if (st != EIS_OK) (void)fail_wait(s, st, "while sending");
+            if (st == EIS_ERR_TIMEOUT)
+                (void)eis_fail(st, "%s did not take a frame in time", s->peer);
+            else if (st != EIS_OK)
+                (void)fail_wait(s, st, "while sending");
             if (st != EIS_OK) return end_both(s, st);
         }
         data += taken;
@@ -320,8 +325,8 @@ static eis_status write_all(eis_stream *s, const uint8_t *data, size_t bytes, ui
     return EIS_OK;
 }
 
-/* Sends header and parts as one run of bytes: short pieces through the staging buffer, whole records straight from where
- * they lie once the buffer is empty. */
+/* Sends header and parts as one run of bytes: short pieces through the staging buffer, whole records straight from
+ * where they lie once the buffer is empty. */
 static eis_status write_frame(eis_stream *s, const eis_span *parts, size_t part_count, uint64_t deadline_ns)
 {
     eis_status st = EIS_OK;
@@ -474,8 +479,8 @@ static eis_status check_patience(eis_stream *s, uint64_t now_ns)
 }
 
 /* Waits until a stream may have bytes, a flag is raised or the nearest deadline passes; until spin_until_ns without
- * sleeping. It spins on poll and not on reads, because a read takes the socket's lock, which the arriving bytes need; and
- * it yields, because on a busy machine the thread that it waits for may stand behind it on the same processor. */
+ * sleeping. It spins on poll and not on reads, because a read takes the socket's lock, which the arriving bytes need;
+ * and it yields, because on a busy machine the thread that it waits for may stand behind it on the same processor. */
 static void wait_on(eis_stream *const *streams, size_t count, uint64_t spin_until_ns, uint64_t deadline_ns)
 {
     struct pollfd fds[3 * EIS_STREAM_ANY_MAX];

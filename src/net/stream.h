@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The hot path: frames (wire/frame.h) over TLS over TCP.
  *
- * A stream may be used by one sending and one receiving thread at once; cancel and the counters from any thread. After a
- * failure, other than a timeout before a frame began, the same direction gives the same status for ever; a framing fault
- * of the peer (EIS_ERR_PROTOCOL, _VERSION, _TOO_LARGE) still lets us send an answer, everything else ends both.
+ * A stream may be used by one sending and one receiving thread at once; cancel and the counters from any thread. After
+ * a failure, other than a timeout before a frame began, the same direction gives the same status for ever; a framing
+ * fault of the peer (EIS_ERR_PROTOCOL, _VERSION, _TOO_LARGE) still lets us send an answer, everything else ends both.
  *
  * A thread that sends large frames ahead of the replies to earlier ones needs a second thread that receives: otherwise
  * both ends may wait for each other's buffers until the write timeout. */
@@ -22,21 +22,22 @@
 #include <stdint.h>
 
 #define EIS_STREAM_PARTS_MAX 16
-#define EIS_STREAM_ANY_MAX 256
+#define EIS_STREAM_ANY_MAX   256
 
 typedef struct eis_stream eis_stream;
 
 typedef struct eis_stream_options {
-    uint8_t protocol;            /* eis_frame_protocol of both directions; 0: split */
-    uint64_t payload_bytes_max;  /* of one received frame; 0: EIS_FRAME_HELLO_BYTES_MAX, until HELLO has agreed on more */
-    uint32_t read_timeout_ms;    /* from a frame's first byte to its last, plus the time its length takes at */
-    uint32_t bytes_per_s_min;    /* this rate; 0: 10 s and 256 KiB/s. Slow peers are cut off by both together */
-    uint32_t write_timeout_ms;   /* for one frame, lengthened in the same way; 0: 10 s */
-    uint32_t spin_us;            /* how long a receiver looks without sleeping; 0: 100 us; EIS_STREAM_NO_SPIN: never */
-    const eis_cancel *cancel;    /* ends waits with EIS_ERR_INTERRUPTED; NULL: none. Must outlive the stream */
+    uint8_t protocol; /* eis_frame_protocol of both directions; 0: split */
+    uint64_t
+        payload_bytes_max;     /* of one received frame; 0: EIS_FRAME_HELLO_BYTES_MAX, until HELLO has agreed on more */
+    uint32_t read_timeout_ms;  /* from a frame's first byte to its last, plus the time its length takes at */
+    uint32_t bytes_per_s_min;  /* this rate; 0: 10 s and 256 KiB/s. Slow peers are cut off by both together */
+    uint32_t write_timeout_ms; /* for one frame, lengthened in the same way; 0: 10 s */
+    uint32_t spin_us;          /* how long a receiver looks without sleeping; 0: 100 us; EIS_STREAM_NO_SPIN: never */
+    const eis_cancel *cancel;  /* ends waits with EIS_ERR_INTERRUPTED; NULL: none. Must outlive the stream */
 } eis_stream_options;
 
-#define EIS_STREAM_NO_SPIN UINT32_MAX
+#define EIS_STREAM_NO_SPIN      UINT32_MAX
 #define EIS_STREAM_WAIT_FOREVER UINT32_MAX
 
 /* A received frame. The payload belongs to the stream and stays until the next receive on it. */
@@ -72,8 +73,8 @@ void eis_net_stream_limit(eis_stream *stream, uint64_t payload_bytes_max);
  * Shape:   at most EIS_STREAM_PARTS_MAX parts; empty ones are allowed.
  * Cost:    one TLS record and one system call up to 16 KiB, header included; no copy of whole records beyond TLS's own.
  * Errors:  EIS_ERR_TIMEOUT, EIS_ERR_CLOSED, EIS_ERR_IO, EIS_ERR_INTERRUPTED, EIS_ERR_TLS; the stream is then dead. */
-EIS_MUST_USE eis_status eis_net_stream_send(eis_stream *stream, const eis_frame_header *header,
-                                            const eis_span *parts, size_t part_count);
+EIS_MUST_USE eis_status eis_net_stream_send(eis_stream *stream, const eis_frame_header *header, const eis_span *parts,
+                                            size_t part_count);
 
 /* Receives one frame.
  *
@@ -81,8 +82,8 @@ EIS_MUST_USE eis_status eis_net_stream_send(eis_stream *stream, const eis_frame_
  * Errors:  EIS_ERR_TIMEOUT      nothing came within wait_ms: the stream goes on living; or the frame came too slowly;
  *          EIS_ERR_CLOSED       the peer closed, between frames or (see the detail) inside one;
  *          EIS_ERR_INTERRUPTED  cancelled, or the listener drains and no frame has begun;
- *          EIS_ERR_PROTOCOL, EIS_ERR_VERSION  not a frame of ours;  EIS_ERR_TOO_LARGE  above payload_bytes_max, before any of it is read;
- *          EIS_ERR_TLS, EIS_ERR_IO, EIS_ERR_MEMORY. *frame is then untouched. */
+ *          EIS_ERR_PROTOCOL, EIS_ERR_VERSION  not a frame of ours;  EIS_ERR_TOO_LARGE  above payload_bytes_max, before
+ * any of it is read; EIS_ERR_TLS, EIS_ERR_IO, EIS_ERR_MEMORY. *frame is then untouched. */
 EIS_MUST_USE eis_status eis_net_stream_recv(eis_stream_frame *frame, eis_stream *stream, uint32_t wait_ms);
 
 /* Receives the next whole frame from any of several streams, reading from all of them meanwhile: a client with k

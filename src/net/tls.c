@@ -21,10 +21,7 @@ static int no_password(char *buffer, int size, int writing, void *context)
     return 0;
 }
 
-static BIO *pem_reader(eis_span pem)
-{
-    return pem.bytes > INT_MAX ? NULL : BIO_new_mem_buf(pem.data, (int)pem.bytes);
-}
+static BIO *pem_reader(eis_span pem) { return pem.bytes > INT_MAX ? NULL : BIO_new_mem_buf(pem.data, (int)pem.bytes); }
 
 /* Tells the end of a PEM text from damage, and empties the queue. */
 static bool stopped_at_end(void)
@@ -53,7 +50,8 @@ eis_status eis_net_tls_add_cas(X509_STORE *store, eis_span pem)
         EIS_REQUIRE(added == 1, EIS_ERR_TLS, "a CA certificate cannot be used");
         count++;
     }
-    EIS_REQUIRE(stopped_at_end() && count > 0, EIS_ERR_TLS, "the CA file holds no certificate in PEM form, or a damaged one");
+    EIS_REQUIRE(stopped_at_end() && count > 0, EIS_ERR_TLS,
+                "the CA file holds no certificate in PEM form, or a damaged one");
 out:
     BIO_free(in);
     ERR_clear_error();
@@ -168,8 +166,10 @@ int eis_net_tls_verify(X509_STORE_CTX *chain, void *tls)
     X509 *leaf = X509_STORE_CTX_get0_cert(chain);
     int fault = X509_V_OK;
 
-    if (t->pin_count > 0 && !is_pinned(t, leaf)) fault = X509_V_ERR_APPLICATION_VERIFICATION;
-    else if (t->pin_count > 0) fault = date_fault(leaf);
+    if (t->pin_count > 0 && !is_pinned(t, leaf))
+        fault = X509_V_ERR_APPLICATION_VERIFICATION;
+    else if (t->pin_count > 0)
+        fault = date_fault(leaf);
     if (fault != X509_V_OK) {
         X509_STORE_CTX_set_error(chain, fault);
         return 0;
@@ -253,7 +253,8 @@ static eis_status trust_servers(eis_tls *tls, const eis_tls_client_config *confi
     EIS_TRY(keep_pins(tls, config->pins, config->pin_count));
     tls->checks_name = tls->pin_count == 0;
     tls->checks_chain = config->ca_pem.bytes > 0 || tls->pin_count == 0;
-    if (config->ca_pem.bytes > 0) EIS_TRY(eis_net_tls_add_cas(SSL_CTX_get_cert_store(tls->ctx), config->ca_pem));
+    if (config->ca_pem.bytes > 0)
+        EIS_TRY(eis_net_tls_add_cas(SSL_CTX_get_cert_store(tls->ctx), config->ca_pem));
     else if (tls->checks_chain)
         EIS_REQUIRE(SSL_CTX_set_default_verify_paths(tls->ctx) == 1, EIS_ERR_TLS, "the system's CAs cannot be loaded");
     SSL_CTX_set_verify(tls->ctx, SSL_VERIFY_PEER, NULL);

@@ -2,8 +2,8 @@
 /* Who is at the other end: TLS 1.3 contexts for the binary stream.
  *
  * TLS 1.3 only; no early data, no compression, no tickets, hence no resumption: each connection has a key exchange of
- * its own, because both shares recorded on the wire are the input. A client checks the server by pin, or by CA and name;
- * no setting switches that off. A server with a client CA refuses clients without a certificate from it. */
+ * its own, because both shares recorded on the wire are the input. A client checks the server by pin, or by CA and
+ * name; no setting switches that off. A server with a client CA refuses clients without a certificate from it. */
 #ifndef EIS_NET_TLS_H
 #define EIS_NET_TLS_H
 
@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define EIS_TLS_PIN_BYTES 32
+#define EIS_TLS_PIN_BYTES  32
 #define EIS_TLS_ALPN_SPLIT "eis-split/1"
 
 /* SHA-256 of a certificate's SubjectPublicKeyInfo (DER): it names a key, whoever signed its certificate. */
@@ -26,9 +26,9 @@ typedef struct eis_tls eis_tls; /* immutable once made; many threads may use one
 typedef struct eis_tls_client_config {
     eis_span ca_pem;            /* trusted CAs; empty: the system's, unless there are pins */
     eis_span cert_pem, key_pem; /* our own certificate (with its chain) and key; both empty: none */
-    const eis_tls_pin *pins;    /* [pin_count]: the server's key must be one of them. The name is then not checked, and */
-    size_t pin_count;           /* the chain only where ca_pem is given; the dates of the certificate always count */
-    const char *alpn;           /* such as EIS_TLS_ALPN_SPLIT; the peer must agree */
+    const eis_tls_pin *pins; /* [pin_count]: the server's key must be one of them. The name is then not checked, and */
+    size_t pin_count;        /* the chain only where ca_pem is given; the dates of the certificate always count */
+    const char *alpn;        /* such as EIS_TLS_ALPN_SPLIT; the peer must agree */
 } eis_tls_client_config;
 
 typedef struct eis_tls_server_config {

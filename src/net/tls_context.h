@@ -13,9 +13,9 @@
 struct eis_tls {
     SSL_CTX *ctx;
     bool is_client;
-    bool checks_chain;      /* by CA; a client without it has pins */
+    bool checks_chain; /* by CA; a client without it has pins */
     bool checks_name;
-    eis_tls_pin *pins;      /* [pin_count] */
+    eis_tls_pin *pins; /* [pin_count] */
     size_t pin_count;
     uint8_t alpn[EIS_TLS_ALPN_BYTES_MAX + 1]; /* a length byte and the name */
 };

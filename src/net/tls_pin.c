@@ -37,7 +37,8 @@ eis_status eis_net_tls_pin_parse(eis_tls_pin *pin, const char *text)
         st = eis_wire_hex_read(found.bytes, sizeof found.bytes, digits, length);
     }
     if (st != EIS_OK)
-        return eis_fail(EIS_ERR_USAGE, "\"%.80s\" is no pin; write the SHA-256 of the public key as 64 hex digits", text);
+        return eis_fail(EIS_ERR_USAGE, "\"%.80s\" is no pin; write the SHA-256 of the public key as 64 hex digits",
+                        text);
     *pin = found;
     return EIS_OK;
 }

@@ -15,11 +15,15 @@ bool eis_ring_fits_geometry(eis_ring ring, eis_geometry geometry)
     switch (ring) {
     case EIS_RING_Z32:
     case EIS_RING_Z40:
-    case EIS_RING_Z48: return geometry == EIS_GEOMETRY_W8 || geometry == EIS_GEOMETRY_W24;
-    case EIS_RING_Z52: return geometry == EIS_GEOMETRY_W24;
+    case EIS_RING_Z48:
+        return geometry == EIS_GEOMETRY_W8 || geometry == EIS_GEOMETRY_W24;
+    case EIS_RING_Z52:
+        return geometry == EIS_GEOMETRY_W24;
     case EIS_RING_Z56:
-    case EIS_RING_Z64: return geometry == EIS_GEOMETRY_W8;
-    case EIS_RING_F61: return geometry == EIS_GEOMETRY_W8 || geometry == EIS_GEOMETRY_W20;
+    case EIS_RING_Z64:
+        return geometry == EIS_GEOMETRY_W8;
+    case EIS_RING_F61:
+        return geometry == EIS_GEOMETRY_W8 || geometry == EIS_GEOMETRY_W20;
     }
     return false;
 }

@@ -19,14 +19,14 @@
 #include <unistd.h>
 
 #define START_TIMEOUT_MS 30000u
-#define STOP_TIMEOUT_NS 2000000000u
-#define LIFE_DAYS 30 /* of the throw-away certificates */
+#define STOP_TIMEOUT_NS  2000000000u
+#define LIFE_DAYS        30 /* of the throw-away certificates */
 
 struct eis_embedded {
-    eis_address *addresses;  /* [count] */
-    eis_tls_pin *pins;       /* [count] */
-    pid_t *processes;        /* [count]; 0: not running */
-    int *sockets;            /* [count]; -1: none */
+    eis_address *addresses; /* [count] */
+    eis_tls_pin *pins;      /* [count] */
+    pid_t *processes;       /* [count]; 0: not running */
+    int *sockets;           /* [count]; -1: none */
     size_t count;
     eis_trust_pair ca, client;
 };
@@ -79,8 +79,8 @@ static eis_status fork_child(eis_embedded *embedded, size_t i, const char *progr
     pid_t parent = getpid(), child;
     int pair[2] = {-1, -1};
 
-    EIS_REQUIRE(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == 0, EIS_ERR_LIMIT, "no descriptor for a server process: %s",
-                strerror(errno));
+    EIS_REQUIRE(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == 0, EIS_ERR_LIMIT,
+                "no descriptor for a server process: %s", strerror(errno));
     child = fork();
     if (child == 0) become_server(program, parent, pack_fd, pair[1]);
     EIS_REQUIRE(child > 0, EIS_ERR_LIMIT, "cannot start a server process: %s", strerror(errno));
@@ -97,7 +97,8 @@ out:
 static eis_status give_papers(eis_embedded *embedded, size_t i, unsigned threads)
 {
     static const char *const hosts[] = {"127.0.0.1"};
-    const eis_trust_leaf_literal literal = {.name = "embedded server", .hosts = hosts, .host_count = 1, .server = true, .days = LIFE_DAYS};
+    const eis_trust_leaf_literal literal = {
+        .name = "embedded server", .hosts = hosts, .host_count = 1, .server = true, .days = LIFE_DAYS};
     eis_embedded_papers papers = {.threads = threads};
     eis_trust_pair leaf = {0};
     eis_status st = EIS_OK;
@@ -133,7 +134,8 @@ static eis_status hear_port(eis_embedded *embedded, size_t i)
 
     memcpy(address->host, "127.0.0.1", sizeof "127.0.0.1");
     if (st == EIS_ERR_CLOSED || st == EIS_ERR_TIMEOUT || st == EIS_ERR_IO)
-        st = eis_fail(EIS_ERR_UNAVAILABLE, "server process %zu of %zu ended before it listened", i + 1, embedded->count);
+        st =
+            eis_fail(EIS_ERR_UNAVAILABLE, "server process %zu of %zu ended before it listened", i + 1, embedded->count);
     return st;
 }
 
@@ -165,7 +167,9 @@ out:
 
 void eis_embedded_access_get(eis_embedded_access *access, const eis_embedded *embedded)
 {
-    *access = (eis_embedded_access){.addresses = embedded->addresses, .pins = embedded->pins, .processes = embedded->processes,
+    *access = (eis_embedded_access){.addresses = embedded->addresses,
+                                    .pins = embedded->pins,
+                                    .processes = embedded->processes,
                                     .count = embedded->count,
                                     .ca_pem = span_of(embedded->ca.cert, embedded->ca.cert_bytes),
                                     .cert_pem = span_of(embedded->client.cert, embedded->client.cert_bytes),
@@ -181,8 +185,7 @@ static void reap(pid_t child, uint64_t deadline_ns)
     while (waitpid(child, NULL, WNOHANG) == 0) {
         if (eis_clock_ns() >= deadline_ns) {
             kill(child, SIGKILL);
-            while (waitpid(child, NULL, 0) < 0 && errno == EINTR) {
-            }
+            while (waitpid(child, NULL, 0) < 0 && errno == EINTR) {}
             return;
         }
         nanosleep(&step, NULL);

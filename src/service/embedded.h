@@ -16,10 +16,11 @@ typedef struct eis_embedded eis_embedded;
 
 /* Starts `count` servers of the pack behind pack_fd (each maps the same pages) and waits until all listen.
  *
- * Each child is a fresh process of this very program, `serve split --embedded`, so nothing of the parent's memory gets into
- * it; certificates, key and pack come over inherited descriptors, never the command line, the environment or the disk.
- * program is what to run (NULL: /proc/self/exe); tests name build/eis. The death of the parent ends the child
- * (PR_SET_PDEATHSIG and a closed socket); so does the end of the thread that called this, which therefore outlives them.
+ * Each child is a fresh process of this very program, `serve split --embedded`, so nothing of the parent's memory gets
+ * into it; certificates, key and pack come over inherited descriptors, never the command line, the environment or the
+ * disk. program is what to run (NULL: /proc/self/exe); tests name build/eis. The death of the parent ends the child
+ * (PR_SET_PDEATHSIG and a closed socket); so does the end of the thread that called this, which therefore outlives
+ * them.
  *
  * Errors: EIS_ERR_LIMIT, EIS_ERR_MEMORY, EIS_ERR_UNAVAILABLE (a child ended early); nothing is left running. */
 EIS_MUST_USE eis_status eis_embedded_start(eis_embedded **embedded, const char *program, int pack_fd, size_t count,
@@ -31,11 +32,11 @@ EIS_MUST_USE eis_status eis_embedded_child_run(unsigned threads);
 
 /* What a client needs to reach them; the pointers live as long as the servers. */
 typedef struct eis_embedded_access {
-    const eis_address *addresses;        /* [count] */
-    const eis_tls_pin *pins;             /* [count] */
-    const pid_t *processes;              /* [count] */
+    const eis_address *addresses; /* [count] */
+    const eis_tls_pin *pins;      /* [count] */
+    const pid_t *processes;       /* [count] */
     size_t count;
-    eis_span ca_pem, cert_pem, key_pem;  /* a client certificate that the children ask for */
+    eis_span ca_pem, cert_pem, key_pem; /* a client certificate that the children ask for */
 } eis_embedded_access;
 
 void eis_embedded_access_get(eis_embedded_access *access, const eis_embedded *embedded);

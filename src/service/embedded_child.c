@@ -36,19 +36,20 @@ static void set_signals(void)
 
 static void wait_for_end(int socket_fd)
 {
-    struct pollfd items[] = {{.fd = socket_fd, .events = POLLIN}, {.fd = eis_net_cancel_fd(terminated), .events = POLLIN}};
+    struct pollfd items[] = {{.fd = socket_fd, .events = POLLIN},
+                             {.fd = eis_net_cancel_fd(terminated), .events = POLLIN}};
 
-    while (poll(items, 2, -1) < 0 && errno == EINTR) {
-    }
+    while (poll(items, 2, -1) < 0 && errno == EINTR) {}
 }
 
 static eis_status start(eis_split_server **server, eis_pack **pack, eis_pool **pool, const eis_embedded_papers *papers,
                         unsigned threads)
 {
     eis_split_offer offer = {.name = "model"};
-    eis_split_server_config config = {.offers = &offer, .offer_count = 1,
-                                      .tls = {.cert_pem = papers->cert_pem, .key_pem = papers->key_pem,
-                                              .client_ca_pem = papers->client_ca_pem}};
+    eis_split_server_config config = {
+        .offers = &offer,
+        .offer_count = 1,
+        .tls = {.cert_pem = papers->cert_pem, .key_pem = papers->key_pem, .client_ca_pem = papers->client_ca_pem}};
     eis_status st = EIS_OK;
 
     EIS_TRY(eis_pack_open_fd(pack, EIS_EMBEDDED_PACK_FD, "embedded pack", false));

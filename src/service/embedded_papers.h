@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 /* The descriptors that a child inherits beside standard error. */
-#define EIS_EMBEDDED_PACK_FD 3
+#define EIS_EMBEDDED_PACK_FD   3
 #define EIS_EMBEDDED_SOCKET_FD 4
 
 /* The papers of one server. */
@@ -24,7 +24,8 @@ EIS_MUST_USE eis_status eis_embedded_papers_send(int fd, const eis_embedded_pape
 
 /* Reads papers; the spans point into *memory, which the caller frees with eis_mem_free_wiped(*memory, *bytes, 1).
  * Errors: EIS_ERR_CLOSED, EIS_ERR_IO, EIS_ERR_PARSE, EIS_ERR_TOO_LARGE, EIS_ERR_MEMORY. */
-EIS_MUST_USE eis_status eis_embedded_papers_receive(eis_embedded_papers *papers, uint8_t **memory, size_t *bytes, int fd);
+EIS_MUST_USE eis_status eis_embedded_papers_receive(eis_embedded_papers *papers, uint8_t **memory, size_t *bytes,
+                                                    int fd);
 
 /* Tells the parent the port (st == EIS_OK), or what went wrong (the text recorded on this thread). */
 void eis_embedded_tell(int fd, eis_status st, uint16_t port);

@@ -18,10 +18,10 @@
 typedef struct eis_split_session eis_split_session;
 
 typedef struct eis_split_session_config {
-    const eis_model *model;             /* a model with weights, or a client part; must outlive the session */
-    unsigned profile;                   /* eis_split_profile; 0: the part's own, else f61 with a threshold or `verify`, else p24 */
-    bool verify;                        /* make a verifier: needs weights, or pack_path beside a part */
-    const char *pack_path;              /* the pack of a client part, wanted for own servers and for `verify` */
+    const eis_model *model; /* a model with weights, or a client part; must outlive the session */
+    unsigned profile;       /* eis_split_profile; 0: the part's own, else f61 with a threshold or `verify`, else p24 */
+    bool verify;            /* make a verifier: needs weights, or pack_path beside a part */
+    const char *pack_path;  /* the pack of a client part, wanted for own servers and for `verify` */
 
     /* What measures the rings of p8 (models with weights): ids of a language model, or inputs of a classifier as the
      * executor hands them on: x[calibration_count][eis_classifier_input_count]. None: p8 uses Z_2^64 everywhere. */
@@ -34,9 +34,9 @@ typedef struct eis_split_session_config {
      * `verifier` is set by the session. */
     eis_split_client_config client;
 
-    const char *program;                /* what the children run; NULL: this very program */
-    unsigned server_threads;            /* of each child; 0: processors divided among the children, at least 1 */
-    eis_pool *pool;                     /* for preparing; may be NULL */
+    const char *program;     /* what the children run; NULL: this very program */
+    unsigned server_threads; /* of each child; 0: processors divided among the children, at least 1 */
+    eis_pool *pool;          /* for preparing; may be NULL */
 } eis_split_session_config;
 
 /* Prepares, starts, connects.
@@ -62,7 +62,8 @@ const eis_part_info *eis_split_session_info(const eis_split_session *session);
 /* Returns the scheme that is really in use. */
 eis_split_scheme eis_split_session_scheme(const eis_split_session *session);
 
-/* Gives the processes of own servers, for tests that stop one. Returns how many there are: 0 where servers were named. */
+/* Gives the processes of own servers, for tests that stop one. Returns how many there are: 0 where servers were named.
+ */
 size_t eis_split_session_processes(const pid_t **processes, const eis_split_session *session);
 
 /* Returns the profile that a session would choose: `wanted` where it is not 0, else as the config says. */

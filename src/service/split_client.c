@@ -9,15 +9,18 @@
 #include <string.h>
 
 #define CONNECT_TIMEOUT_MS_DEFAULT 5000u
-#define FRAME_BYTES_MAX_DEFAULT ((uint64_t)64 << 20)
+#define FRAME_BYTES_MAX_DEFAULT    ((uint64_t)64 << 20)
 
 /* ---- making ---- */
 
 static eis_status new_tls(eis_split_link *link, const eis_split_client_config *config)
 {
-    const eis_tls_client_config tls = {.ca_pem = config->ca_pem, .cert_pem = config->cert_pem, .key_pem = config->key_pem,
+    const eis_tls_client_config tls = {.ca_pem = config->ca_pem,
+                                       .cert_pem = config->cert_pem,
+                                       .key_pem = config->key_pem,
                                        .pins = config->pins != NULL ? &config->pins[link->index - 1] : NULL,
-                                       .pin_count = config->pins != NULL ? 1 : 0, .alpn = EIS_TLS_ALPN_SPLIT};
+                                       .pin_count = config->pins != NULL ? 1 : 0,
+                                       .alpn = EIS_TLS_ALPN_SPLIT};
 
     return eis_net_tls_client_new(&link->tls, &tls);
 }
@@ -110,7 +113,8 @@ static eis_status set_terms(eis_split_client *client)
         client->token = *config->token; /* it is shown again whenever a link is made anew */
         hello->token = (eis_span){(const uint8_t *)client->token.text, client->token.bytes};
     }
-    client->terms.connect_timeout_ms = config->connect_timeout_ms != 0 ? config->connect_timeout_ms : CONNECT_TIMEOUT_MS_DEFAULT;
+    client->terms.connect_timeout_ms =
+        config->connect_timeout_ms != 0 ? config->connect_timeout_ms : CONNECT_TIMEOUT_MS_DEFAULT;
     client->terms.write_timeout_ms = config->timeout_ms;
     client->terms.cancel = config->cancel;
     EIS_TRY(measure_frames(&client->terms.frame_bytes_needed, client));
@@ -125,15 +129,18 @@ out:
 static eis_status check_connected(const eis_split_client *client)
 {
     const eis_split_scheme *scheme = &client->config.scheme;
-    size_t connected = eis_split_connected(client), needed = scheme->threshold > 0 ? scheme->threshold : scheme->servers;
+    size_t connected = eis_split_connected(client),
+           needed = scheme->threshold > 0 ? scheme->threshold : scheme->servers;
 
     if (connected >= needed) return EIS_OK;
     for (size_t i = 0; i < scheme->servers; i++)
-        if (client->links[i].stream == NULL) return eis_fail(client->links[i].last_error, "%s", client->links[i].detail);
+        if (client->links[i].stream == NULL)
+            return eis_fail(client->links[i].last_error, "%s", client->links[i].detail);
     return eis_fail(EIS_ERR_UNAVAILABLE, "%zu servers answer where %zu are needed", connected, needed);
 }
 
-/* What every request and reply must fit: the smallest limit that a server gave. Later connections must not give less. */
+/* What every request and reply must fit: the smallest limit that a server gave. Later connections must not give less.
+ */
 static void agree_frames(eis_split_client *client)
 {
     client->frame_bytes_max = client->terms.hello.payload_bytes_max;
@@ -234,7 +241,8 @@ static eis_status apply_chunk(eis_split_client *client, uint32_t index, double *
     if (!done) EIS_TRY(eis_split_call(client, index, out, client->x, padded));
     if (out != y) memcpy(y, out, batch * layer->out_count * sizeof *y);
 out:
-    if (client->x != NULL) eis_mem_wipe(client->x, (whole < client->x_capacity ? whole : client->x_capacity) * sizeof *x);
+    if (client->x != NULL)
+        eis_mem_wipe(client->x, (whole < client->x_capacity ? whole : client->x_capacity) * sizeof *x);
     if (out != y) eis_mem_wipe(out, answers * sizeof *out);
     return st;
 }
@@ -263,7 +271,8 @@ static eis_status apply(void *ctx, uint32_t index, double *y, const double *x, s
     most = eis_split_batch_max(client, index);
     /* The user's own input is refused. After the first layer no check may look at values, since a server could watch it
      * act: such an entry becomes 0, and the last node reports it. */
-    EIS_REQUIRE(index != 0 || eis_fixed_input_ok(x, batch * layer->in_count), EIS_ERR_RANGE, "the input is not finite, or "
+    EIS_REQUIRE(index != 0 || eis_fixed_input_ok(x, batch * layer->in_count), EIS_ERR_RANGE,
+                "the input is not finite, or "
                 "too large");
     for (size_t done = 0, now; done < batch; done += now) {
         now = batch - done < most ? batch - done : most;
@@ -292,9 +301,12 @@ void eis_split_client_report(const eis_split_client *client, eis_split_layer_rep
     if (layers != NULL) memcpy(layers, client->reports, client->model->linear_count * sizeof *layers);
     for (size_t i = 0; servers != NULL && i < client->config.scheme.servers; i++) {
         const eis_split_link *link = &client->links[i];
-        servers[i] = (eis_split_server_report){.address = link->address, .bytes_up = link->bytes_up,
-                                               .bytes_down = link->bytes_down, .calls = link->calls,
-                                               .alive = link->stream != NULL, .caught = link->caught,
+        servers[i] = (eis_split_server_report){.address = link->address,
+                                               .bytes_up = link->bytes_up,
+                                               .bytes_down = link->bytes_down,
+                                               .calls = link->calls,
+                                               .alive = link->stream != NULL,
+                                               .caught = link->caught,
                                                .last_error = link->last_error};
     }
 }

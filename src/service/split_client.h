@@ -22,33 +22,33 @@ typedef struct eis_split_client eis_split_client;
 /* What one server was shown, for `eis audit` and tests: called for each share just before it leaves. The words are what
  * the server can compute from it (a seed is expanded), without padding. */
 typedef struct eis_split_sight {
-    uint32_t server;          /* index from 1 */
+    uint32_t server; /* index from 1 */
     uint32_t layer;
-    size_t payload_bytes;     /* on the wire */
+    size_t payload_bytes; /* on the wire */
     bool is_seed;
     eis_ring ring;
-    const uint64_t *words;    /* [word_count] */
-    const double *reals;      /* [word_count]: what was shared; NULL for the seeds of masks, which stand for nothing */
+    const uint64_t *words; /* [word_count] */
+    const double *reals;   /* [word_count]: what was shared; NULL for the seeds of masks, which stand for nothing */
     size_t word_count;
 } eis_split_sight;
 
 typedef struct eis_split_client_config {
-    const eis_address *servers;          /* [scheme.servers] */
-    const eis_tls_pin *pins;             /* [scheme.servers], or NULL: CA and name decide */
-    eis_span ca_pem, cert_pem, key_pem;  /* empty: the system's CAs, no client certificate */
-    const eis_token *token;              /* or NULL; copied */
-    const char *model_name;              /* at the server; NULL or "": its only one */
+    const eis_address *servers;         /* [scheme.servers] */
+    const eis_tls_pin *pins;            /* [scheme.servers], or NULL: CA and name decide */
+    eis_span ca_pem, cert_pem, key_pem; /* empty: the system's CAs, no client certificate */
+    const eis_token *token;             /* or NULL; copied */
+    const char *model_name;             /* at the server; NULL or "": its only one */
     eis_split_scheme scheme;
-    bool truncate;                       /* ask for 32-bit replies where the ring allows it and nothing checks them */
-    eis_split_verifier *verifier;        /* NULL: answers are not checked. Must outlive the client */
-    uint32_t timeout_ms;                 /* for one call; 0: 30 s */
-    uint32_t connect_timeout_ms;         /* 0: 5 s */
-    unsigned retries;                    /* further attempts of a call, with fresh shares and servers looked for again */
-    bool pad_batches;                    /* to 1, 8, 32, 128, multiples of 128 */
+    bool truncate;                /* ask for 32-bit replies where the ring allows it and nothing checks them */
+    eis_split_verifier *verifier; /* NULL: answers are not checked. Must outlive the client */
+    uint32_t timeout_ms;          /* for one call; 0: 30 s */
+    uint32_t connect_timeout_ms;  /* 0: 5 s */
+    unsigned retries;             /* further attempts of a call, with fresh shares and servers looked for again */
+    bool pad_batches;             /* to 1, 8, 32, 128, multiples of 128 */
     const eis_cancel *cancel;
-    const char *mask_store_path;         /* for prefetched masks; NULL: in memory */
-    const char *mask_key_path;           /* of that store; NULL: its key, and so its masks, die with the process */
-    uint64_t frame_bytes_max;            /* longest reply that we take; 0: 64 MiB */
+    const char *mask_store_path; /* for prefetched masks; NULL: in memory */
+    const char *mask_key_path;   /* of that store; NULL: its key, and so its masks, die with the process */
+    uint64_t frame_bytes_max;    /* longest reply that we take; 0: 64 MiB */
     void (*sight)(void *context, const eis_split_sight *sight);
     void *sight_context;
 } eis_split_client_config;
@@ -67,12 +67,10 @@ void eis_split_client_free(eis_split_client *client);
 
 /* Returns the seam for the executor: each apply is one round trip, to all servers in parallel.
  *
- * Errors of apply: EIS_ERR_RANGE  the input of node 0 is not finite (nothing was sent); with the last node: some value in
- *                  between was not finite and was taken as 0;
- *                  EIS_ERR_UNAVAILABLE, _CLOSED, _IO, _TIMEOUT, _BUSY, _PROTOCOL, ...  too few servers answer, after the
- *                  retries: the first failure, whose text names the server;
- *                  EIS_ERR_INTEGRITY  a wrong answer (the server is named) and no spare to go on with;
- *                  EIS_ERR_INTERRUPTED, EIS_ERR_MEMORY. y is wiped. */
+ * Errors of apply: EIS_ERR_RANGE  the input of node 0 is not finite (nothing was sent); with the last node: some value
+ * in between was not finite and was taken as 0; EIS_ERR_UNAVAILABLE, _CLOSED, _IO, _TIMEOUT, _BUSY, _PROTOCOL, ...  too
+ * few servers answer, after the retries: the first failure, whose text names the server; EIS_ERR_INTEGRITY  a wrong
+ * answer (the server is named) and no spare to go on with; EIS_ERR_INTERRUPTED, EIS_ERR_MEMORY. y is wiped. */
 eis_linear_backend eis_split_client_seam(eis_split_client *client);
 
 /* Fetches offline masks for `count` vectors of every layer (additive sharing only).
@@ -83,17 +81,17 @@ EIS_MUST_USE eis_status eis_split_client_prefetch(eis_split_client *client, size
 
 /* What was spent on one layer so far. */
 typedef struct eis_split_layer_report {
-    uint64_t bytes_up, bytes_down;  /* all servers, frames included */
+    uint64_t bytes_up, bytes_down; /* all servers, frames included */
     uint64_t round_trips;
-    uint64_t nanoseconds;           /* protect to recover */
-    uint64_t masked_calls;          /* of them by offline masks */
+    uint64_t nanoseconds;  /* protect to recover */
+    uint64_t masked_calls; /* of them by offline masks */
 } eis_split_layer_report;
 
 typedef struct eis_split_server_report {
     eis_address address;
     uint64_t bytes_up, bytes_down, calls;
     bool alive;
-    bool caught;                    /* a wrong answer was proved against it */
+    bool caught; /* a wrong answer was proved against it */
     eis_status last_error;
 } eis_split_server_report;
 

@@ -32,8 +32,10 @@ static eis_status check_keys_differ(eis_split_client *client)
         for (size_t j = 0; j < i; j++) {
             const eis_split_link *a = &client->links[j], *b = &client->links[i];
             if (!a->has_pin || !b->has_pin || memcmp(&a->pin, &b->pin, sizeof a->pin) != 0) continue;
-            return eis_fail(EIS_ERR_USAGE, "%s and %s have one key: together their shares are the input; give each server "
-                            "a key of its own", a->name, b->name);
+            return eis_fail(EIS_ERR_USAGE,
+                            "%s and %s have one key: together their shares are the input; give each server "
+                            "a key of its own",
+                            a->name, b->name);
         }
     return EIS_OK;
 }
@@ -54,7 +56,8 @@ eis_status eis_split_connect(eis_split_client *client)
     }
     for (size_t i = 0; i < count; i++) {
         if (jobs[i].running) pthread_join(jobs[i].thread, NULL);
-        if (jobs[i].link != NULL && jobs[i].link->stream == NULL) eis_log(EIS_LOG_WARN, "server", "%s", jobs[i].link->detail);
+        if (jobs[i].link != NULL && jobs[i].link->stream == NULL)
+            eis_log(EIS_LOG_WARN, "server", "%s", jobs[i].link->detail);
     }
     st = check_keys_differ(client);
     for (size_t i = 0; i < count && st != EIS_OK; i++)

@@ -38,7 +38,8 @@ eis_status eis_split_gate_enter(eis_split_gate *gate)
 
     pthread_mutex_lock(&gate->lock);
     if (gate->inside >= gate->inside_max && gate->waiting >= gate->waiting_max) {
-        st = eis_fail(EIS_ERR_BUSY, "%u requests are computed and %u wait; try again later", gate->inside, gate->waiting);
+        st = eis_fail(EIS_ERR_BUSY, "%u requests are computed and %u wait; try again later", gate->inside,
+                      gate->waiting);
     } else {
         gate->waiting++;
         while (gate->inside >= gate->inside_max) pthread_cond_wait(&gate->room, &gate->lock);

@@ -36,7 +36,8 @@ void eis_split_link_clear(eis_split_link *link)
     memset(link, 0, sizeof *link);
 }
 
-/* Statuses that an ERROR may put into our mouth. What only we can find out, such as a failed check, is not among them. */
+/* Statuses that an ERROR may put into our mouth. What only we can find out, such as a failed check, is not among them.
+ */
 static eis_status told_status(const eis_split_error *error)
 {
     switch (error->status) {
@@ -136,8 +137,8 @@ static eis_status name_in_front(const eis_split_link *link, eis_status st)
 
 eis_status eis_split_link_open(eis_split_link *link, const eis_split_terms *terms)
 {
-    const eis_stream_options options = {.write_timeout_ms = terms->write_timeout_ms, .spin_us = EIS_SERVICE_SPIN_US,
-                                        .cancel = terms->cancel};
+    const eis_stream_options options = {
+        .write_timeout_ms = terms->write_timeout_ms, .spin_us = EIS_SERVICE_SPIN_US, .cancel = terms->cancel};
     eis_status st = EIS_OK;
 
     EIS_ASSERT(link->stream == NULL && !link->caught);
@@ -168,9 +169,14 @@ eis_status eis_split_link_ask(eis_split_link *link, const eis_frame_header *head
     link->bytes_up += EIS_FRAME_HEADER_BYTES;
     for (size_t i = 0; i < part_count; i++) link->bytes_up += parts[i].bytes;
     link->calls++;
-    link->ticket = (eis_split_ticket){.open = true, .wanted = true, .id = complete.request_id, .layer = header->layer,
-                                      .batch = header->batch, .truncated_bits = header->truncated_bits,
-                                      .reply_bytes = reply_bytes, .deadline_ns = deadline_ns};
+    link->ticket = (eis_split_ticket){.open = true,
+                                      .wanted = true,
+                                      .id = complete.request_id,
+                                      .layer = header->layer,
+                                      .batch = header->batch,
+                                      .truncated_bits = header->truncated_bits,
+                                      .reply_bytes = reply_bytes,
+                                      .deadline_ns = deadline_ns};
 out:
     return st == EIS_OK ? st : name_in_front(link, st);
 }
@@ -209,8 +215,9 @@ eis_status eis_split_link_take(eis_split_arrival *arrival, eis_status *refused, 
                 "%s answered a request that is not outstanding", link->name);
     if (header->type == EIS_SPLIT_RESULT) EIS_TRY(check_result(link, frame));
     link->ticket.open = false;
-    *arrival = !link->ticket.wanted ? EIS_SPLIT_ARRIVED_LATE
-               : header->type == EIS_SPLIT_RESULT ? EIS_SPLIT_ARRIVED_RESULT : EIS_SPLIT_ARRIVED_REFUSAL;
+    *arrival = !link->ticket.wanted               ? EIS_SPLIT_ARRIVED_LATE
+               : header->type == EIS_SPLIT_RESULT ? EIS_SPLIT_ARRIVED_RESULT
+                                                  : EIS_SPLIT_ARRIVED_REFUSAL;
     if (*arrival == EIS_SPLIT_ARRIVED_REFUSAL) *refused = tell_error(link, frame);
 out:
     return st;

@@ -17,32 +17,32 @@
 /* The request that a server owes an answer to. */
 typedef struct eis_split_ticket {
     bool open;
-    bool wanted;            /* its round still runs */
+    bool wanted; /* its round still runs */
     uint64_t id;
     uint32_t layer;
     uint16_t batch;
     uint8_t truncated_bits;
     size_t reply_bytes;
-    uint64_t deadline_ns;   /* a server that is silent beyond it is given up */
+    uint64_t deadline_ns; /* a server that is silent beyond it is given up */
 } eis_split_ticket;
 
 typedef struct eis_split_link {
-    uint32_t index;                 /* of the share or point: from 1, for the life of the client */
+    uint32_t index; /* of the share or point: from 1, for the life of the client */
     eis_address address;
     char name[EIS_LINK_NAME_BYTES]; /* "server 2 (HOST:PORT)", for messages */
     eis_tls *tls;
-    eis_stream *stream;             /* NULL: not connected */
-    eis_tls_pin pin;                /* of the first connection; every later one must show the same key */
+    eis_stream *stream; /* NULL: not connected */
+    eis_tls_pin pin;    /* of the first connection; every later one must show the same key */
     bool has_pin;
     eis_split_order order;
-    uint64_t last_id;               /* rises over reconnections too: an id is never used twice */
-    uint64_t frame_bytes_max;       /* agreed in HELLO */
+    uint64_t last_id;         /* rises over reconnections too: an id is never used twice */
+    uint64_t frame_bytes_max; /* agreed in HELLO */
     eis_split_ticket ticket;
-    bool caught;                    /* a wrong answer was proved; never asked again */
+    bool caught; /* a wrong answer was proved; never asked again */
 
     /* one round */
     bool takes_part, asked, answered, lost;
-    uint64_t *words;                /* [words_capacity]: the answer */
+    uint64_t *words; /* [words_capacity]: the answer */
     size_t words_capacity;
 
     /* what is told about it */
@@ -53,9 +53,9 @@ typedef struct eis_split_link {
 
 /* What every connection begins with. */
 typedef struct eis_split_terms {
-    eis_split_hello hello;          /* share_index is the link's own */
+    eis_split_hello hello; /* share_index is the link's own */
     uint32_t connect_timeout_ms, write_timeout_ms;
-    uint64_t frame_bytes_needed;    /* a server that takes less cannot serve this model */
+    uint64_t frame_bytes_needed; /* a server that takes less cannot serve this model */
     const eis_cancel *cancel;
 } eis_split_terms;
 
@@ -72,9 +72,9 @@ EIS_MUST_USE eis_status eis_split_link_ask(eis_split_link *link, const eis_frame
                                            size_t part_count, size_t reply_bytes, uint64_t deadline_ns);
 
 typedef enum eis_split_arrival {
-    EIS_SPLIT_ARRIVED_LATE,    /* an answer that nobody waits for any more */
-    EIS_SPLIT_ARRIVED_RESULT,  /* to the open ticket, with its layer, batch, t and length */
-    EIS_SPLIT_ARRIVED_REFUSAL  /* an ERROR to the open ticket; *refused says what */
+    EIS_SPLIT_ARRIVED_LATE,   /* an answer that nobody waits for any more */
+    EIS_SPLIT_ARRIVED_RESULT, /* to the open ticket, with its layer, batch, t and length */
+    EIS_SPLIT_ARRIVED_REFUSAL /* an ERROR to the open ticket; *refused says what */
 } eis_split_arrival;
 
 /* Takes a frame that came and closes the ticket that it answers.

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A round: everybody who takes part and owes nothing is asked at once, then frames are taken as they come. A server that
- * still owes an answer of an earlier round is asked as soon as that has come; with spare servers nobody waits for it. */
+/* A round: everybody who takes part and owes nothing is asked at once, then frames are taken as they come. A server
+ * that still owes an answer of an earlier round is asked as soon as that has come; with spare servers nobody waits for
+ * it. */
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -9,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define NS_PER_MS 1000000u
+#define NS_PER_MS     1000000u
 #define CHECK_WAIT_NS (50 * (uint64_t)NS_PER_MS)
 
 /* ---- who is out ---- */
@@ -92,7 +93,8 @@ static eis_status take_answer(eis_split_client *client, eis_split_round *round, 
         return EIS_OK;
     }
     if (round->is_checked && client->config.verifier != NULL) {
-        st = eis_split_verify(client->config.verifier, round->layer, layer, link->words, &client->shares[link->index - 1]);
+        st = eis_split_verify(client->config.verifier, round->layer, layer, link->words,
+                              &client->shares[link->index - 1]);
         if (st == EIS_ERR_INTEGRITY) {
             st = eis_split_catch(client, link, round->layer);
             lose(round, link, st);
@@ -205,13 +207,14 @@ static bool somebody_still_works(const eis_split_client *client)
     return false;
 }
 
-/* With a verifier the servers that were asked get as long again as the round took (and CHECK_WAIT_NS at most), so that a
- * lie from a spare is examined and named too. One that stays silent is not asked again until it has answered, so it
+/* With a verifier the servers that were asked get as long again as the round took (and CHECK_WAIT_NS at most), so that
+ * a lie from a spare is examined and named too. One that stays silent is not asked again until it has answered, so it
  * delays one round only. */
 static eis_status receive_rest(eis_split_client *client, eis_split_round *round, uint64_t started_ns)
 {
     eis_status st = EIS_OK;
-    uint64_t now = eis_clock_ns(), took = now - started_ns, deadline = now + (took < CHECK_WAIT_NS ? took : CHECK_WAIT_NS);
+    uint64_t now = eis_clock_ns(), took = now - started_ns,
+             deadline = now + (took < CHECK_WAIT_NS ? took : CHECK_WAIT_NS);
     bool came;
 
     while (now < deadline && somebody_still_works(client) && list_debtors(client)) {
@@ -225,7 +228,8 @@ out:
 static eis_status fail_round(const eis_split_round *round)
 {
     if (round->failure == EIS_OK)
-        return eis_fail(EIS_ERR_UNAVAILABLE, "%zu servers are connected where %zu are needed", round->participants, round->needed);
+        return eis_fail(EIS_ERR_UNAVAILABLE, "%zu servers are connected where %zu are needed", round->participants,
+                        round->needed);
     return eis_fail(round->failure, "%s", round->detail);
 }
 
@@ -278,7 +282,8 @@ void eis_split_round_forget(eis_split_client *client, const eis_split_round *rou
     for (size_t i = 0; i < client->config.scheme.servers; i++) {
         eis_split_link *link = &client->links[i];
         if (link->words != NULL)
-            eis_mem_wipe(link->words, (words < link->words_capacity ? words : link->words_capacity) * sizeof *link->words);
+            eis_mem_wipe(link->words,
+                         (words < link->words_capacity ? words : link->words_capacity) * sizeof *link->words);
         link->takes_part = link->asked = link->answered = link->lost = false;
     }
 }

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #define IN_FLIGHT_MAX_DEFAULT 8u
-#define WAITING_PER_PLACE 8u
+#define WAITING_PER_PLACE     8u
 
 static eis_status copy_offers(eis_split_server *server, const eis_split_server_config *config)
 {
@@ -33,9 +33,12 @@ static eis_status start_stream(eis_split_server *server)
 {
     const eis_split_server_config *config = &server->config;
     eis_tls_server_config tls = config->tls;
-    eis_listener_config listener = {.address = config->listen, .connections_max = config->connections_max,
-                                    .stream = {.read_timeout_ms = config->read_timeout_ms, .spin_us = EIS_SERVICE_SPIN_US},
-                                    .serve = eis_split_server_serve, .context = server};
+    eis_listener_config listener = {
+        .address = config->listen,
+        .connections_max = config->connections_max,
+        .stream = {.read_timeout_ms = config->read_timeout_ms, .spin_us = EIS_SERVICE_SPIN_US},
+        .serve = eis_split_server_serve,
+        .context = server};
     eis_status st = EIS_OK;
 
     if (config->offer_count == 0) return EIS_OK; /* the original's layer alone: REST is the only door */
@@ -84,7 +87,8 @@ bool eis_split_server_drain(eis_split_server *server, uint32_t deadline_ms)
     if (server->listener != NULL) all = eis_net_listener_drain(server->listener, deadline_ms);
     spent_ms = (eis_clock_ns() - start_ns) / 1000000u;
     if (server->http == NULL) return all;
-    return eis_net_http_server_drain(server->http, spent_ms < deadline_ms ? deadline_ms - (uint32_t)spent_ms : 0) && all;
+    return eis_net_http_server_drain(server->http, spent_ms < deadline_ms ? deadline_ms - (uint32_t)spent_ms : 0) &&
+           all;
 }
 
 void eis_split_server_free(eis_split_server *server)

@@ -38,7 +38,7 @@ typedef struct eis_split_counters {
 
 struct eis_split_server {
     eis_split_server_config config;
-    eis_split_offer *offers;     /* [config.offer_count] */
+    eis_split_offer *offers; /* [config.offer_count] */
     eis_tls *tls;
     eis_listener *listener;
     eis_http_server *http;

@@ -67,9 +67,10 @@ eis_status eis_split_server_matmul_float(eis_split_server *server, eis_http_repl
     float *x = NULL, *y = NULL;
     eis_status st = EIS_OK;
 
-    EIS_REQUIRE(layer->weights != NULL, EIS_ERR_LEGACY_FLOAT,
-                "float shares leak the input, so this server does not take them; ask with \"mode\":\"ring\" and words as "
-                "strings (the operator can allow them with --legacy-float)");
+    EIS_REQUIRE(
+        layer->weights != NULL, EIS_ERR_LEGACY_FLOAT,
+        "float shares leak the input, so this server does not take them; ask with \"mode\":\"ring\" and words as "
+        "strings (the operator can allow them with --legacy-float)");
     EIS_TRY(eis_net_http_reply_header(reply, "EIS-Privacy", "leaks-input"));
     atomic_fetch_add_explicit(&server->counters.requests[EIS_SPLIT_REQUEST_LEGACY], 1, memory_order_relaxed);
     EIS_NEW(x, layer->inputs);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* POST /matmul on ring words: decimal strings, base64 or a seed in, the same form out. The words take the way of the binary
- * stream, so both doors give the same answer. */
+/* POST /matmul on ring words: decimal strings, base64 or a seed in, the same form out. The words take the way of the
+ * binary stream, so both doors give the same answer. */
 #include "base/mem.h"
 #include "engine/split/words.h"
 #include "service/split_server_internal.h"
@@ -10,20 +10,20 @@
 
 #include <string.h>
 
-#define PATH "body"
+#define PATH                      "body"
 #define REQUEST_BYTES_MAX_DEFAULT ((uint64_t)16 << 20)
-#define REPLY_BYTES_MAX ((size_t)1 << 30)
-#define RING_BITS_DEFAULT 32 /* of p8 */
+#define REPLY_BYTES_MAX           ((size_t)1 << 30)
+#define RING_BITS_DEFAULT         32 /* of p8 */
 
 typedef struct matmul {
     const eis_split_offer *offer;
     uint32_t layer_index;
     eis_split_layer layer;
     uint64_t batch, truncated_bits, suite;
-    bool as_text;         /* words in decimal; else base64 */
-    uint8_t *payload;     /* [payload_bytes]: as on the stream */
+    bool as_text;     /* words in decimal; else base64 */
+    uint8_t *payload; /* [payload_bytes]: as on the stream */
     size_t payload_bytes;
-    uint64_t *words;      /* [word_count]: on their way in, then out */
+    uint64_t *words; /* [word_count]: on their way in, then out */
     size_t word_count;
 } matmul;
 
@@ -69,7 +69,8 @@ static eis_status read_shape(matmul *m, eis_split_server *server, eis_json_value
     EIS_TRY(eis_json_bind_u64(&ring_bits, body, PATH, "ring_bits", false, 32, 64));
     planes = m->offer->pack->profile == EIS_SPLIT_P8 ? (unsigned)ring_bits / 8 : 0;
     EIS_REQUIRE(planes == 0 || ring_bits % 8 == 0, EIS_ERR_UNSUPPORTED, "body.ring_bits must be 32, 40, 48, 56 or 64");
-    EIS_TRY(eis_split_layer_init(&m->layer, &m->offer->pack->layers[m->layer_index].linear, m->offer->pack->profile, planes));
+    EIS_TRY(eis_split_layer_init(&m->layer, &m->offer->pack->layers[m->layer_index].linear, m->offer->pack->profile,
+                                 planes));
     m->batch = 1;
     EIS_TRY(eis_json_bind_u64(&m->batch, body, PATH, "batch", false, 1, UINT16_MAX));
     EIS_TRY(eis_json_bind_u64(&m->truncated_bits, body, PATH, "truncate_bits", false, 0, 63));
@@ -89,7 +90,8 @@ static eis_status read_decimals(matmul *m, eis_json_value share)
                 "body.x_share must be an array of %zu strings", m->word_count);
     for (size_t i = 0; eis_json_next_element(&it, &value); i++) {
         eis_span text;
-        EIS_REQUIRE(eis_json_string(&text, value), EIS_ERR_PARSE, "body.x_share: words are strings, since JSON numbers above "
+        EIS_REQUIRE(eis_json_string(&text, value), EIS_ERR_PARSE,
+                    "body.x_share: words are strings, since JSON numbers above "
                     "2^53 do not survive");
         EIS_TRY(eis_wire_decimal_read(&m->words[i], text.data, text.bytes, (unsigned)m->layer.ring));
     }
@@ -106,7 +108,8 @@ static eis_status read_base64(matmul *m, eis_json_value body)
 
     EIS_TRY(eis_json_bind_string(&text, body, PATH, "x_share_b64", true));
     EIS_TRY(eis_wire_base64_bytes(&given, text.data, text.bytes));
-    EIS_REQUIRE(given == bytes, EIS_ERR_SHAPE, "body.x_share_b64 must hold %zu words of %zu bytes", m->word_count, width);
+    EIS_REQUIRE(given == bytes, EIS_ERR_SHAPE, "body.x_share_b64 must hold %zu words of %zu bytes", m->word_count,
+                width);
     EIS_NEW(raw, bytes);
     EIS_TRY(eis_wire_base64_read(raw, bytes, text.data, text.bytes));
     for (size_t i = 0; i < m->word_count; i++) {
@@ -142,11 +145,14 @@ static eis_status read_words(matmul *m, eis_json_value body, eis_json_value shar
 {
     eis_status st = EIS_OK;
 
-    EIS_TRY(eis_split_words_bytes(&m->payload_bytes, m->layer.profile, m->layer.planes, m->layer.in_count, (size_t)m->batch));
+    EIS_TRY(eis_split_words_bytes(&m->payload_bytes, m->layer.profile, m->layer.planes, m->layer.in_count,
+                                  (size_t)m->batch));
     m->word_count = (size_t)m->batch * m->layer.in_count;
     EIS_NEW(m->words, m->word_count);
-    if (in_base64) EIS_TRY(read_base64(m, body));
-    else EIS_TRY(read_decimals(m, share));
+    if (in_base64)
+        EIS_TRY(read_base64(m, body));
+    else
+        EIS_TRY(read_decimals(m, share));
     EIS_TRY(pack_words(m));
 out:
     return st;
@@ -161,8 +167,9 @@ static eis_status read_seed(matmul *m, eis_json_value body)
     EIS_TRY(eis_json_bind_u64(&m->suite, body, PATH, "suite", true, 1, 3));
     EIS_TRY(eis_json_bind_string(&text, body, PATH, "seed_b64", true));
     EIS_TRY(eis_wire_base64_bytes(&bytes, text.data, text.bytes));
-    EIS_REQUIRE(bytes == eis_split_seed_bytes((unsigned)m->suite), EIS_ERR_SHAPE, "body.seed_b64: a seed of suite %u has %zu bytes",
-                (unsigned)m->suite, eis_split_seed_bytes((unsigned)m->suite));
+    EIS_REQUIRE(bytes == eis_split_seed_bytes((unsigned)m->suite), EIS_ERR_SHAPE,
+                "body.seed_b64: a seed of suite %u has %zu bytes", (unsigned)m->suite,
+                eis_split_seed_bytes((unsigned)m->suite));
     m->payload_bytes = bytes;
     EIS_NEW(m->payload, bytes);
     EIS_TRY(eis_wire_base64_read(m->payload, bytes, text.data, text.bytes));
@@ -179,8 +186,8 @@ static eis_status check_sizes(const matmul *m, uint64_t limit)
     EIS_TRY(eis_split_words_bytes(&up, m->layer.profile, m->layer.planes, m->layer.in_count, (size_t)m->batch));
     EIS_TRY(eis_split_result_bytes(&down, m->layer.profile, m->layer.planes, m->layer.out_count, (size_t)m->batch,
                                    (unsigned)m->truncated_bits));
-    EIS_REQUIRE(up <= limit && down <= limit, EIS_ERR_TOO_LARGE, "a batch of %zu vectors is more than one request may ask for",
-                (size_t)m->batch);
+    EIS_REQUIRE(up <= limit && down <= limit, EIS_ERR_TOO_LARGE,
+                "a batch of %zu vectors is more than one request may ask for", (size_t)m->batch);
 out:
     return st;
 }
@@ -201,8 +208,11 @@ static eis_status read_share(matmul *m, eis_json_value body)
 
 static eis_status evaluate(matmul *m, eis_split_server *server, uint64_t limit)
 {
-    const eis_split_request request = {.layer = m->layer_index, .batch = (size_t)m->batch, .suite = (unsigned)m->suite,
-                                       .truncated_bits = (unsigned)m->truncated_bits, .payload = {m->payload, m->payload_bytes}};
+    const eis_split_request request = {.layer = m->layer_index,
+                                       .batch = (size_t)m->batch,
+                                       .suite = (unsigned)m->suite,
+                                       .truncated_bits = (unsigned)m->truncated_bits,
+                                       .payload = {m->payload, m->payload_bytes}};
     const eis_pack *pack = m->offer->pack;
     eis_split_evaluator *evaluator = NULL;
     uint8_t *planes = NULL;
@@ -273,8 +283,10 @@ static eis_status write_reply(eis_http_reply *reply, const matmul *m)
     eis_json_writer_begin_object(&w);
     eis_json_writer_key(&w, "mode"), eis_json_writer_text(&w, "ring");
     eis_json_writer_key(&w, "profile"), eis_json_writer_text(&w, eis_split_profile_get(m->layer.profile)->name);
-    if (m->as_text) write_decimals(&w, m);
-    else EIS_TRY(write_base64(&w, m));
+    if (m->as_text)
+        write_decimals(&w, m);
+    else
+        EIS_TRY(write_base64(&w, m));
     eis_json_writer_key(&w, "truncate_bits"), eis_json_writer_u64(&w, m->truncated_bits);
     eis_json_writer_key(&w, "weights_digest"), eis_json_writer_text(&w, digest);
     eis_json_writer_end_object(&w);
@@ -287,8 +299,8 @@ out:
 
 eis_status eis_split_server_matmul_ring(eis_split_server *server, eis_http_reply *reply, eis_json_value body)
 {
-    static const char *const names[] = {"mode", "profile", "ring_bits", "model", "layer", "x_share", "x_share_b64", "seed_b64",
-                                        "suite", "batch", "truncate_bits", NULL};
+    static const char *const names[] = {"mode",        "profile",  "ring_bits", "model", "layer",         "x_share",
+                                        "x_share_b64", "seed_b64", "suite",     "batch", "truncate_bits", NULL};
     uint64_t limit = server->config.body_bytes_max != 0 ? server->config.body_bytes_max : REQUEST_BYTES_MAX_DEFAULT;
     eis_status st = EIS_OK;
     eis_json_value mode;

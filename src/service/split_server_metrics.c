@@ -8,7 +8,7 @@
 #include <stdio.h>
 
 #define TEXT_BYTES_MAX ((size_t)1 << 20)
-#define MEDIA_TYPE "application/openmetrics-text; version=1.0.0; charset=utf-8"
+#define MEDIA_TYPE     "application/openmetrics-text; version=1.0.0; charset=utf-8"
 
 static void line(eis_writer *w, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
@@ -33,7 +33,10 @@ static void family(eis_writer *w, const char *name, const char *type, const char
     line(w, "# HELP %s %s", name, help);
 }
 
-static uint64_t load(const atomic_uint_fast64_t *counter) { return atomic_load_explicit(counter, memory_order_relaxed); }
+static uint64_t load(const atomic_uint_fast64_t *counter)
+{
+    return atomic_load_explicit(counter, memory_order_relaxed);
+}
 
 static void write_requests(eis_writer *w, const eis_split_counters *counters)
 {
@@ -47,7 +50,8 @@ static void write_requests(eis_writer *w, const eis_split_counters *counters)
     family(w, "eis_split_errors", "counter", "Requests that were refused or failed, by code.");
     for (unsigned i = 0; i < EIS_STATUS_COUNT; i++)
         if (load(&counters->errors[i]) > 0)
-            line(w, "eis_split_errors_total{code=\"%s\"} %" PRIu64, eis_status_code((eis_status)i), load(&counters->errors[i]));
+            line(w, "eis_split_errors_total{code=\"%s\"} %" PRIu64, eis_status_code((eis_status)i),
+                 load(&counters->errors[i]));
     family(w, "eis_split_vectors", "counter", "Vectors multiplied.");
     line(w, "eis_split_vectors_total %" PRIu64, load(&counters->vectors));
     family(w, "eis_split_eval_seconds", "counter", "Time spent multiplying, all requests together.");

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #define BODY_BYTES_MAX ((size_t)256 << 20) /* row scales of the largest model; a bound for faults, not for use */
-#define JSON "application/json"
+#define JSON           "application/json"
 
 /* Sends what was written, unless writing failed. */
 static eis_status reply_json(eis_http_reply *reply, eis_json_writer *w, eis_writer *body)
@@ -74,9 +74,14 @@ static eis_status get_models(void *context, eis_http_reply *reply, const eis_htt
 
 static void write_image(eis_json_writer *w, const eis_linear *linear)
 {
-    const struct { const char *name; uint32_t first, second; } pairs[] = {
-        {"kernel", linear->kernel_height, linear->kernel_width}, {"stride", linear->stride_y, linear->stride_x},
-        {"padding", linear->pad_y, linear->pad_x}, {"image", linear->height, linear->width},
+    const struct {
+        const char *name;
+        uint32_t first, second;
+    } pairs[] = {
+        {"kernel", linear->kernel_height, linear->kernel_width},
+        {"stride", linear->stride_y, linear->stride_x},
+        {"padding", linear->pad_y, linear->pad_x},
+        {"image", linear->height, linear->width},
     };
 
     eis_json_writer_key(w, "channels"), eis_json_writer_u64(w, linear->channels);
@@ -102,7 +107,8 @@ static void write_layer(eis_json_writer *w, const eis_pack_layer *layer, uint32_
     eis_json_writer_key(w, "row_norm"), eis_json_writer_f64(w, layer->row_norm);
     eis_json_writer_key(w, "scales");
     eis_json_writer_begin_array(w);
-    for (uint32_t i = 0; i < linear->out; i++) eis_json_writer_f64(w, eis_load_le_f64(layer->row_scales.data + 8 * (size_t)i));
+    for (uint32_t i = 0; i < linear->out; i++)
+        eis_json_writer_f64(w, eis_load_le_f64(layer->row_scales.data + 8 * (size_t)i));
     eis_json_writer_end_array(w);
     eis_json_writer_end_object(w);
 }
@@ -153,8 +159,10 @@ eis_status eis_split_server_matmul(void *context, eis_http_reply *reply, const e
     EIS_TRY(eis_json_parse(&doc, "body", text.data, text.bytes, text.bytes));
     body = eis_json_root(doc);
     EIS_REQUIRE(eis_json_type_of(body) == EIS_JSON_OBJECT, EIS_ERR_PARSE, "the body must be an object with x_share");
-    if (is_legacy(body)) EIS_TRY(eis_split_server_matmul_float(server, reply, body));
-    else EIS_TRY(eis_split_server_matmul_ring(server, reply, body));
+    if (is_legacy(body))
+        EIS_TRY(eis_split_server_matmul_float(server, reply, body));
+    else
+        EIS_TRY(eis_split_server_matmul_ring(server, reply, body));
 out:
     if (st != EIS_OK) eis_split_server_count_error(server, st);
     eis_json_free(doc);
@@ -169,11 +177,19 @@ eis_status eis_split_server_rest_start(eis_split_server *server)
         {.method = "GET", .pattern = "/metrics", .handle = eis_split_server_metrics, .context = server},
         {.method = "GET", .pattern = "/v1/models", .handle = get_models, .context = server},
         {.method = "GET", .pattern = "/v1/models/{name}", .handle = get_model, .context = server},
-        {.method = "POST", .pattern = "/matmul", .media_type = JSON, .handle = eis_split_server_matmul, .context = server},
+        {.method = "POST",
+         .pattern = "/matmul",
+         .media_type = JSON,
+         .handle = eis_split_server_matmul,
+         .context = server},
     };
-    eis_http_config http = {.address = config->http_listen, .plain_anywhere = config->http_plain_anywhere, .token = config->token,
-                            .routes = routes, .route_count = sizeof routes / sizeof *routes,
-                            .body_bytes_max = (size_t)config->body_bytes_max, .connections_max = config->connections_max};
+    eis_http_config http = {.address = config->http_listen,
+                            .plain_anywhere = config->http_plain_anywhere,
+                            .token = config->token,
+                            .routes = routes,
+                            .route_count = sizeof routes / sizeof *routes,
+                            .body_bytes_max = (size_t)config->body_bytes_max,
+                            .connections_max = config->connections_max};
 
     if (!config->http_plain) {
         http.cert_pem = config->tls.cert_pem;

@@ -10,7 +10,7 @@
 #define READ_TIMEOUT_MS_DEFAULT 10000u
 #define IDLE_TIMEOUT_MS_DEFAULT 600000u
 #define FRAME_BYTES_MAX_DEFAULT ((uint64_t)64 << 20)
-#define ERROR_BYTES_MAX 1024
+#define ERROR_BYTES_MAX         1024
 
 typedef struct connection {
     eis_split_server *server;
@@ -46,7 +46,8 @@ out:
 
 static void send_goodbye(connection *c)
 {
-    if (eis_net_stream_send(c->stream, &(eis_frame_header){.type = EIS_SPLIT_CLOSE}, NULL, 0) != EIS_OK) eis_error_clear();
+    if (eis_net_stream_send(c->stream, &(eis_frame_header){.type = EIS_SPLIT_CLOSE}, NULL, 0) != EIS_OK)
+        eis_error_clear();
 }
 
 /* ---- HELLO ---- */
@@ -67,20 +68,24 @@ static eis_status find_pack(connection *c, const eis_split_hello *hello)
     eis_status st = EIS_OK;
 
     for (size_t i = 0; hello->model[0] == '\0' && i < server->config.offer_count; i++)
-        if (memcmp(server->offers[i].pack->digest, hello->pack_digest, EIS_PACK_DIGEST_BYTES) == 0) c->offer = &server->offers[i];
+        if (memcmp(server->offers[i].pack->digest, hello->pack_digest, EIS_PACK_DIGEST_BYTES) == 0)
+            c->offer = &server->offers[i];
     if (c->offer == NULL) EIS_TRY(eis_split_server_find(&c->offer, server, hello->model));
-    EIS_REQUIRE(memcmp(c->offer->pack->digest, hello->pack_digest, EIS_PACK_DIGEST_BYTES) == 0, EIS_ERR_DIGEST,
-                "model \"%s\" has other weights here than the client expects; both sides need files of one `eis partition`",
-                c->offer->name);
-    EIS_REQUIRE((uint8_t)c->offer->pack->profile == hello->profile, EIS_ERR_UNSUPPORTED, "model \"%s\" has another profile",
-                c->offer->name);
+    EIS_REQUIRE(
+        memcmp(c->offer->pack->digest, hello->pack_digest, EIS_PACK_DIGEST_BYTES) == 0, EIS_ERR_DIGEST,
+        "model \"%s\" has other weights here than the client expects; both sides need files of one `eis partition`",
+        c->offer->name);
+    EIS_REQUIRE((uint8_t)c->offer->pack->profile == hello->profile, EIS_ERR_UNSUPPORTED,
+                "model \"%s\" has another profile", c->offer->name);
 out:
     return st;
 }
 
 static eis_status send_ack(connection *c, const eis_split_hello *hello, uint64_t frame_bytes_max)
 {
-    eis_split_hello_ack ack = {.version = EIS_SPLIT_VERSION, .profile = hello->profile, .payload_bytes_max = frame_bytes_max,
+    eis_split_hello_ack ack = {.version = EIS_SPLIT_VERSION,
+                               .profile = hello->profile,
+                               .payload_bytes_max = frame_bytes_max,
                                .layer_count = c->offer->pack->layer_count};
     eis_status st = EIS_OK;
     eis_writer payload;
@@ -99,7 +104,8 @@ out:
 
 static eis_status greet(connection *c, const eis_stream_frame *frame)
 {
-    uint64_t limit = c->server->config.frame_bytes_max != 0 ? c->server->config.frame_bytes_max : FRAME_BYTES_MAX_DEFAULT;
+    uint64_t limit =
+        c->server->config.frame_bytes_max != 0 ? c->server->config.frame_bytes_max : FRAME_BYTES_MAX_DEFAULT;
     eis_status st = EIS_OK;
     eis_split_hello hello;
 
@@ -107,8 +113,8 @@ static eis_status greet(connection *c, const eis_stream_frame *frame)
     EIS_TRY(check_token(c->server, &hello));
     EIS_TRY(find_pack(c, &hello));
     if (hello.payload_bytes_max < limit) limit = hello.payload_bytes_max;
-    EIS_TRY(eis_split_evaluator_new(&c->evaluator, c->offer->pack, hello.planes, hello.layer_count, c->server->config.pool,
-                                    (size_t)limit));
+    EIS_TRY(eis_split_evaluator_new(&c->evaluator, c->offer->pack, hello.planes, hello.layer_count,
+                                    c->server->config.pool, (size_t)limit));
     EIS_TRY(send_ack(c, &hello, limit));
     eis_net_stream_limit(c->stream, limit);
     eis_log(EIS_LOG_INFO, "hello", "%s: model \"%s\", share %u", eis_net_stream_peer_name(c->stream), c->offer->name,
@@ -127,8 +133,11 @@ static eis_status read_request(eis_split_request *request, eis_split_request_kin
     size_t count = 1;
     eis_status st = EIS_OK;
 
-    *request = (eis_split_request){.layer = header->layer, .batch = header->batch, .suite = header->suite,
-                                   .truncated_bits = header->truncated_bits, .payload = frame->payload};
+    *request = (eis_split_request){.layer = header->layer,
+                                   .batch = header->batch,
+                                   .suite = header->suite,
+                                   .truncated_bits = header->truncated_bits,
+                                   .payload = frame->payload};
     if (header->type == EIS_SPLIT_EVAL_WORDS) {
         *kind = EIS_SPLIT_REQUEST_WORDS;
         return EIS_OK;
@@ -146,8 +155,11 @@ out:
 
 static eis_status answer(connection *c, const eis_stream_frame *frame)
 {
-    eis_frame_header header = {.type = EIS_SPLIT_RESULT, .request_id = frame->header.request_id, .layer = frame->header.layer,
-                               .batch = frame->header.batch, .truncated_bits = frame->header.truncated_bits};
+    eis_frame_header header = {.type = EIS_SPLIT_RESULT,
+                               .request_id = frame->header.request_id,
+                               .layer = frame->header.layer,
+                               .batch = frame->header.batch,
+                               .truncated_bits = frame->header.truncated_bits};
     eis_split_request_kind kind;
     eis_split_request request;
     eis_status st = EIS_OK;
@@ -171,12 +183,17 @@ static eis_status take_frame(connection *c, const eis_stream_frame *frame)
 
     EIS_TRY(eis_split_order_accept(&c->order, EIS_SPLIT_AT_SERVER, &frame->header));
     switch (frame->header.type) {
-    case EIS_SPLIT_HELLO: EIS_TRY(greet(c, frame)); break;
-    case EIS_SPLIT_CLOSE: send_goodbye(c); return EIS_ERR_CLOSED;
+    case EIS_SPLIT_HELLO:
+        EIS_TRY(greet(c, frame));
+        break;
+    case EIS_SPLIT_CLOSE:
+        send_goodbye(c);
+        return EIS_ERR_CLOSED;
     case EIS_SPLIT_PING:
-        return eis_net_stream_send(c->stream, &(eis_frame_header){.type = EIS_SPLIT_PING,
-                                   .request_id = frame->header.request_id}, NULL, 0);
-    default: return answer(c, frame);
+        return eis_net_stream_send(
+            c->stream, &(eis_frame_header){.type = EIS_SPLIT_PING, .request_id = frame->header.request_id}, NULL, 0);
+    default:
+        return answer(c, frame);
     }
 out:
     if (st != EIS_OK && send_error(c, NULL, st) != EIS_OK) return EIS_ERR_CLOSED;

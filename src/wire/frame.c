@@ -10,8 +10,8 @@
 
 /* A first piece as large as most requests; then doubling. A claim alone costs nobody memory. */
 #define PIECE_BYTES ((size_t)256 << 10)
-/* An idle connection gives larger buffers back: beside the 1.5 MiB that an evaluator keeps and TLS's own, it stays below
- * 2 MiB. A reply of 50257 field words still fits. */
+/* An idle connection gives larger buffers back: beside the 1.5 MiB that an evaluator keeps and TLS's own, it stays
+ * below 2 MiB. A reply of 50257 field words still fits. */
 #define KEPT_BYTES_MAX ((size_t)416 << 10)
 
 static const uint8_t magic[4] = {'E', 'I', 'S', 'F'};

@@ -15,8 +15,8 @@
 #include "kernel/kernel.h"
 #include "ring/z2k.h"
 
-#define ROWS 50
-#define COLS 70
+#define ROWS  50
+#define COLS  70
 #define BATCH 5
 #define WORDS 67
 
@@ -41,8 +41,8 @@ static void multiply(eis_geometry geometry, eis_ring ring)
     w.panels = panels;
     EIS_SECRET(x, bytes);
     assert_int_equal(eis_ring_matmul(NULL, y, &w, x, BATCH, ring), EIS_OK);
-    EIS_PUBLIC(x, bytes);                                    /* the test is over */
-    EIS_PUBLIC(y, (size_t)ROWS * BATCH * sizeof *y);         /* the test is over */
+    EIS_PUBLIC(x, bytes);                            /* the test is over */
+    EIS_PUBLIC(y, (size_t)ROWS * BATCH * sizeof *y); /* the test is over */
     eis_mem_free(panels);
     eis_mem_free(x);
     eis_mem_free(y);

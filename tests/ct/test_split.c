@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The whole way of one layer with a secret input: encode, share, write, multiply, read, check, recover. A branch on any of
- * it would show in the gaps between frames. */
+/* The whole way of one layer with a secret input: encode, share, write, multiply, read, check, recover. A branch on any
+ * of it would show in the gaps between frames. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -21,12 +21,17 @@
 
 enum { SERVERS = 3, BATCH = 2 };
 
-static uint64_t *ask(eis_split_evaluator *evaluator, uint32_t index, const eis_split_client_layer *client, const eis_share *share)
+static uint64_t *ask(eis_split_evaluator *evaluator, uint32_t index, const eis_split_client_layer *client,
+                     const eis_share *share)
 {
     size_t bytes = eis_split_share_bytes(share, client);
     uint8_t *payload = eis_mem_new(bytes, 1);
     uint64_t *words = eis_mem_new(BATCH * client->layer.out_count, sizeof *words);
-    eis_split_request request = {.layer = index, .batch = BATCH, .suite = share->suite, .truncated_bits = client->truncated_bits, .payload = {payload, bytes}};
+    eis_split_request request = {.layer = index,
+                                 .batch = BATCH,
+                                 .suite = share->suite,
+                                 .truncated_bits = client->truncated_bits,
+                                 .payload = {payload, bytes}};
     eis_span reply;
 
     eis_split_share_write(payload, share, client);
@@ -36,8 +41,9 @@ static uint64_t *ask(eis_split_evaluator *evaluator, uint32_t index, const eis_s
     return words;
 }
 
-static void run_layer(eis_model *model, const eis_split_layers *layers, const eis_pack *pack, eis_split_evaluator *evaluator,
-                      eis_split_verifier *verifier, uint32_t index, eis_split_profile profile, size_t threshold, bool truncate)
+static void run_layer(eis_model *model, const eis_split_layers *layers, const eis_pack *pack,
+                      eis_split_evaluator *evaluator, eis_split_verifier *verifier, uint32_t index,
+                      eis_split_profile profile, size_t threshold, bool truncate)
 {
     const eis_part_layer *part = &layers->layers[index];
     eis_split_scheme scheme = {.servers = SERVERS, .threshold = threshold};
@@ -50,7 +56,9 @@ static void run_layer(eis_model *model, const eis_split_layers *layers, const ei
     double *x, *y;
 
     (void)pack;
-    assert_int_equal(eis_split_client_layer_init(&client, &model->linears[index], profile, part->planes, part->row_norm, part->row_scales, truncate, SERVERS), EIS_OK);
+    assert_int_equal(eis_split_client_layer_init(&client, &model->linears[index], profile, part->planes, part->row_norm,
+                                                 part->row_scales, truncate, SERVERS),
+                     EIS_OK);
     x = eis_mem_new(BATCH * client.layer.in_count, sizeof *x);
     y = eis_mem_new(BATCH * client.layer.out_count, sizeof *y);
     for (size_t i = 0; i < BATCH * client.layer.in_count; i++) x[i] = made_random(&seed);
@@ -59,7 +67,8 @@ static void run_layer(eis_model *model, const eis_split_layers *layers, const ei
     assert_int_equal(eis_split_protect(shares, &prg, &input, &client, &scheme), EIS_OK);
     for (uint32_t s = 0; s < SERVERS; s++) {
         answers[s] = (eis_split_answer){s + 1, ask(evaluator, index, &client, &shares[s]), client.truncated_bits};
-        if (verifier != NULL) assert_int_equal(eis_split_verify(verifier, index, &client.layer, answers[s].words, &shares[s]), EIS_OK);
+        if (verifier != NULL)
+            assert_int_equal(eis_split_verify(verifier, index, &client.layer, answers[s].words, &shares[s]), EIS_OK);
     }
     assert_int_equal(eis_split_recover(y, NULL, answers, SERVERS, &input, &client, &scheme), EIS_OK);
     /* The test looks whether anything came out at all. */
@@ -88,12 +97,14 @@ static void run_profile(eis_split_profile profile, size_t threshold, bool trunca
     assert_int_equal(eis_model_new(&model, EIS_MODEL_CLASSIFIER), EIS_OK);
     made_dense(model, 40, 70, 1);
     made_conv(model, 3, 2, 6, 3, 1, 1, 2);
-    assert_int_equal(eis_split_prepare_in_memory(&layers, &fd, model, &(eis_split_prepare_options){.profile = profile}), EIS_OK);
+    assert_int_equal(eis_split_prepare_in_memory(&layers, &fd, model, &(eis_split_prepare_options){.profile = profile}),
+                     EIS_OK);
     assert_int_equal(eis_pack_open_fd(&pack, fd, "memory", false), EIS_OK);
     for (int i = 0; i < 2; i++) planes[i] = (uint8_t)layers.layers[i].planes;
     assert_int_equal(eis_split_evaluator_new(&evaluator, pack, planes, 2, NULL, 1 << 24), EIS_OK);
     if (verify) assert_int_equal(eis_split_verifier_new(&verifier, pack, layers.info.pack_digest), EIS_OK);
-    for (uint32_t index = 0; index < 2; index++) run_layer(model, &layers, pack, evaluator, verifier, index, profile, threshold, truncate);
+    for (uint32_t index = 0; index < 2; index++)
+        run_layer(model, &layers, pack, evaluator, verifier, index, profile, threshold, truncate);
     eis_split_verifier_free(verifier);
     eis_split_evaluator_free(evaluator);
     eis_pack_free(pack);

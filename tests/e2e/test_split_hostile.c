@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Servers that do not keep to the protocol, and clients that do not. A client must never combine what it did not ask for;
- * a server must refuse in words and live on. */
+/* Servers that do not keep to the protocol, and clients that do not. A client must never combine what it did not ask
+ * for; a server must refuse in words and live on. */
 #include "support/split_world.h"
 
 #include "base/log.h"
@@ -44,7 +44,7 @@ typedef enum fault {
 typedef struct script {
     const eis_pack *pack;
     fault fault;
-    int honest_calls;       /* before the fault */
+    int honest_calls; /* before the fault */
     atomic_int connections;
     eis_tls *tls;
     eis_listener *listener;
@@ -59,7 +59,9 @@ static eis_status send_frame(eis_stream *stream, const eis_frame_header *header,
 
 static eis_status script_greet(const script *s, eis_stream *stream, eis_split_evaluator **evaluator)
 {
-    eis_split_hello_ack ack = {.version = 1, .profile = (uint8_t)s->pack->profile, .payload_bytes_max = 1 << 20,
+    eis_split_hello_ack ack = {.version = 1,
+                               .profile = (uint8_t)s->pack->profile,
+                               .payload_bytes_max = 1 << 20,
                                .layer_count = s->pack->layer_count};
     eis_stream_frame frame;
     eis_split_hello hello;
@@ -79,8 +81,11 @@ static eis_status script_greet(const script *s, eis_stream *stream, eis_split_ev
     eis_wire_writer_init(&w, 4096);
     eis_split_hello_ack_write(&w, &ack);
     if (s->fault == ACK_GARBAGE) memset(w.data, 0xee, w.bytes);
-    if (s->fault == NO_ACK) st = send_frame(stream, &(eis_frame_header){.type = EIS_SPLIT_RESULT, .request_id = 1, .batch = 1}, w.data, w.bytes);
-    else st = send_frame(stream, &(eis_frame_header){.type = EIS_SPLIT_HELLO_ACK}, w.data, w.bytes);
+    if (s->fault == NO_ACK)
+        st = send_frame(stream, &(eis_frame_header){.type = EIS_SPLIT_RESULT, .request_id = 1, .batch = 1}, w.data,
+                        w.bytes);
+    else
+        st = send_frame(stream, &(eis_frame_header){.type = EIS_SPLIT_HELLO_ACK}, w.data, w.bytes);
     eis_wire_writer_clear(&w);
     eis_net_stream_limit(stream, 1 << 20);
 out:
@@ -102,36 +107,68 @@ static eis_status script_error(eis_stream *stream, const eis_frame_header *about
 }
 
 /* Answers one request, with the fault where its time has come. */
-static eis_status script_answer(const script *s, eis_stream *stream, const eis_frame_header *request, eis_span reply, bool now)
+static eis_status script_answer(const script *s, eis_stream *stream, const eis_frame_header *request, eis_span reply,
+                                bool now)
 {
-    eis_frame_header header = {.type = EIS_SPLIT_RESULT, .request_id = request->request_id, .layer = request->layer,
-                               .batch = request->batch, .truncated_bits = request->truncated_bits};
+    eis_frame_header header = {.type = EIS_SPLIT_RESULT,
+                               .request_id = request->request_id,
+                               .layer = request->layer,
+                               .batch = request->batch,
+                               .truncated_bits = request->truncated_bits};
     uint8_t data[1 << 16];
     size_t bytes = reply.bytes;
 
     memcpy(data, reply.data, bytes);
     memset(data + bytes, 0, 16);
     switch (now ? s->fault : HONEST) {
-    case CLOSES: return EIS_ERR_CLOSED;
+    case CLOSES:
+        return EIS_ERR_CLOSED;
     case SILENT: {
         eis_stream_frame frame;
         return eis_net_stream_recv(&frame, stream, WORLD_TIMEOUT_MS);
     }
-    case SHORT_ANSWER: bytes -= 8; break;
-    case LONG_ANSWER: bytes += 8; break;
-    case WRONG_ID: header.request_id += 5; break;
-    case REPLAYED_ID: header.request_id -= 1; break;
-    case WRONG_LAYER: header.layer += 1; break;
-    case WRONG_BATCH: header.batch = (uint16_t)(header.batch + 1); break;
-    case WRONG_T: header.truncated_bits = 20; break;
-    case NOT_CANONICAL: memset(data, 0xff, 8); break;
-    case UNKNOWN_TYPE: header.type = 77; break;
-    case SECOND_ACK: header = (eis_frame_header){.type = EIS_SPLIT_HELLO_ACK}; break;
-    case UNASKED_PING: header = (eis_frame_header){.type = EIS_SPLIT_PING, .request_id = 1}; bytes = 0; break;
-    case SAYS_BUSY: return script_error(stream, request, EIS_ERR_BUSY);
-    case SAYS_CHEAT: return script_error(stream, request, EIS_ERR_INTEGRITY);
-    case SAYS_DAMAGED: return script_error(stream, request, EIS_OK);
-    default: break;
+    case SHORT_ANSWER:
+        bytes -= 8;
+        break;
+    case LONG_ANSWER:
+        bytes += 8;
+        break;
+    case WRONG_ID:
+        header.request_id += 5;
+        break;
+    case REPLAYED_ID:
+        header.request_id -= 1;
+        break;
+    case WRONG_LAYER:
+        header.layer += 1;
+        break;
+    case WRONG_BATCH:
+        header.batch = (uint16_t)(header.batch + 1);
+        break;
+    case WRONG_T:
+        header.truncated_bits = 20;
+        break;
+    case NOT_CANONICAL:
+        memset(data, 0xff, 8);
+        break;
+    case UNKNOWN_TYPE:
+        header.type = 77;
+        break;
+    case SECOND_ACK:
+        header = (eis_frame_header){.type = EIS_SPLIT_HELLO_ACK};
+        break;
+    case UNASKED_PING:
+        header = (eis_frame_header){.type = EIS_SPLIT_PING, .request_id = 1};
+        bytes = 0;
+        break;
+    case SAYS_BUSY:
+        return script_error(stream, request, EIS_ERR_BUSY);
+    case SAYS_CHEAT:
+        return script_error(stream, request, EIS_ERR_INTEGRITY);
+    case SAYS_DAMAGED:
+        return script_error(stream, request, EIS_OK);
+    default:
+        break;
     }
     return send_frame(stream, &header, data, bytes);
 }
@@ -150,8 +187,11 @@ static eis_status play(void *context, eis_stream *stream)
         eis_span reply;
         EIS_TRY(eis_net_stream_recv(&frame, stream, WORLD_TIMEOUT_MS));
         if (frame.header.type == EIS_SPLIT_CLOSE) break;
-        request = (eis_split_request){.layer = frame.header.layer, .batch = frame.header.batch, .suite = frame.header.suite,
-                                      .truncated_bits = frame.header.truncated_bits, .payload = frame.payload};
+        request = (eis_split_request){.layer = frame.header.layer,
+                                      .batch = frame.header.batch,
+                                      .suite = frame.header.suite,
+                                      .truncated_bits = frame.header.truncated_bits,
+                                      .payload = frame.payload};
         EIS_TRY(eis_split_eval(evaluator, &reply, &request));
         EIS_TRY(script_answer(s, stream, &frame.header, reply, call == s->honest_calls));
     }
@@ -164,7 +204,8 @@ static void start_script(world *w, size_t i, script *s, fault what, int honest_c
 {
     eis_listener_config config = {.address = {.host = "127.0.0.1"}, .serve = play, .context = s};
     const eis_tls_server_config tls = {.cert_pem = world_span(w->leaves[i].cert, w->leaves[i].cert_bytes),
-                                       .key_pem = world_span(w->leaves[i].key, w->leaves[i].key_bytes), .alpn = EIS_TLS_ALPN_SPLIT};
+                                       .key_pem = world_span(w->leaves[i].key, w->leaves[i].key_bytes),
+                                       .alpn = EIS_TLS_ALPN_SPLIT};
 
     *s = (script){.pack = w->pack, .fault = what, .honest_calls = honest_calls};
     assert_int_equal(eis_net_tls_server_new(&s->tls, &tls), EIS_OK);
@@ -193,16 +234,19 @@ static void open_scripted(world *w, size_t count, script *s, fault what, int hon
 
 #define LOGITS (WORLD_STEPS * WORLD_LOGITS)
 
-/* Each fault in the middle of a text: without spares the call ends in one error that names the server; with a spare it goes
- * on; the answer is never another one. */
+/* Each fault in the middle of a text: without spares the call ends in one error that names the server; with a spare it
+ * goes on; the answer is never another one. */
 static void faults_in_the_middle(void **state)
 {
-    static const struct { fault fault; eis_status st; } cases[] = {
-        {CLOSES, EIS_ERR_CLOSED},         {SILENT, EIS_ERR_TIMEOUT},       {SHORT_ANSWER, EIS_ERR_PROTOCOL},
-        {LONG_ANSWER, EIS_ERR_PROTOCOL},  {WRONG_ID, EIS_ERR_PROTOCOL},    {REPLAYED_ID, EIS_ERR_PROTOCOL},
-        {WRONG_LAYER, EIS_ERR_PROTOCOL},  {WRONG_BATCH, EIS_ERR_PROTOCOL}, {WRONG_T, EIS_ERR_PROTOCOL},
+    static const struct {
+        fault fault;
+        eis_status st;
+    } cases[] = {
+        {CLOSES, EIS_ERR_CLOSED},          {SILENT, EIS_ERR_TIMEOUT},        {SHORT_ANSWER, EIS_ERR_PROTOCOL},
+        {LONG_ANSWER, EIS_ERR_PROTOCOL},   {WRONG_ID, EIS_ERR_PROTOCOL},     {REPLAYED_ID, EIS_ERR_PROTOCOL},
+        {WRONG_LAYER, EIS_ERR_PROTOCOL},   {WRONG_BATCH, EIS_ERR_PROTOCOL},  {WRONG_T, EIS_ERR_PROTOCOL},
         {NOT_CANONICAL, EIS_ERR_PROTOCOL}, {UNKNOWN_TYPE, EIS_ERR_PROTOCOL}, {SECOND_ACK, EIS_ERR_PROTOCOL},
-        {UNASKED_PING, EIS_ERR_PROTOCOL}, {SAYS_BUSY, EIS_ERR_BUSY},       {SAYS_CHEAT, EIS_ERR_PROTOCOL},
+        {UNASKED_PING, EIS_ERR_PROTOCOL},  {SAYS_BUSY, EIS_ERR_BUSY},        {SAYS_CHEAT, EIS_ERR_PROTOCOL},
         {SAYS_DAMAGED, EIS_ERR_PROTOCOL},
     };
     double plain[LOGITS], logits[LOGITS];
@@ -240,10 +284,14 @@ static void faults_in_the_middle(void **state)
 /* What a server says at the greeting decides nothing but whether we talk to it. */
 static void faults_at_the_greeting(void **state)
 {
-    static const struct { fault fault; eis_status st; } cases[] = {
-        {ACK_OTHER_DIGEST, EIS_ERR_DIGEST},   {ACK_OTHER_PROFILE, EIS_ERR_PROTOCOL}, {ACK_OTHER_VERSION, EIS_ERR_PROTOCOL},
-        {ACK_OTHER_LAYERS, EIS_ERR_PROTOCOL}, {ACK_SMALL_FRAMES, EIS_ERR_TOO_LARGE}, {ACK_LARGE_FRAMES, EIS_ERR_PROTOCOL},
-        {ACK_GARBAGE, EIS_ERR_PARSE},         {NO_ACK, EIS_ERR_PROTOCOL},
+    static const struct {
+        fault fault;
+        eis_status st;
+    } cases[] = {
+        {ACK_OTHER_DIGEST, EIS_ERR_DIGEST},    {ACK_OTHER_PROFILE, EIS_ERR_PROTOCOL},
+        {ACK_OTHER_VERSION, EIS_ERR_PROTOCOL}, {ACK_OTHER_LAYERS, EIS_ERR_PROTOCOL},
+        {ACK_SMALL_FRAMES, EIS_ERR_TOO_LARGE}, {ACK_LARGE_FRAMES, EIS_ERR_PROTOCOL},
+        {ACK_GARBAGE, EIS_ERR_PARSE},          {NO_ACK, EIS_ERR_PROTOCOL},
     };
 
     (void)state;
@@ -281,7 +329,8 @@ static void retries_are_bounded(void **state)
         config.retries = 3;
         client = world_connect(&w, &config);
         if (honest > 0) {
-            if (world_generate(logits, w.model, eis_split_client_seam(client)) != EIS_OK) fail_msg("%s", eis_error_detail());
+            if (world_generate(logits, w.model, eis_split_client_seam(client)) != EIS_OK)
+                fail_msg("%s", eis_error_detail());
             assert_true(world_distance(logits, plain, LOGITS) < 3e-5);
         } else {
             assert_int_equal(world_generate(logits, w.model, eis_split_client_seam(client)), EIS_ERR_CLOSED);
@@ -452,9 +501,16 @@ static void close_knocker(knocker *k)
 static eis_status say_hello(knocker *k, void (*change)(eis_split_hello *))
 {
     uint8_t planes[9] = {0};
-    eis_split_hello hello = {.version_min = 1, .version_max = 1, .profile = (uint8_t)k->w.pack->profile,
-                             .sharing = EIS_SPLIT_ADDITIVE, .share_index = 1, .payload_bytes_max = 1 << 16, .batch_classes = {1},
-                             .class_count = 1, .planes = planes, .layer_count = 9};
+    eis_split_hello hello = {.version_min = 1,
+                             .version_max = 1,
+                             .profile = (uint8_t)k->w.pack->profile,
+                             .sharing = EIS_SPLIT_ADDITIVE,
+                             .share_index = 1,
+                             .payload_bytes_max = 1 << 16,
+                             .batch_classes = {1},
+                             .class_count = 1,
+                             .planes = planes,
+                             .layer_count = 9};
     eis_stream_frame frame;
     eis_split_error error;
     eis_writer w;
@@ -528,11 +584,13 @@ static void hellos_that_are_refused(void **state)
     assert_int_equal(say_hello(&k, wrong_model), EIS_ERR_MODEL_NOT_FOUND);
     hang_up(&k);
     knock(&k);
-    assert_int_equal(request(&k, (eis_frame_header){.type = EIS_SPLIT_PING, .request_id = 1}, NULL, 0), EIS_ERR_PROTOCOL);
+    assert_int_equal(request(&k, (eis_frame_header){.type = EIS_SPLIT_PING, .request_id = 1}, NULL, 0),
+                     EIS_ERR_PROTOCOL);
     assert_true(is_over(&k));
     hang_up(&k);
     knock(&k);
-    assert_int_equal(send_frame(k.stream, &(eis_frame_header){.type = EIS_SPLIT_HELLO}, garbage, sizeof garbage), EIS_OK);
+    assert_int_equal(send_frame(k.stream, &(eis_frame_header){.type = EIS_SPLIT_HELLO}, garbage, sizeof garbage),
+                     EIS_OK);
     assert_true(is_over(&k));
     hang_up(&k);
     knock(&k);
@@ -552,30 +610,46 @@ static void requests_that_are_refused(void **state)
     open_knocker(&k, EIS_SPLIT_F61_20, NULL);
     knock(&k);
     assert_int_equal(say_hello(&k, NULL), EIS_OK);
-    assert_int_equal(request(&k, (eis_frame_header){.type = EIS_SPLIT_EVAL_WORDS, .batch = 1}, words, sizeof words), EIS_OK);
-    assert_int_equal(request(&k, (eis_frame_header){.type = EIS_SPLIT_EVAL_WORDS, .batch = 1}, words, sizeof words - 8), EIS_ERR_SHAPE);
-    assert_int_equal(request(&k, (eis_frame_header){.type = EIS_SPLIT_EVAL_WORDS, .batch = 2}, words, sizeof words), EIS_ERR_SHAPE);
-    assert_int_equal(request(&k, (eis_frame_header){.type = EIS_SPLIT_EVAL_WORDS, .batch = 1, .layer = 9}, words, sizeof words), EIS_ERR_LAYER_NOT_FOUND);
-    assert_int_equal(request(&k, (eis_frame_header){.type = EIS_SPLIT_EVAL_WORDS, .batch = 1, .truncated_bits = 29}, words, sizeof words), EIS_ERR_UNSUPPORTED);
-    assert_int_equal(request(&k, (eis_frame_header){.type = EIS_SPLIT_EVAL_SEED, .batch = 1, .suite = 9}, seed, 32), EIS_ERR_UNSUPPORTED);
-    assert_int_equal(request(&k, (eis_frame_header){.type = EIS_SPLIT_EVAL_SEED, .batch = 1, .suite = 2}, seed, 32), EIS_ERR_PARSE);
-    assert_int_equal(request(&k, (eis_frame_header){.type = EIS_SPLIT_EVAL_SEED, .batch = 1, .suite = 1}, seed, 32), EIS_OK);
+    assert_int_equal(request(&k, (eis_frame_header){.type = EIS_SPLIT_EVAL_WORDS, .batch = 1}, words, sizeof words),
+                     EIS_OK);
+    assert_int_equal(request(&k, (eis_frame_header){.type = EIS_SPLIT_EVAL_WORDS, .batch = 1}, words, sizeof words - 8),
+                     EIS_ERR_SHAPE);
+    assert_int_equal(request(&k, (eis_frame_header){.type = EIS_SPLIT_EVAL_WORDS, .batch = 2}, words, sizeof words),
+                     EIS_ERR_SHAPE);
+    assert_int_equal(
+        request(&k, (eis_frame_header){.type = EIS_SPLIT_EVAL_WORDS, .batch = 1, .layer = 9}, words, sizeof words),
+        EIS_ERR_LAYER_NOT_FOUND);
+    assert_int_equal(request(&k, (eis_frame_header){.type = EIS_SPLIT_EVAL_WORDS, .batch = 1, .truncated_bits = 29},
+                             words, sizeof words),
+                     EIS_ERR_UNSUPPORTED);
+    assert_int_equal(request(&k, (eis_frame_header){.type = EIS_SPLIT_EVAL_SEED, .batch = 1, .suite = 9}, seed, 32),
+                     EIS_ERR_UNSUPPORTED);
+    assert_int_equal(request(&k, (eis_frame_header){.type = EIS_SPLIT_EVAL_SEED, .batch = 1, .suite = 2}, seed, 32),
+                     EIS_ERR_PARSE);
+    assert_int_equal(request(&k, (eis_frame_header){.type = EIS_SPLIT_EVAL_SEED, .batch = 1, .suite = 1}, seed, 32),
+                     EIS_OK);
     /* 32 bytes that ask for 12 MB of words and 25 MB of answer: refused before anything is expanded. */
-    assert_int_equal(request(&k, (eis_frame_header){.type = EIS_SPLIT_EVAL_SEED, .batch = 65535, .suite = 1}, seed, 32), EIS_ERR_TOO_LARGE);
-    assert_int_equal(request(&k, (eis_frame_header){.type = EIS_SPLIT_MASKS, .batch = 1, .suite = 1}, masks, sizeof masks), EIS_ERR_PARSE);
+    assert_int_equal(request(&k, (eis_frame_header){.type = EIS_SPLIT_EVAL_SEED, .batch = 65535, .suite = 1}, seed, 32),
+                     EIS_ERR_TOO_LARGE);
+    assert_int_equal(
+        request(&k, (eis_frame_header){.type = EIS_SPLIT_MASKS, .batch = 1, .suite = 1}, masks, sizeof masks),
+        EIS_ERR_PARSE);
     assert_int_equal(request(&k, (eis_frame_header){.type = EIS_SPLIT_PING}, NULL, 0), EIS_OK);
     /* An id that does not rise. */
-    assert_int_equal(request(&k, (eis_frame_header){.type = EIS_SPLIT_PING, .request_id = 1}, NULL, 0), EIS_ERR_PROTOCOL);
+    assert_int_equal(request(&k, (eis_frame_header){.type = EIS_SPLIT_PING, .request_id = 1}, NULL, 0),
+                     EIS_ERR_PROTOCOL);
     assert_true(is_over(&k));
     hang_up(&k);
     knock(&k);
     assert_int_equal(say_hello(&k, NULL), EIS_OK);
-    assert_int_equal(request(&k, (eis_frame_header){.type = EIS_SPLIT_EVAL_WORDS, .batch = 1}, beyond, sizeof beyond), EIS_ERR_PROTOCOL);
+    assert_int_equal(request(&k, (eis_frame_header){.type = EIS_SPLIT_EVAL_WORDS, .batch = 1}, beyond, sizeof beyond),
+                     EIS_ERR_PROTOCOL);
     assert_true(is_over(&k));
     hang_up(&k);
     knock(&k);
     assert_int_equal(say_hello(&k, NULL), EIS_OK); /* 65,536 bytes are agreed */
-    assert_int_equal(request(&k, (eis_frame_header){.type = EIS_SPLIT_EVAL_WORDS, .batch = 1}, large, sizeof large), EIS_ERR_TOO_LARGE);
+    assert_int_equal(request(&k, (eis_frame_header){.type = EIS_SPLIT_EVAL_WORDS, .batch = 1}, large, sizeof large),
+                     EIS_ERR_TOO_LARGE);
     close_knocker(&k);
 }
 
@@ -624,7 +698,8 @@ static void draining(void **state)
     open_knocker(&k, EIS_SPLIT_F61_20, one_at_a_time);
     knock(&k);
     assert_int_equal(say_hello(&k, NULL), EIS_OK);
-    assert_int_equal(request(&k, (eis_frame_header){.type = EIS_SPLIT_EVAL_WORDS, .batch = 1}, words, sizeof words), EIS_OK);
+    assert_int_equal(request(&k, (eis_frame_header){.type = EIS_SPLIT_EVAL_WORDS, .batch = 1}, words, sizeof words),
+                     EIS_OK);
     assert_true(eis_split_server_drain(k.w.servers[0], WORLD_TIMEOUT_MS));
     assert_int_equal(eis_net_stream_recv(&frame, k.stream, WORLD_TIMEOUT_MS), EIS_OK);
     assert_int_equal(frame.header.type, EIS_SPLIT_CLOSE);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A mask that is used twice, or sent to the server that made it, gives the input away; a mask that is used wrongly gives a
- * wrong text. */
+/* A mask that is used twice, or sent to the server that made it, gives the input away; a mask that is used wrongly
+ * gives a wrong text. */
 #include "support/split_world.h"
 
 #include <unistd.h>
 
 #define LOGITS (WORLD_STEPS * WORLD_LOGITS)
-#define NODES 9
+#define NODES  9
 
 static eis_split_client *open_client(const world *w, bool truncate, eis_split_verifier *verifier)
 {
@@ -47,7 +47,8 @@ static void masked_equals_usual(eis_split_profile profile, size_t servers, bool 
     client = open_client(&w, truncate, verify ? world_verifier(&w) : NULL);
     assert_int_equal(world_generate(usual, w.model, eis_split_client_seam(client)), EIS_OK);
     assert_int_equal(eis_split_client_mask_misses(client), 0);
-    if (eis_split_client_prefetch(client, WORLD_IDS, note_progress, &progress) != EIS_OK) fail_msg("%s", eis_error_detail());
+    if (eis_split_client_prefetch(client, WORLD_IDS, note_progress, &progress) != EIS_OK)
+        fail_msg("%s", eis_error_detail());
     assert_true(progress == 1);
     eis_split_client_report(client, NULL, before);
     assert_int_equal(world_generate(masked, w.model, eis_split_client_seam(client)), EIS_OK);
@@ -56,8 +57,10 @@ static void masked_equals_usual(eis_split_profile profile, size_t servers, bool 
     assert_int_equal(eis_split_client_mask_misses(client), 0);
     for (size_t i = 0; i < servers; i++)
         assert_int_equal(after[i].calls - before[i].calls, i + 1 == servers ? NODES * WORLD_STEPS : 0);
-    if (truncate) assert_true(world_distance(masked, usual, LOGITS) < 1e-3);
-    else assert_memory_equal(masked, usual, sizeof masked);
+    if (truncate)
+        assert_true(world_distance(masked, usual, LOGITS) < 1e-3);
+    else
+        assert_memory_equal(masked, usual, sizeof masked);
     /* Now the store is dry, save for the head, which takes one mask a step: the usual way again. */
     assert_int_equal(world_generate(masked, w.model, eis_split_client_seam(client)), EIS_OK);
     if (!truncate) assert_memory_equal(masked, usual, sizeof masked);
@@ -129,8 +132,10 @@ static void see(void *context, const eis_split_sight *sight)
 {
     watch *seen = context;
 
-    if (sight->is_seed) seen->seeds_to[sight->server - 1]++;
-    else seen->words_to[sight->server - 1]++;
+    if (sight->is_seed)
+        seen->seeds_to[sight->server - 1]++;
+    else
+        seen->words_to[sight->server - 1]++;
 }
 
 /* The store outlives the client. With the servers named in another order none of its masks may be used: x - r would go
@@ -186,7 +191,8 @@ static void swapped_servers(void **state)
     fixture_remove(directory, names);
 }
 
-/* The one server that masks are for goes away in the middle: its mask is burnt, and the call fails in words that name it. */
+/* The one server that masks are for goes away in the middle: its mask is burnt, and the call fails in words that name
+ * it. */
 static void the_last_server_goes_away(void **state)
 {
     double logits[LOGITS];

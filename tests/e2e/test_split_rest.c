@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The front door that anybody can knock at with curl: it must give the words that the stream gives, and one clear error for
- * everything else. */
+/* The front door that anybody can knock at with curl: it must give the words that the stream gives, and one clear error
+ * for everything else. */
 #include "support/split_world.h"
 
 #include "base/log.h"
@@ -91,9 +91,9 @@ static void assert_member(const eis_json_doc *doc, const char *name, const char 
 
 /* ---- ring words ---- */
 
-#define NODE 2 /* gate and up: 40 x 12 */
-#define IN 12
-#define OUT 40
+#define NODE  2 /* gate and up: 40 x 12 */
+#define IN    12
+#define OUT   40
 #define BATCH 3
 
 /* y = W x from the integer matrix, word by word. */
@@ -108,14 +108,19 @@ static void multiply(uint64_t *y, const eis_pack *pack, const uint64_t *x, eis_r
             for (size_t i = 0; i < IN; i++) {
                 const int32_t w = rows[o * IN + i];
                 const uint64_t p = eis_ring_mask(EIS_RING_F61);
-                if (ring == EIS_RING_F61) sum = (sum + (unsigned __int128)(w < 0 ? p - (uint64_t)-(int64_t)w : (uint64_t)w) * x[v * IN + i]) % p;
-                else sum += (unsigned __int128)(uint64_t)(int64_t)w * x[v * IN + i];
+                if (ring == EIS_RING_F61)
+                    sum =
+                        (sum + (unsigned __int128)(w < 0 ? p - (uint64_t) - (int64_t)w : (uint64_t)w) * x[v * IN + i]) %
+                        p;
+                else
+                    sum += (unsigned __int128)(uint64_t)(int64_t)w * x[v * IN + i];
             }
             y[v * OUT + o] = (uint64_t)sum & eis_ring_mask(ring);
         }
 }
 
-static void begin_request(eis_json_writer *w, eis_writer *body, const char *profile, unsigned ring_bits, unsigned truncated)
+static void begin_request(eis_json_writer *w, eis_writer *body, const char *profile, unsigned ring_bits,
+                          unsigned truncated)
 {
     eis_wire_writer_init(body, TEXT_MAX);
     eis_json_writer_to_buffer(w, body);
@@ -146,12 +151,14 @@ static eis_json_doc *send_request(front *f, eis_json_writer *w, eis_writer *body
     assert_member(doc, "mode", "ring");
     eis_wire_hex_write(digest, f->w.pack->digest, sizeof f->w.pack->digest);
     assert_member(doc, "weights_digest", digest);
-    assert_true(eis_json_find(&value, eis_json_root(doc), "truncate_bits") && eis_json_u64(&t, value) && t == truncated);
+    assert_true(eis_json_find(&value, eis_json_root(doc), "truncate_bits") && eis_json_u64(&t, value) &&
+                t == truncated);
     return doc;
 }
 
 /* Words as strings, all of one width: a length that follows the value would show through TLS. */
-static void ask_decimals(front *f, const char *profile, unsigned bits, unsigned truncated, const uint64_t *x, const uint64_t *y)
+static void ask_decimals(front *f, const char *profile, unsigned bits, unsigned truncated, const uint64_t *x,
+                         const uint64_t *y)
 {
     unsigned reply_bits = truncated > 0 ? 32 : bits;
     eis_json_value array, value;
@@ -212,7 +219,8 @@ static void put_base64(eis_json_writer *w, const char *name, const uint8_t *raw,
     eis_wire_writer_clear(&text);
 }
 
-static void ask_base64(front *f, const char *profile, unsigned bits, unsigned truncated, const uint64_t *x, const uint64_t *y)
+static void ask_base64(front *f, const char *profile, unsigned bits, unsigned truncated, const uint64_t *x,
+                       const uint64_t *y)
 {
     size_t width = (bits + 7) / 8;
     uint8_t raw[BATCH * IN * 8];
@@ -243,7 +251,8 @@ static void ask_seed(front *f, const char *profile, eis_ring ring, eis_geometry 
     assert_int_equal(eis_vectors_init(&shape, ring, eis_vectors_form(ring, geometry), IN, BATCH), EIS_OK);
     assert_int_equal(eis_share_init_seed(&share, &shape, 1, suite), EIS_OK);
     assert_int_equal(eis_share_expand(&prg, vectors, &share), EIS_OK);
-    for (size_t v = 0; v < BATCH; v++) eis_share_words_read(x + v * IN, vectors + v * eis_vectors_stride(&shape), &shape);
+    for (size_t v = 0; v < BATCH; v++)
+        eis_share_words_read(x + v * IN, vectors + v * eis_vectors_stride(&shape), &shape);
     multiply(y, f->w.pack, x, ring);
     begin_request(&w, &body, profile, (unsigned)ring, 0);
     eis_json_writer_key(&w, "suite"), eis_json_writer_u64(&w, suite);
@@ -257,9 +266,14 @@ static void ask_seed(front *f, const char *profile, eis_ring ring, eis_geometry 
 
 static void ring_words(void **state)
 {
-    static const struct { eis_split_profile profile; eis_geometry geometry; eis_ring ring; unsigned truncated; } cases[] = {
-        {EIS_SPLIT_P24, EIS_GEOMETRY_W24, EIS_RING_Z52, 20}, {EIS_SPLIT_P8, EIS_GEOMETRY_W8, EIS_RING_Z32, 0},
-        {EIS_SPLIT_P8, EIS_GEOMETRY_W8, EIS_RING_Z40, 8},    {EIS_SPLIT_P8, EIS_GEOMETRY_W8, EIS_RING_Z64, 32},
+    static const struct {
+        eis_split_profile profile;
+        eis_geometry geometry;
+        eis_ring ring;
+        unsigned truncated;
+    } cases[] = {
+        {EIS_SPLIT_P24, EIS_GEOMETRY_W24, EIS_RING_Z52, 20},   {EIS_SPLIT_P8, EIS_GEOMETRY_W8, EIS_RING_Z32, 0},
+        {EIS_SPLIT_P8, EIS_GEOMETRY_W8, EIS_RING_Z40, 8},      {EIS_SPLIT_P8, EIS_GEOMETRY_W8, EIS_RING_Z64, 32},
         {EIS_SPLIT_F61_20, EIS_GEOMETRY_W20, EIS_RING_F61, 0}, {EIS_SPLIT_F61_8, EIS_GEOMETRY_W8, EIS_RING_F61, 0},
     };
     uint64_t x[BATCH * IN], y[BATCH * OUT], seed = 3;
@@ -306,7 +320,11 @@ static void assert_problem(front *f, int http_status, const char *code)
 
 static void refusals(void **state)
 {
-    static const struct { const char *body; int http_status; const char *code; } cases[] = {
+    static const struct {
+        const char *body;
+        int http_status;
+        const char *code;
+    } cases[] = {
         {"", 400, "INVALID_SCHEMA"},
         {"{", 400, "INVALID_SCHEMA"},
         {"[]", 400, "INVALID_SCHEMA"},
@@ -319,7 +337,8 @@ static void refusals(void **state)
         {"{\"mode\":\"ring\",\"model\":\"made\",\"layer\":0,\"x_share\":[\"1\"]}", 400, "INVALID_SCHEMA"},
         {"{\"mode\":\"ring\",\"profile\":\"p8\",\"layer\":0,\"x_share\":[\"1\"]}", 400, "UNSUPPORTED_ENCODING"},
         {"{\"mode\":\"ring\",\"profile\":\"p25\",\"layer\":0,\"x_share\":[\"1\"]}", 400, "UNSUPPORTED_ENCODING"},
-        {"{\"mode\":\"ring\",\"profile\":\"p24\",\"model\":\"other\",\"layer\":0,\"x_share\":[\"1\"]}", 404, "MODEL_NOT_FOUND"},
+        {"{\"mode\":\"ring\",\"profile\":\"p24\",\"model\":\"other\",\"layer\":0,\"x_share\":[\"1\"]}", 404,
+         "MODEL_NOT_FOUND"},
         {"{" P24 ",\"layer\":9,\"x_share\":[\"1\"]}", 404, "LAYER_NOT_FOUND"},
         {"{" P24 ",\"layer\":-1,\"x_share\":[\"1\"]}", 404, "LAYER_NOT_FOUND"},
         {"{" P24 ",\"layer\":\"tail\",\"x_share\":[\"1\"]}", 404, "LAYER_NOT_FOUND"},
@@ -327,9 +346,14 @@ static void refusals(void **state)
         {"{" P24 ",\"layer\":0,\"x_share\":[\"1\"],\"x_share_b64\":\"AA==\"}", 400, "INVALID_SCHEMA"},
         {"{" P24 ",\"layer\":0,\"x_share\":[\"1\"]}", 400, "SHAPE_MISMATCH"},
         {"{" P24 ",\"layer\":0,\"x_share\":\"1\"}", 400, "SHAPE_MISMATCH"},
-        {"{" P24 ",\"layer\":0,\"x_share\":[\"1\",\"2\",\"3\",\"4\",\"5\",\"6\",\"7\",\"8\",\"9\",\"10\",\"11\",12]}", 400, "INVALID_SCHEMA"},
-        {"{" P24 ",\"layer\":0,\"x_share\":[\"1\",\"2\",\"3\",\"4\",\"5\",\"6\",\"7\",\"8\",\"9\",\"10\",\"11\",\"4503599627370496\"]}", 400, "VALUE_OUT_OF_RANGE"},
-        {"{" P24 ",\"layer\":0,\"x_share\":[\"1\",\"2\",\"3\",\"4\",\"5\",\"6\",\"7\",\"8\",\"9\",\"10\",\"11\",\"0x1\"]}", 400, "INVALID_ENCODING"},
+        {"{" P24 ",\"layer\":0,\"x_share\":[\"1\",\"2\",\"3\",\"4\",\"5\",\"6\",\"7\",\"8\",\"9\",\"10\",\"11\",12]}",
+         400, "INVALID_SCHEMA"},
+        {"{" P24 ",\"layer\":0,\"x_share\":[\"1\",\"2\",\"3\",\"4\",\"5\",\"6\",\"7\",\"8\",\"9\",\"10\",\"11\","
+         "\"4503599627370496\"]}",
+         400, "VALUE_OUT_OF_RANGE"},
+        {"{" P24
+         ",\"layer\":0,\"x_share\":[\"1\",\"2\",\"3\",\"4\",\"5\",\"6\",\"7\",\"8\",\"9\",\"10\",\"11\",\"0x1\"]}",
+         400, "INVALID_ENCODING"},
         {"{" P24 ",\"layer\":0,\"x_share_b64\":\"AA==\"}", 400, "SHAPE_MISMATCH"},
         {"{" P24 ",\"layer\":0,\"x_share_b64\":\"A*==\"}", 400, "SHAPE_MISMATCH"},
         {"{" P24 ",\"layer\":0,\"x_share_b64\":7}", 400, "INVALID_SCHEMA"},
@@ -354,7 +378,9 @@ static void refusals(void **state)
 
 static void sizes_are_bounded(void **state)
 {
-    static const char seed[] = "{" P24 ",\"layer\":8,\"batch\":1000,\"suite\":1,\"seed_b64\":\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\"}";
+    static const char seed[] =
+        "{" P24
+        ",\"layer\":8,\"batch\":1000,\"suite\":1,\"seed_b64\":\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\"}";
     eis_split_server_config config;
     eis_split_offer offer;
     eis_address stream;
@@ -412,7 +438,8 @@ static void told(void **state)
     assert_member(doc, "status", "ok");
     eis_json_free(doc);
     assert_int_equal(ask(f, "/v1/models", NULL), 200);
-    assert_non_null(strstr((const char *)f->call.answer, "\"name\":\"made\",\"profile\":\"p24\",\"weights_digest\":\""));
+    assert_non_null(
+        strstr((const char *)f->call.answer, "\"name\":\"made\",\"profile\":\"p24\",\"weights_digest\":\""));
     assert_int_equal(ask(f, "/v1/models/made", NULL), 200);
     doc = parse_answer(f);
     assert_true(eis_json_find(&value, eis_json_root(doc), "layers"));
@@ -497,8 +524,9 @@ static void legacy_round_trip(void **state)
 /* Every answer in floats says what it leaks, in a header that a proxy can log. */
 static void legacy_is_labelled(void **state)
 {
-    static const char request[] = "POST /matmul HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 19\r\n"
-                                  "Connection: close\r\n\r\n{\"x_share\":[1,2,3]}";
+    static const char request[] =
+        "POST /matmul HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 19\r\n"
+        "Connection: close\r\n\r\n{\"x_share\":[1,2,3]}";
     front *f = malloc(sizeof *f);
     struct sockaddr_in address = {.sin_family = AF_INET};
     char answer[4096] = "";
@@ -569,9 +597,15 @@ static int quiet(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(ring_words),         cmocka_unit_test(refusals),           cmocka_unit_test(sizes_are_bounded),
-        cmocka_unit_test(wrong_doors),        cmocka_unit_test(told),               cmocka_unit_test(metrics),
-        cmocka_unit_test(legacy_round_trip),  cmocka_unit_test(legacy_is_labelled), cmocka_unit_test(token_is_asked_for),
+        cmocka_unit_test(ring_words),
+        cmocka_unit_test(refusals),
+        cmocka_unit_test(sizes_are_bounded),
+        cmocka_unit_test(wrong_doors),
+        cmocka_unit_test(told),
+        cmocka_unit_test(metrics),
+        cmocka_unit_test(legacy_round_trip),
+        cmocka_unit_test(legacy_is_labelled),
+        cmocka_unit_test(token_is_asked_for),
         cmocka_unit_test(plain_stays_at_home),
     };
 

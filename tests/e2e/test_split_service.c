@@ -4,8 +4,9 @@
 
 #define LOGITS (WORLD_STEPS * WORLD_LOGITS)
 
-/* Relative error of logits behind two blocks: quantisation of weights (a half unit of the last place of 24, 20 or 8 bits in
- * each of nine products) grown by the layers behind; measured 1e-7, 3e-6 and 1e-2, with a factor of ten for other weights. */
+/* Relative error of logits behind two blocks: quantisation of weights (a half unit of the last place of 24, 20 or 8
+ * bits in each of nine products) grown by the layers behind; measured 1e-7, 3e-6 and 1e-2, with a factor of ten for
+ * other weights. */
 static double tolerance(eis_split_profile profile)
 {
     return profile == EIS_SPLIT_P24 ? 1e-5 : profile == EIS_SPLIT_F61_20 ? 3e-5 : 0.1;
@@ -22,7 +23,8 @@ static void split_equals_plain(eis_split_profile profile)
         world_generate_plain(plain, w.model);
         for (size_t threshold = 0; threshold <= (profile >= EIS_SPLIT_F61_20 ? 2u : 0u); threshold += 2) {
             eis_split_client *client = world_client(&w, threshold);
-            if (world_generate(logits, w.model, eis_split_client_seam(client)) != EIS_OK) fail_msg("%s", eis_error_detail());
+            if (world_generate(logits, w.model, eis_split_client_seam(client)) != EIS_OK)
+                fail_msg("%s", eis_error_detail());
             if (!(world_distance(logits, plain, LOGITS) < tolerance(profile)))
                 fail_msg("profile %d: relative error %g", profile, world_distance(logits, plain, LOGITS));
             if (shares == 2 && threshold == 0) memcpy(first, logits, sizeof first);
@@ -33,12 +35,29 @@ static void split_equals_plain(eis_split_profile profile)
     }
 }
 
-static void p24_equals_plain(void **state) { (void)state; split_equals_plain(EIS_SPLIT_P24); }
-static void p8_equals_plain(void **state) { (void)state; split_equals_plain(EIS_SPLIT_P8); }
-static void f61_equals_plain(void **state) { (void)state; split_equals_plain(EIS_SPLIT_F61_20); }
-static void f61_8_equals_plain(void **state) { (void)state; split_equals_plain(EIS_SPLIT_F61_8); }
+static void p24_equals_plain(void **state)
+{
+    (void)state;
+    split_equals_plain(EIS_SPLIT_P24);
+}
+static void p8_equals_plain(void **state)
+{
+    (void)state;
+    split_equals_plain(EIS_SPLIT_P8);
+}
+static void f61_equals_plain(void **state)
+{
+    (void)state;
+    split_equals_plain(EIS_SPLIT_F61_20);
+}
+static void f61_8_equals_plain(void **state)
+{
+    (void)state;
+    split_equals_plain(EIS_SPLIT_F61_8);
+}
 
-/* Padded batches hide how many words a prompt has; truncated replies save half the download. Neither may change the text. */
+/* Padded batches hide how many words a prompt has; truncated replies save half the download. Neither may change the
+ * text. */
 static void padding_and_truncation(void **state)
 {
     double plain[LOGITS], logits[LOGITS];
@@ -218,10 +237,12 @@ static void a_liar_is_named(void **state)
         config.retries = 2;
         client = world_connect(&w, &config);
         if (threshold > 0) {
-            /* The answers of two honest servers may be there first; then nobody needs the third, and nobody looks at it. */
+            /* The answers of two honest servers may be there first; then nobody needs the third, and nobody looks at
+             * it. */
             reports[1].caught = false;
             for (int i = 0; i < 200 && !reports[1].caught; i++) {
-                if (world_generate(logits, w.model, eis_split_client_seam(client)) != EIS_OK) fail_msg("%s", eis_error_detail());
+                if (world_generate(logits, w.model, eis_split_client_seam(client)) != EIS_OK)
+                    fail_msg("%s", eis_error_detail());
                 assert_true(world_distance(logits, plain, LOGITS) < tolerance(EIS_SPLIT_F61_20));
                 eis_split_client_report(client, NULL, reports);
             }
@@ -369,20 +390,13 @@ static void inputs_that_are_not_finite(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(p24_equals_plain),
-        cmocka_unit_test(p8_equals_plain),
-        cmocka_unit_test(f61_equals_plain),
-        cmocka_unit_test(f61_8_equals_plain),
-        cmocka_unit_test(padding_and_truncation),
-        cmocka_unit_test(classifier_equals_plain),
-        cmocka_unit_test(threshold_survives_a_drain),
-        cmocka_unit_test(dead_at_the_start),
-        cmocka_unit_test(a_server_comes_back),
-        cmocka_unit_test(a_liar_is_named),
-        cmocka_unit_test(spares_show_a_liar),
-        cmocka_unit_test(sight_of_servers),
-        cmocka_unit_test(chunks_fit_the_limit),
-        cmocka_unit_test(inputs_that_are_not_finite),
+        cmocka_unit_test(p24_equals_plain),           cmocka_unit_test(p8_equals_plain),
+        cmocka_unit_test(f61_equals_plain),           cmocka_unit_test(f61_8_equals_plain),
+        cmocka_unit_test(padding_and_truncation),     cmocka_unit_test(classifier_equals_plain),
+        cmocka_unit_test(threshold_survives_a_drain), cmocka_unit_test(dead_at_the_start),
+        cmocka_unit_test(a_server_comes_back),        cmocka_unit_test(a_liar_is_named),
+        cmocka_unit_test(spares_show_a_liar),         cmocka_unit_test(sight_of_servers),
+        cmocka_unit_test(chunks_fit_the_limit),       cmocka_unit_test(inputs_that_are_not_finite),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

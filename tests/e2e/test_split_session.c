@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The embedded default: servers in processes of their own. If they outlived the program, or learned of it more than their
- * papers, "nothing to set up" would be paid for with safety. The test runs itself again as a server. */
+/* The embedded default: servers in processes of their own. If they outlived the program, or learned of it more than
+ * their papers, "nothing to set up" would be paid for with safety. The test runs itself again as a server. */
 #define _GNU_SOURCE
 #include "support/split_world.h"
 
@@ -42,15 +42,20 @@ static void own_servers(void **state)
     (void)state;
     world_generate_plain(plain, model);
     for (size_t p = 0; p < 3; p++) {
-        const eis_split_session_config config = {.model = model, .profile = profiles[p], .verify = profiles[p] == EIS_SPLIT_F61_20,
-                                                 .calibration_ids = world_ids, .calibration_count = WORLD_IDS,
-                                                 .client = {.scheme = {.servers = 3}, .pad_batches = true}, .server_threads = 1};
+        const eis_split_session_config config = {.model = model,
+                                                 .profile = profiles[p],
+                                                 .verify = profiles[p] == EIS_SPLIT_F61_20,
+                                                 .calibration_ids = world_ids,
+                                                 .calibration_count = WORLD_IDS,
+                                                 .client = {.scheme = {.servers = 3}, .pad_batches = true},
+                                                 .server_threads = 1};
         eis_split_session *session = open_session(&config);
         const pid_t *processes;
         pid_t kept[3];
         assert_int_equal(eis_split_session_processes(&processes, session), 3);
         memcpy(kept, processes, sizeof kept);
-        if (world_generate(logits, model, eis_split_session_seam(session)) != EIS_OK) fail_msg("%s", eis_error_detail());
+        if (world_generate(logits, model, eis_split_session_seam(session)) != EIS_OK)
+            fail_msg("%s", eis_error_detail());
         assert_true(world_distance(logits, plain, LOGITS) < (profiles[p] == EIS_SPLIT_P8 ? 0.1 : 3e-5));
         eis_split_session_close(session);
         for (size_t i = 0; i < 3; i++) assert_true(is_gone(kept[i]));
@@ -83,7 +88,8 @@ static void one_of_three_is_killed(void **state)
 {
     double before[LOGITS], after[LOGITS];
     eis_model *model = world_lm();
-    const eis_split_session_config config = {.model = model, .client = {.scheme = {.threshold = 2}}, .server_threads = 1};
+    const eis_split_session_config config = {
+        .model = model, .client = {.scheme = {.threshold = 2}}, .server_threads = 1};
     eis_split_session *session;
     const pid_t *processes;
 
@@ -105,8 +111,8 @@ static void one_of_three_is_frozen(void **state)
 {
     double before[LOGITS], after[LOGITS];
     eis_model *model = world_lm();
-    const eis_split_session_config config = {.model = model, .server_threads = 1,
-                                             .client = {.scheme = {.servers = 3, .threshold = 2}, .timeout_ms = 60000}};
+    const eis_split_session_config config = {
+        .model = model, .server_threads = 1, .client = {.scheme = {.servers = 3, .threshold = 2}, .timeout_ms = 60000}};
     eis_split_session *session = open_session(&config);
     const pid_t *processes;
     time_t start;
@@ -116,7 +122,8 @@ static void one_of_three_is_frozen(void **state)
     assert_int_equal(eis_split_session_processes(&processes, session), 3);
     assert_int_equal(kill(processes[0], SIGSTOP), 0);
     start = time(NULL);
-    for (int i = 0; i < 20; i++) assert_int_equal(world_generate(after, model, eis_split_session_seam(session)), EIS_OK);
+    for (int i = 0; i < 20; i++)
+        assert_int_equal(world_generate(after, model, eis_split_session_seam(session)), EIS_OK);
     assert_true(time(NULL) - start < 30);
     assert_memory_equal(before, after, sizeof after);
     assert_int_equal(kill(processes[0], SIGCONT), 0);
@@ -247,14 +254,20 @@ static void from_two_files(void **state)
 /* What cannot be private is refused before anything starts. */
 static void schemes_that_are_refused(void **state)
 {
-    static const struct { size_t servers, threshold; unsigned profile; bool verify; } cases[] = {
+    static const struct {
+        size_t servers, threshold;
+        unsigned profile;
+        bool verify;
+    } cases[] = {
         {1, 0, 0, false}, {3, 1, 0, false}, {2, 3, 0, false}, {3, 2, EIS_SPLIT_P24, false}, {2, 0, EIS_SPLIT_P8, true},
     };
     eis_model *model = world_lm();
 
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        const eis_split_session_config config = {.model = model, .profile = cases[i].profile, .verify = cases[i].verify,
+        const eis_split_session_config config = {.model = model,
+                                                 .profile = cases[i].profile,
+                                                 .verify = cases[i].verify,
                                                  .client = {.scheme = {cases[i].servers, cases[i].threshold, 0}}};
         eis_split_session *session = NULL;
         assert_int_equal(eis_split_session_open(&session, &config), EIS_ERR_USAGE);

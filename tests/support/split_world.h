@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Split servers and clients in one process, over real sockets: made models, a throw-away CA, a certificate per server. */
+/* Split servers and clients in one process, over real sockets: made models, a throw-away CA, a certificate per server.
+ */
 #ifndef EIS_TESTS_SUPPORT_SPLIT_WORLD_H
 #define EIS_TESTS_SUPPORT_SPLIT_WORLD_H
 
@@ -14,7 +15,7 @@
 #include "trust/ca.h"
 
 #define WORLD_SERVERS_MAX 5
-#define WORLD_TIMEOUT_MS 20000u
+#define WORLD_TIMEOUT_MS  20000u
 
 /* ---- models ---- */
 
@@ -38,7 +39,8 @@ static inline eis_model *world_classifier(void)
 {
     static const char json[] =
         "{\"format\":\"eis-classifier/1\",\"name\":\"made\",\"input\":{\"shape\":[1,6,5]},\"layers\":["
-        "{\"op\":\"conv2d\",\"name\":\"conv\",\"weight\":\"cw\",\"bias\":\"cb\",\"in\":1,\"out\":2,\"kernel\":[3,3],\"stride\":[1,1],"
+        "{\"op\":\"conv2d\",\"name\":\"conv\",\"weight\":\"cw\",\"bias\":\"cb\",\"in\":1,\"out\":2,\"kernel\":[3,3],"
+        "\"stride\":[1,1],"
         "\"padding\":[1,1]},{\"op\":\"relu\"},{\"op\":\"flatten\"},"
         "{\"op\":\"linear\",\"name\":\"fc\",\"weight\":\"fw\",\"bias\":\"fb\",\"in\":60,\"out\":4}]}";
     static const char *const names[] = {"model.json", "model.safetensors", NULL};
@@ -85,7 +87,8 @@ static inline eis_span world_span(const char *text, size_t bytes) { return (eis_
 static inline void world_identity(eis_trust_pair *pair, const eis_trust_pair *ca, bool server)
 {
     static const char *const hosts[] = {"127.0.0.1", "localhost"};
-    const eis_trust_leaf_literal literal = {.name = "test", .hosts = hosts, .host_count = server ? 2 : 0, .server = server, .client = !server};
+    const eis_trust_leaf_literal literal = {
+        .name = "test", .hosts = hosts, .host_count = server ? 2 : 0, .server = server, .client = !server};
 
     assert_int_equal(eis_trust_leaf_make(pair, ca, &literal), EIS_OK);
 }
@@ -123,7 +126,8 @@ static inline void world_prepare(world *w, eis_model *model, eis_split_profile p
     world_identity(&w->client, &w->ca, false);
     for (size_t i = 0; i < count; i++) {
         world_identity(&w->leaves[i], &w->ca, true);
-        assert_int_equal(eis_net_tls_pin_of_pem(&w->pins[i], world_span(w->leaves[i].cert, w->leaves[i].cert_bytes)), EIS_OK);
+        assert_int_equal(eis_net_tls_pin_of_pem(&w->pins[i], world_span(w->leaves[i].cert, w->leaves[i].cert_bytes)),
+                         EIS_OK);
     }
 }
 
@@ -163,19 +167,22 @@ static inline void world_close(world *w)
 
 static inline eis_split_client_config world_client_config(const world *w, size_t threshold)
 {
-    return (eis_split_client_config){.servers = w->addresses, .pins = w->pins,
+    return (eis_split_client_config){.servers = w->addresses,
+                                     .pins = w->pins,
                                      .ca_pem = world_span(w->ca.cert, w->ca.cert_bytes),
                                      .cert_pem = world_span(w->client.cert, w->client.cert_bytes),
                                      .key_pem = world_span(w->client.key, w->client.key_bytes),
                                      .scheme = {.servers = w->count, .threshold = threshold},
-                                     .timeout_ms = WORLD_TIMEOUT_MS, .connect_timeout_ms = WORLD_TIMEOUT_MS};
+                                     .timeout_ms = WORLD_TIMEOUT_MS,
+                                     .connect_timeout_ms = WORLD_TIMEOUT_MS};
 }
 
 static inline eis_split_client *world_connect(const world *w, const eis_split_client_config *config)
 {
     eis_split_client *client = NULL;
 
-    if (eis_split_client_new(&client, w->model, &w->layers.info, config) != EIS_OK) fail_msg("client: %s", eis_error_detail());
+    if (eis_split_client_new(&client, w->model, &w->layers.info, config) != EIS_OK)
+        fail_msg("client: %s", eis_error_detail());
     return client;
 }
 
@@ -194,7 +201,7 @@ static inline eis_split_verifier *world_verifier(world *w)
 
 /* ---- runs ---- */
 
-#define WORLD_IDS 8
+#define WORLD_IDS    8
 #define WORLD_LOGITS 29
 static const uint32_t world_ids[WORLD_IDS] = {3, 17, 28, 0, 17, 5, 9, 22};
 

@@ -35,11 +35,13 @@ static eis_status watch_apply(void *ctx, uint32_t index, double *y, const double
     const eis_linear *linear = &watch->model->linears[index];
     size_t each = eis_linear_input_count(linear);
 
-    for (size_t v = 0; v < batch; v++) watch->norms[index] = fmax(watch->norms[index], norm_of(watch, linear, x + v * each));
+    for (size_t v = 0; v < batch; v++)
+        watch->norms[index] = fmax(watch->norms[index], norm_of(watch, linear, x + v * each));
     return watch->inner.apply(watch->inner.ctx, index, y, x, batch);
 }
 
-static eis_status watcher_init(watcher *watch, eis_plain_backend **plain, const eis_model *model, double *norms, eis_pool *pool)
+static eis_status watcher_init(watcher *watch, eis_plain_backend **plain, const eis_model *model, double *norms,
+                               eis_pool *pool)
 {
     eis_status st = EIS_OK;
     size_t widest = 1;
@@ -57,7 +59,8 @@ out:
     return st;
 }
 
-eis_status eis_split_calibrate_lm(double *norms, const eis_model *model, const uint32_t *ids, size_t count, eis_pool *pool)
+eis_status eis_split_calibrate_lm(double *norms, const eis_model *model, const uint32_t *ids, size_t count,
+                                  eis_pool *pool)
 {
     eis_status st = EIS_OK;
     watcher watch = {0};
@@ -79,7 +82,8 @@ out:
     return st;
 }
 
-eis_status eis_split_calibrate_classifier(double *norms, const eis_model *model, const double *x, size_t count, eis_pool *pool)
+eis_status eis_split_calibrate_classifier(double *norms, const eis_model *model, const double *x, size_t count,
+                                          eis_pool *pool)
 {
     eis_status st = EIS_OK;
     watcher watch = {0};

@@ -60,8 +60,8 @@ eis_status eis_split_evaluator_new(eis_split_evaluator **out_evaluator, const ei
     eis_split_evaluator *evaluator = NULL;
 
     *out_evaluator = NULL;
-    EIS_REQUIRE(layer_count == pack->layer_count, EIS_ERR_SHAPE, "the client names %u layers, the model has %u", layer_count,
-                pack->layer_count);
+    EIS_REQUIRE(layer_count == pack->layer_count, EIS_ERR_SHAPE, "the client names %u layers, the model has %u",
+                layer_count, pack->layer_count);
     EIS_NEW(evaluator, 1);
     evaluator->pack = pack;
     evaluator->pool = pool;
@@ -93,8 +93,8 @@ void eis_split_evaluator_free(eis_split_evaluator *evaluator)
 
 void eis_split_evaluator_trim(eis_split_evaluator *evaluator)
 {
-    block *const blocks[] = {&evaluator->vectors, &evaluator->image, &evaluator->windows,
-                             &evaluator->input, &evaluator->answer, &evaluator->reply};
+    block *const blocks[] = {&evaluator->vectors, &evaluator->image,  &evaluator->windows,
+                             &evaluator->input,   &evaluator->answer, &evaluator->reply};
     size_t kept = evaluator->share.capacity;
 
     for (size_t i = 0; i < sizeof blocks / sizeof blocks[0]; i++) kept += blocks[i]->bytes;
@@ -111,13 +111,15 @@ size_t eis_split_eval_reply_bytes(const eis_split_evaluator *evaluator, uint32_t
 
     if (layer_index >= evaluator->pack->layer_count) return 0;
     layer = &evaluator->layers[layer_index];
-    if (eis_split_result_bytes(&bytes, layer->profile, layer->planes, layer->out_count, batch, truncated_bits) != EIS_OK)
+    if (eis_split_result_bytes(&bytes, layer->profile, layer->planes, layer->out_count, batch, truncated_bits) !=
+        EIS_OK)
         return 0;
     return bytes;
 }
 
 /* Expands the one seed of a batch, or one seed per vector. */
-static eis_status expand_seeds(eis_split_evaluator *evaluator, const eis_vectors *shape, const eis_split_request *request)
+static eis_status expand_seeds(eis_split_evaluator *evaluator, const eis_vectors *shape,
+                               const eis_split_request *request)
 {
     eis_status st = EIS_OK;
     size_t seed_bytes = eis_suite_seed_bytes(request->suite), stride = eis_vectors_stride(shape);
@@ -129,8 +131,8 @@ static eis_status expand_seeds(eis_split_evaluator *evaluator, const eis_vectors
                 request->payload.bytes, seeds * seed_bytes);
     if (request->single_seeds) each.batch = 1;
     for (size_t v = 0; v < seeds; v++) {
-        EIS_TRY(eis_share_init_given(&evaluator->share, &each, 1, request->suite, request->payload.data + v * seed_bytes,
-                                     seed_bytes));
+        EIS_TRY(eis_share_init_given(&evaluator->share, &each, 1, request->suite,
+                                     request->payload.data + v * seed_bytes, seed_bytes));
         EIS_TRY(eis_share_expand(&evaluator->prg, (uint8_t *)evaluator->vectors.data + v * stride, &evaluator->share));
     }
 out:
@@ -147,8 +149,8 @@ static eis_status load_vectors(eis_split_evaluator *evaluator, eis_vectors *shap
     EIS_TRY(eis_vectors_init(shape, layer->ring, layer->form, layer->in_count, request->batch));
     /* A seed of 32 bytes stands for a whole batch: what it makes us allocate is bounded like a request in words. */
     EIS_TRY(eis_split_words_bytes(&wanted, layer->profile, layer->planes, layer->in_count, request->batch));
-    EIS_REQUIRE(wanted <= evaluator->request_bytes_max, EIS_ERR_TOO_LARGE, "a request of %zu bytes; the limit is %zu", wanted,
-                evaluator->request_bytes_max);
+    EIS_REQUIRE(wanted <= evaluator->request_bytes_max, EIS_ERR_TOO_LARGE, "a request of %zu bytes; the limit is %zu",
+                wanted, evaluator->request_bytes_max);
     EIS_TRY(reserve(&evaluator->vectors, eis_vectors_bytes(shape)));
     if (request->suite != EIS_SUITE_WORDS) {
         EIS_TRY(expand_seeds(evaluator, shape, request));
@@ -179,7 +181,8 @@ out:
     return st;
 }
 
-static eis_status eval_dense(eis_split_evaluator *evaluator, uint64_t *y, const eis_packed *weights, const eis_vectors *shape)
+static eis_status eval_dense(eis_split_evaluator *evaluator, uint64_t *y, const eis_packed *weights,
+                             const eis_vectors *shape)
 {
     eis_status st = EIS_OK;
     const void *x;
@@ -212,7 +215,8 @@ static eis_status eval_image(eis_split_evaluator *evaluator, uint64_t *y, const 
     eis_share_words_read(evaluator->image.data, vector, shape);
     eis_split_windows(copied, linear, evaluator->image.data);
     for (size_t w = 0; w < windows; w++)
-        eis_ring_input_write((uint8_t *)evaluator->input.data + w * each, weights, layer->ring, copied + w * linear->in);
+        eis_ring_input_write((uint8_t *)evaluator->input.data + w * each, weights, layer->ring,
+                             copied + w * linear->in);
     product = evaluator->windows.data; /* the windows have been copied on */
     EIS_TRY(eis_ring_matmul(evaluator->pool, product, weights, evaluator->input.data, windows, layer->ring));
     transpose(y, product, windows, linear->out);
@@ -251,7 +255,8 @@ out:
 
 static void wipe_work(eis_split_evaluator *evaluator)
 {
-    block *const blocks[] = {&evaluator->vectors, &evaluator->image, &evaluator->windows, &evaluator->input, &evaluator->answer};
+    block *const blocks[] = {&evaluator->vectors, &evaluator->image, &evaluator->windows, &evaluator->input,
+                             &evaluator->answer};
 
     for (size_t i = 0; i < sizeof blocks / sizeof blocks[0]; i++) {
         eis_mem_wipe(blocks[i]->data, blocks[i]->used);
@@ -267,16 +272,17 @@ eis_status eis_split_eval(eis_split_evaluator *evaluator, eis_span *reply, const
 
     reply->data = NULL;
     reply->bytes = 0;
-    EIS_REQUIRE(request->layer < evaluator->pack->layer_count, EIS_ERR_LAYER_NOT_FOUND, "there is no layer %u; the model has %u",
-                request->layer, evaluator->pack->layer_count);
+    EIS_REQUIRE(request->layer < evaluator->pack->layer_count, EIS_ERR_LAYER_NOT_FOUND,
+                "there is no layer %u; the model has %u", request->layer, evaluator->pack->layer_count);
     layer = &evaluator->layers[request->layer];
     EIS_TRY(eis_split_result_bytes(&reply_bytes, layer->profile, layer->planes, layer->out_count, request->batch,
                                    request->truncated_bits));
-    EIS_REQUIRE(reply_bytes <= evaluator->request_bytes_max, EIS_ERR_TOO_LARGE, "the reply would have %zu bytes; the limit is %zu",
-                reply_bytes, evaluator->request_bytes_max);
+    EIS_REQUIRE(reply_bytes <= evaluator->request_bytes_max, EIS_ERR_TOO_LARGE,
+                "the reply would have %zu bytes; the limit is %zu", reply_bytes, evaluator->request_bytes_max);
     EIS_TRY(reserve(&evaluator->reply, reply_bytes));
     EIS_TRY(multiply(evaluator, layer, &evaluator->pack->layers[request->layer].weights, request));
-    eis_split_reply_write(evaluator->reply.data, evaluator->answer.data, layer, request->batch, request->truncated_bits);
+    eis_split_reply_write(evaluator->reply.data, evaluator->answer.data, layer, request->batch,
+                          request->truncated_bits);
     reply->data = evaluator->reply.data;
     reply->bytes = reply_bytes;
 out:

@@ -44,7 +44,8 @@ typedef struct eis_split_request {
  * Secret:  payload and reply. Constant time in both.
  * Errors:  EIS_ERR_LAYER_NOT_FOUND, EIS_ERR_SHAPE (length), EIS_ERR_UNSUPPORTED (suite, truncation),
  *          EIS_ERR_PROTOCOL (words that are not canonical), EIS_ERR_TOO_LARGE, EIS_ERR_MEMORY. *reply is empty. */
-EIS_MUST_USE eis_status eis_split_eval(eis_split_evaluator *evaluator, eis_span *reply, const eis_split_request *request);
+EIS_MUST_USE eis_status eis_split_eval(eis_split_evaluator *evaluator, eis_span *reply,
+                                       const eis_split_request *request);
 
 /* Returns the bytes of the reply to a request of this batch, without computing it; 0 where the layer, batch or t is not
  * allowed or the sizes overflow. */

@@ -114,9 +114,9 @@ static eis_status read_name(eis_linear *linear, const uint8_t *row)
 /* Reads the geometry of a convolution and recomputes what follows from it. */
 static eis_status read_convolution(eis_linear *linear, const uint8_t *row)
 {
-    uint32_t *const fields[] = {&linear->channels,      &linear->height,   &linear->width,
+    uint32_t *const fields[] = {&linear->channels,      &linear->height,       &linear->width,
                                 &linear->kernel_height, &linear->kernel_width, &linear->stride_y,
-                                &linear->stride_x,      &linear->pad_y,    &linear->pad_x};
+                                &linear->stride_x,      &linear->pad_y,        &linear->pad_x};
     uint64_t padded_height, padded_width;
 
     for (size_t i = 0; i < 9; i++) *fields[i] = eis_load_le16(row + EIS_PACK_LAYER_CONV + 2 * i);
@@ -222,7 +222,8 @@ static eis_status read_layers(eis_pack *pack, int fd)
     EIS_NEW(pack->layers, pack->layer_count);
     EIS_TRY(read_all(fd, table, table_bytes, EIS_PACK_PAGE));
     for (uint32_t i = 0; i < pack->layer_count; i++)
-        EIS_TRY(read_layer(&pack->layers[i], &claimed[2 * i], pack, table + (size_t)i * EIS_PACK_LAYER_BYTES, table_end));
+        EIS_TRY(
+            read_layer(&pack->layers[i], &claimed[2 * i], pack, table + (size_t)i * EIS_PACK_LAYER_BYTES, table_end));
     EIS_TRY(refuse_overlaps(claimed, 2 * (size_t)pack->layer_count));
 out:
     eis_mem_free(table);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* `server.eispack`: the integer weights of a model, packed for the kernels and mapped read-only; all that a server needs
- * and nothing else. docs/model-format.md draws the bytes.
+/* `server.eispack`: the integer weights of a model, packed for the kernels and mapped read-only; all that a server
+ * needs and nothing else. docs/model-format.md draws the bytes.
  *
  *   header, 4096 bytes | layer table, 256 bytes each, filled up to 4096 | per layer: row scales, panels, each at a
  *   multiple of 4096
@@ -19,14 +19,14 @@
 #include <stdint.h>
 
 #define EIS_PACK_DIGEST_BYTES 32
-#define EIS_PACK_LAYERS_MAX 65536
+#define EIS_PACK_LAYERS_MAX   65536
 
 typedef struct eis_pack_layer {
-    eis_linear linear;                       /* name, kind, shape; no bias and no pieces */
+    eis_linear linear; /* name, kind, shape; no bias and no pieces */
     eis_packed weights;
-    double row_norm;                         /* R: largest Euclidean norm of an integer row, rounded up */
-    eis_span row_scales;                     /* padded rows x f64, little-endian */
-    uint8_t digest[EIS_PACK_DIGEST_BYTES];   /* SHA-256 of scales and panels */
+    double row_norm;                       /* R: largest Euclidean norm of an integer row, rounded up */
+    eis_span row_scales;                   /* padded rows x f64, little-endian */
+    uint8_t digest[EIS_PACK_DIGEST_BYTES]; /* SHA-256 of scales and panels */
 } eis_pack_layer;
 
 /* An open pack. Immutable; any number of threads may use it. */
@@ -34,8 +34,8 @@ typedef struct eis_pack {
     eis_split_profile profile;
     uint32_t layer_count;
     eis_pack_layer *layers;
-    uint8_t digest[EIS_PACK_DIGEST_BYTES];   /* SHA-256 of the whole file with the digest field zero */
-    eis_span file;                           /* the mapping */
+    uint8_t digest[EIS_PACK_DIGEST_BYTES]; /* SHA-256 of the whole file with the digest field zero */
+    eis_span file;                         /* the mapping */
 } eis_pack;
 
 /* Opens a pack file. `verify` recomputes the digest of the whole file.
@@ -60,10 +60,10 @@ bool eis_pack_recognise(const char *path);
 /* What a layer needs in the file. */
 typedef struct eis_pack_layer_spec {
     const eis_linear *linear;
-    eis_packed weights;                      /* the shape; panels are set by eis_pack_writer_open */
-    double *row_scales;                      /* [out], filled by the caller before _finish */
-    double row_norm;                         /* likewise */
-    uint8_t *panels;                         /* where the caller packs into; set by eis_pack_writer_open */
+    eis_packed weights; /* the shape; panels are set by eis_pack_writer_open */
+    double *row_scales; /* [out], filled by the caller before _finish */
+    double row_norm;    /* likewise */
+    uint8_t *panels;    /* where the caller packs into; set by eis_pack_writer_open */
 } eis_pack_layer_spec;
 
 typedef struct eis_pack_writer eis_pack_writer;

@@ -25,12 +25,14 @@ struct eis_pack_writer {
 
 static eis_status check_shape(const eis_linear *linear)
 {
-    const uint32_t small[] = {linear->channels, linear->height,   linear->width, linear->kernel_height, linear->kernel_width,
-                              linear->stride_y, linear->stride_x, linear->pad_y, linear->pad_x};
+    const uint32_t small[] = {linear->channels,      linear->height,       linear->width,
+                              linear->kernel_height, linear->kernel_width, linear->stride_y,
+                              linear->stride_x,      linear->pad_y,        linear->pad_x};
 
     for (size_t i = 0; i < sizeof small / sizeof small[0]; i++)
         if (small[i] > UINT16_MAX)
-            return eis_fail(EIS_ERR_MODEL, "layer %s: a pack holds convolutions up to 65535 in each dimension", linear->name);
+            return eis_fail(EIS_ERR_MODEL, "layer %s: a pack holds convolutions up to 65535 in each dimension",
+                            linear->name);
     return EIS_OK;
 }
 
@@ -60,7 +62,8 @@ eis_status eis_pack_writer_open(eis_pack_writer **out_writer, int fd, eis_split_
     void *mapping;
 
     *out_writer = NULL;
-    EIS_REQUIRE(count > 0 && count <= EIS_PACK_LAYERS_MAX, EIS_ERR_MODEL, "a pack holds 1 to %d layers", EIS_PACK_LAYERS_MAX);
+    EIS_REQUIRE(count > 0 && count <= EIS_PACK_LAYERS_MAX, EIS_ERR_MODEL, "a pack holds 1 to %d layers",
+                EIS_PACK_LAYERS_MAX);
     for (uint32_t i = 0; i < count; i++) EIS_TRY(check_shape(specs[i].linear));
     EIS_NEW(writer, 1);
     writer->fd = fd;
@@ -105,8 +108,8 @@ static eis_status digest_of(uint8_t *digest, const uint8_t *first, size_t first_
     EVP_MD_CTX *hash = EVP_MD_CTX_new();
 
     EIS_REQUIRE(hash != NULL && EVP_DigestInit_ex(hash, EVP_sha256(), NULL) == 1 &&
-                    EVP_DigestUpdate(hash, first, first_bytes) == 1 && EVP_DigestUpdate(hash, second, second_bytes) == 1 &&
-                    EVP_DigestFinal_ex(hash, digest, NULL) == 1,
+                    EVP_DigestUpdate(hash, first, first_bytes) == 1 &&
+                    EVP_DigestUpdate(hash, second, second_bytes) == 1 && EVP_DigestFinal_ex(hash, digest, NULL) == 1,
                 EIS_ERR_INTERNAL, "SHA-256 failed");
 out:
     EVP_MD_CTX_free(hash);
@@ -124,8 +127,9 @@ static void write_scales(const eis_pack_writer *writer, uint32_t index)
 
 static void write_convolution(uint8_t *row, const eis_linear *linear)
 {
-    const uint32_t fields[] = {linear->channels, linear->height,   linear->width, linear->kernel_height, linear->kernel_width,
-                               linear->stride_y, linear->stride_x, linear->pad_y, linear->pad_x};
+    const uint32_t fields[] = {linear->channels,      linear->height,       linear->width,
+                               linear->kernel_height, linear->kernel_width, linear->stride_y,
+                               linear->stride_x,      linear->pad_y,        linear->pad_x};
 
     if (linear->kind != EIS_LINEAR_CONV2D) return;
     for (size_t i = 0; i < 9; i++) eis_store_le16(row + EIS_PACK_LAYER_CONV + 2 * i, (uint16_t)fields[i]);
@@ -177,9 +181,11 @@ eis_status eis_pack_writer_finish(eis_pack_writer *writer, uint8_t *digest)
     for (uint32_t i = 0; i < writer->count; i++) EIS_TRY(write_layer(writer, i));
     write_header(writer);
     /* The digest field is still zero here, which is how the digest is defined. */
-    EIS_TRY(digest_of(digest, writer->file, EIS_PACK_PAGE, writer->file + EIS_PACK_PAGE, writer->bytes - EIS_PACK_PAGE));
+    EIS_TRY(
+        digest_of(digest, writer->file, EIS_PACK_PAGE, writer->file + EIS_PACK_PAGE, writer->bytes - EIS_PACK_PAGE));
     memcpy(writer->file + EIS_PACK_AT_DIGEST, digest, EIS_PACK_DIGEST_BYTES);
-    EIS_REQUIRE(msync(writer->file, writer->bytes, MS_SYNC) == 0, EIS_ERR_FILE, "cannot write the pack: %s", strerror(errno));
+    EIS_REQUIRE(msync(writer->file, writer->bytes, MS_SYNC) == 0, EIS_ERR_FILE, "cannot write the pack: %s",
+                strerror(errno));
 out:
     eis_pack_writer_abort(writer);
     return st;

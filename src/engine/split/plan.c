@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The arithmetic of a plan. The time of a node is one round trip, its bytes at the link's rate, and its multiply-adds at
- * the rate that this machine reaches in the same profile; local work and queues are not in it. */
+/* The arithmetic of a plan. The time of a node is one round trip, its bytes at the link's rate, and its multiply-adds
+ * at the rate that this machine reaches in the same profile; local work and queues are not in it. */
 #include "engine/split/plan.h"
 
 #include "base/clock.h"
@@ -12,9 +12,7 @@
 #include <string.h>
 
 const eis_plan_link eis_plan_links[EIS_PLAN_LINKS] = {
-    {"loopback", 0.06, 0},
-    {"LAN 1 Gbit/s", 0.2, 125000},
-    {"WAN 40 ms", 40, 12500}, /* 100 Mbit/s */
+    {"loopback", 0.06, 0}, {"LAN 1 Gbit/s", 0.2, 125000}, {"WAN 40 ms", 40, 12500}, /* 100 Mbit/s */
 };
 
 /* A layer of the size of a small transformer's, multiplied for a few milliseconds. */
@@ -47,7 +45,8 @@ out:
     return st;
 }
 
-static void plan_row(eis_plan_row *row, const eis_split_client_layer *client, const eis_split_scheme *scheme, double rate)
+static void plan_row(eis_plan_row *row, const eis_split_client_layer *client, const eis_split_scheme *scheme,
+                     double rate)
 {
     const eis_split_layer *layer = &client->layer;
     const eis_linear *linear = layer->linear;
@@ -63,7 +62,8 @@ static void plan_row(eis_plan_row *row, const eis_split_client_layer *client, co
     row->elements_down = layer->out_count;
     row->bytes_up = seeds * seed_bytes + (scheme->servers - seeds) * eis_split_layer_request_bytes(layer, 1) +
                     scheme->servers * EIS_FRAME_HEADER_BYTES;
-    row->bytes_down = scheme->servers * (eis_split_layer_reply_bytes(layer, 1, client->truncated_bits) + EIS_FRAME_HEADER_BYTES);
+    row->bytes_down =
+        scheme->servers * (eis_split_layer_reply_bytes(layer, 1, client->truncated_bits) + EIS_FRAME_HEADER_BYTES);
     row->round_trips = 1;
     row->multiply_adds = (uint64_t)linear->out * linear->in * row->vectors;
     for (size_t l = 0; l < EIS_PLAN_LINKS; l++) {
@@ -85,8 +85,8 @@ static void add_row(eis_plan_row *total, const eis_plan_row *row)
     for (size_t l = 0; l < EIS_PLAN_LINKS; l++) total->ms[l] += row->ms[l];
 }
 
-eis_status eis_plan_make(eis_plan *plan, const eis_model *model, const eis_part_info *info, const eis_split_scheme *scheme,
-                         bool truncate)
+eis_status eis_plan_make(eis_plan *plan, const eis_model *model, const eis_part_info *info,
+                         const eis_split_scheme *scheme, bool truncate)
 {
     eis_status st = EIS_OK;
     eis_split_profile profile = (eis_split_profile)info->profile;
@@ -100,8 +100,8 @@ eis_status eis_plan_make(eis_plan *plan, const eis_model *model, const eis_part_
     for (uint32_t i = 0; i < model->linear_count; i++) {
         const eis_part_layer *part = &info->layers[i];
         eis_split_client_layer client;
-        EIS_TRY(eis_split_client_layer_init(&client, &model->linears[i], profile, part->planes, part->row_norm, part->row_scales,
-                                            truncate, scheme->servers));
+        EIS_TRY(eis_split_client_layer_init(&client, &model->linears[i], profile, part->planes, part->row_norm,
+                                            part->row_scales, truncate, scheme->servers));
         plan_row(&plan->rows[i], &client, scheme, plan->multiply_adds_per_ms);
         add_row(&plan->total, &plan->rows[i]);
     }

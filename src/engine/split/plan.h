@@ -22,17 +22,17 @@ extern const eis_plan_link eis_plan_links[EIS_PLAN_LINKS]; /* loopback, 1 Gbit/s
 typedef struct eis_plan_row {
     char name[EIS_LINEAR_NAME_BYTES];
     uint32_t out, in;
-    size_t vectors;              /* weight passes per request: 1, or the windows of a convolution */
+    size_t vectors; /* weight passes per request: 1, or the windows of a convolution */
     unsigned ring_bits;
     uint64_t elements_up, elements_down; /* per server */
     uint64_t bytes_up, bytes_down;       /* all servers together, frames included */
     unsigned round_trips;
-    uint64_t multiply_adds;      /* per server */
+    uint64_t multiply_adds; /* per server */
     double ms[EIS_PLAN_LINKS];
 } eis_plan_row;
 
 typedef struct eis_plan {
-    eis_plan_row *rows;          /* [row_count], owned */
+    eis_plan_row *rows; /* [row_count], owned */
     uint32_t row_count;
     eis_plan_row total;          /* sums; name "total" */
     double multiply_adds_per_ms; /* that the prediction assumes; measured in the same call on this machine */

@@ -42,7 +42,8 @@ static eis_status pack_strip(layer_job *job, size_t strip)
     for (size_t r = 0; r < count; r++) {
         int32_t *row = integers + r * shape->cols;
         double norm;
-        st = eis_fixed_weight_row(row, &job->spec->row_scales[first + r], rows + r * shape->cols, shape->cols, job->geometry);
+        st = eis_fixed_weight_row(row, &job->spec->row_scales[first + r], rows + r * shape->cols, shape->cols,
+                                  job->geometry);
         if (st != EIS_OK) {
             (void)eis_fail_prefix(st, "layer %s, row %zu", job->spec->linear->name, first + r);
             goto out;
@@ -109,8 +110,10 @@ out:
     return st;
 }
 
-/* Fixes the ring of each node. Without truncation in view: a client that truncates gets a smaller scale, not another ring. */
-static eis_status choose_rings(eis_split_layers *layers, const eis_model *model, const eis_split_prepare_options *options)
+/* Fixes the ring of each node. Without truncation in view: a client that truncates gets a smaller scale, not another
+ * ring. */
+static eis_status choose_rings(eis_split_layers *layers, const eis_model *model,
+                               const eis_split_prepare_options *options)
 {
     eis_status st = EIS_OK;
 
@@ -128,7 +131,8 @@ out:
     return st;
 }
 
-eis_status eis_split_prepare(eis_split_layers *layers, int fd, const eis_model *model, const eis_split_prepare_options *options)
+eis_status eis_split_prepare(eis_split_layers *layers, int fd, const eis_model *model,
+                             const eis_split_prepare_options *options)
 {
     eis_status st = EIS_OK;
     const eis_split_profile_info *profile = eis_split_profile_get(options->profile);

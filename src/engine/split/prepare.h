@@ -14,18 +14,19 @@
 
 /* What a client needs beside the graph; the arrays of a part file, owned. Valid when zeroed. */
 typedef struct eis_split_layers {
-    eis_part_info info;      /* profile, digest and layers; its blobs are the caller's to set */
-    eis_part_layer *layers;  /* [layer_count], what info.layers points at */
-    double *scales;          /* all row scales, one layer after the other */
+    eis_part_info info;     /* profile, digest and layers; its blobs are the caller's to set */
+    eis_part_layer *layers; /* [layer_count], what info.layers points at */
+    double *scales;         /* all row scales, one layer after the other */
     uint32_t layer_count;
 } eis_split_layers;
 
 typedef struct eis_split_prepare_options {
     eis_split_profile profile;
-    const double *declared_norms; /* [linear_count] from eis_split_calibrate, or NULL: not measured. With P8 they choose the
-                                     planes of each layer (8 where not measured); they choose rings, never correctness */
-    int min_bits;                 /* fraction bits wanted at the declared norm; 0 = EIS_FIXED_MIN_BITS */
-    eis_pool *pool;               /* may be NULL */
+    const double
+        *declared_norms; /* [linear_count] from eis_split_calibrate, or NULL: not measured. With P8 they choose the
+                            planes of each layer (8 where not measured); they choose rings, never correctness */
+    int min_bits;        /* fraction bits wanted at the declared norm; 0 = EIS_FIXED_MIN_BITS */
+    eis_pool *pool;      /* may be NULL */
 } eis_split_prepare_options;
 
 /* Quantises every linear node and packs it into `fd`, an empty regular file or memfd; fills *layers.
@@ -44,9 +45,9 @@ EIS_MUST_USE eis_status eis_split_prepare_in_memory(eis_split_layers *layers, in
 /* Frees. Safe on zeroed layers. */
 void eis_split_layers_clear(eis_split_layers *layers);
 
-/* Measures the input norms of every linear node: runs the plain engine over ids (language model, `count` of them, cut to
- * the context) or over a batch of inputs (classifier: x[count][input]). norms[linear_count] is the largest |x|_2 met; for
- * conv2d of one window.
+/* Measures the input norms of every linear node: runs the plain engine over ids (language model, `count` of them, cut
+ * to the context) or over a batch of inputs (classifier: x[count][input]). norms[linear_count] is the largest |x|_2
+ * met; for conv2d of one window.
  *
  * Errors:  EIS_ERR_MODEL for a client part, those of the executor. */
 EIS_MUST_USE eis_status eis_split_calibrate_lm(double *norms, const eis_model *model, const uint32_t *ids, size_t count,

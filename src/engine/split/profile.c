@@ -32,10 +32,14 @@ eis_status eis_split_profile_parse(eis_split_profile *profile, const char *name)
 eis_ring eis_split_profile_ring(eis_split_profile profile, unsigned planes)
 {
     switch (profile) {
-    case EIS_SPLIT_P24: return EIS_RING_Z52;
-    case EIS_SPLIT_P8: EIS_ASSERT(planes >= 4 && planes <= 8); return (eis_ring)(8 * planes);
+    case EIS_SPLIT_P24:
+        return EIS_RING_Z52;
+    case EIS_SPLIT_P8:
+        EIS_ASSERT(planes >= 4 && planes <= 8);
+        return (eis_ring)(8 * planes);
     case EIS_SPLIT_F61_20:
-    case EIS_SPLIT_F61_8: return EIS_RING_F61;
+    case EIS_SPLIT_F61_8:
+        return EIS_RING_F61;
     }
     EIS_ASSERT(false);
     return EIS_RING_Z64;

@@ -12,10 +12,10 @@
 
 typedef struct eis_split_profile_info {
     eis_split_profile id;
-    const char *name;        /* as on the command line */
+    const char *name; /* as on the command line */
     eis_geometry geometry;
-    unsigned weight_bits;    /* 24, 8 or 20 */
-    bool is_field;           /* words modulo p = 2^61 - 1: threshold sharing and Freivalds checks are possible */
+    unsigned weight_bits; /* 24, 8 or 20 */
+    bool is_field;        /* words modulo p = 2^61 - 1: threshold sharing and Freivalds checks are possible */
 } eis_split_profile_info;
 
 /* Returns the description of a profile, or NULL for a number that is none. */

@@ -9,9 +9,9 @@
 
 #include <string.h>
 
-eis_status eis_split_client_layer_init(eis_split_client_layer *client, const eis_linear *linear, eis_split_profile profile,
-                                       unsigned planes, double row_norm, const double *row_scales, bool truncate,
-                                       size_t servers_in_sum)
+eis_status eis_split_client_layer_init(eis_split_client_layer *client, const eis_linear *linear,
+                                       eis_split_profile profile, unsigned planes, double row_norm,
+                                       const double *row_scales, bool truncate, size_t servers_in_sum)
 {
     eis_status st = EIS_OK;
     eis_split_layer *layer = &client->layer;
@@ -21,7 +21,8 @@ eis_status eis_split_client_layer_init(eis_split_client_layer *client, const eis
     client->truncated_bits = 0;
     if (truncate && layer->ring != EIS_RING_F61 && (unsigned)layer->ring > 32)
         client->truncated_bits = (unsigned)layer->ring - 32;
-    EIS_TRY(eis_fixed_bound_init(&client->bound, layer->ring, row_norm, linear->in, client->truncated_bits, servers_in_sum));
+    EIS_TRY(eis_fixed_bound_init(&client->bound, layer->ring, row_norm, linear->in, client->truncated_bits,
+                                 servers_in_sum));
 out:
     return st;
 }
@@ -43,8 +44,8 @@ out:
     return st;
 }
 
-/* Returns the larger of two numbers >= 0, which are ordered like their bits: compilers turn a comparison of doubles into
- * a branch when they please. */
+/* Returns the larger of two numbers >= 0, which are ordered like their bits: compilers turn a comparison of doubles
+ * into a branch when they please. */
 static double larger(double a, double b)
 {
     uint64_t x, y;
@@ -78,11 +79,13 @@ static bool bound_holds(const eis_split_client_layer *client, const uint64_t *wo
     uint64_t *windows;
     bool holds = true;
 
-    if (linear->kind != EIS_LINEAR_CONV2D) return eis_fixed_bound_holds_var(&client->bound, words, client->layer.in_count);
+    if (linear->kind != EIS_LINEAR_CONV2D)
+        return eis_fixed_bound_holds_var(&client->bound, words, client->layer.in_count);
     windows = eis_mem_new(count * linear->in, sizeof *windows);
     if (windows == NULL) return true; /* out of memory is not a broken bound */
     eis_split_windows(windows, linear, words);
-    for (size_t w = 0; w < count; w++) holds &= eis_fixed_bound_holds_var(&client->bound, windows + w * linear->in, linear->in);
+    for (size_t w = 0; w < count; w++)
+        holds &= eis_fixed_bound_holds_var(&client->bound, windows + w * linear->in, linear->in);
     eis_mem_free_wiped(windows, count * linear->in, sizeof *windows);
     return holds;
 }
@@ -96,13 +99,14 @@ eis_status eis_split_encode(eis_split_input *input, const eis_split_client_layer
     double *window = NULL;
     size_t words;
 
-    EIS_REQUIRE(batch > 0 && eis_size_mul(&words, batch, layer->in_count), EIS_ERR_SHAPE, "layer %s: an empty or too large batch",
-                linear->name);
+    EIS_REQUIRE(batch > 0 && eis_size_mul(&words, batch, layer->in_count), EIS_ERR_SHAPE,
+                "layer %s: an empty or too large batch", linear->name);
     EIS_TRY(reserve_input(input, words, batch));
     if (linear->kind == EIS_LINEAR_CONV2D) EIS_NEW(window, linear->in);
     for (size_t v = 0; v < batch; v++) {
         const double *vector = x + v * layer->in_count;
-        double norm2 = window != NULL ? largest_window_norm2(linear, vector, window) : eis_fixed_norm2(vector, layer->in_count);
+        double norm2 =
+            window != NULL ? largest_window_norm2(linear, vector, window) : eis_fixed_norm2(vector, layer->in_count);
         input->bits[v] = eis_fixed_bits(&client->bound, norm2);
         eis_fixed_from_reals(input->words + v * layer->in_count, vector, layer->in_count, input->bits[v], layer->ring);
 #if defined(EIS_VERIFY_BUILD) && !defined(EIS_CT_BUILD)
@@ -130,10 +134,10 @@ eis_status eis_split_scheme_check(const eis_split_scheme *scheme, eis_split_prof
     if (scheme->servers < 2)
         return eis_fail(EIS_ERR_USAGE, "at least 2 servers are needed: one share alone would be the input itself");
     if (scheme->threshold == 0)
-        return scheme->servers <= EIS_SHARE_COUNT_MAX ? EIS_OK
-                                                      : eis_fail(EIS_ERR_USAGE, "at most %d servers", EIS_SHARE_COUNT_MAX);
-    if (!info->is_field)
-        return eis_fail(EIS_ERR_USAGE, "a threshold needs profile f61 (or f61-8), not %s", info->name);
+        return scheme->servers <= EIS_SHARE_COUNT_MAX
+                   ? EIS_OK
+                   : eis_fail(EIS_ERR_USAGE, "at most %d servers", EIS_SHARE_COUNT_MAX);
+    if (!info->is_field) return eis_fail(EIS_ERR_USAGE, "a threshold needs profile f61 (or f61-8), not %s", info->name);
     if (scheme->threshold < 2 || scheme->threshold > scheme->servers || scheme->servers > EIS_SHAMIR_SERVERS_MAX)
         return eis_fail(EIS_ERR_USAGE, "a threshold lies between 2 and the number of servers (here %zu, at most %d)",
                         scheme->servers, EIS_SHAMIR_SERVERS_MAX);

@@ -14,9 +14,9 @@
 /* A layer at the client: shape, ring and the certain bound. */
 typedef struct eis_split_client_layer {
     eis_split_layer layer;
-    eis_fixed_bound bound;          /* for full replies, or for truncated ones where truncated_bits is set */
-    unsigned truncated_bits;        /* that this session asks for in this layer */
-    const double *row_scales;       /* [out], not owned */
+    eis_fixed_bound bound;    /* for full replies, or for truncated ones where truncated_bits is set */
+    unsigned truncated_bits;  /* that this session asks for in this layer */
+    const double *row_scales; /* [out], not owned */
 } eis_split_client_layer;
 
 /* Fixes a layer for a session: ring from planes, bound from R. With truncate, replies of rings above 32 bits are cut to
@@ -29,8 +29,8 @@ EIS_MUST_USE eis_status eis_split_client_layer_init(eis_split_client_layer *clie
 
 /* A batch of inputs as integers. Valid when zeroed; keeps its memory. */
 typedef struct eis_split_input {
-    uint64_t *words;  /* [batch][in_count], canonical, no padding */
-    int *bits;        /* [batch]: fraction bits of each vector; secret */
+    uint64_t *words; /* [batch][in_count], canonical, no padding */
+    int *bits;       /* [batch]: fraction bits of each vector; secret */
     size_t batch, words_capacity, bits_capacity;
 } eis_split_input;
 
@@ -47,9 +47,9 @@ void eis_split_input_clear(eis_split_input *input);
 
 /* How shares are made and who must answer. */
 typedef struct eis_split_scheme {
-    size_t servers;    /* k or n, at least 2 */
-    size_t threshold;  /* 0: additive, all must answer; else t of n, with a field profile */
-    unsigned suite;    /* that expands seeds; 0 = AES-128 */
+    size_t servers;   /* k or n, at least 2 */
+    size_t threshold; /* 0: additive, all must answer; else t of n, with a field profile */
+    unsigned suite;   /* that expands seeds; 0 = AES-128 */
 } eis_split_scheme;
 
 /* Checks a scheme for a profile. Errors: EIS_ERR_USAGE  with what to do: fewer than 2 servers, t < 2 or t > n,

@@ -8,8 +8,8 @@
 
 #include <string.h>
 
-/* All k servers once each, or one that a masked input was for beside the stored product (index 0): any other set adds up
- * to something that looks like an answer. */
+/* All k servers once each, or one that a masked input was for beside the stored product (index 0): any other set adds
+ * up to something that looks like an answer. */
 static eis_status check_summands(const eis_split_answer *answers, size_t count, size_t servers)
 {
     bool masked = count == 2 && answers[1].index == 0;
@@ -55,8 +55,8 @@ static eis_status interpolate(uint64_t *words, uint32_t *cheat, const eis_split_
     eis_status st = EIS_OK;
     eis_shamir_answer points[EIS_SHAMIR_SERVERS_MAX];
 
-    EIS_REQUIRE(count >= threshold && count <= EIS_SHAMIR_SERVERS_MAX, EIS_ERR_USAGE, "%zu answers where %zu are needed", count,
-                threshold);
+    EIS_REQUIRE(count >= threshold && count <= EIS_SHAMIR_SERVERS_MAX, EIS_ERR_USAGE,
+                "%zu answers where %zu are needed", count, threshold);
     for (size_t i = 0; i < count; i++) {
         points[i].point = answers[i].index;
         points[i].words = answers[i].words;
@@ -76,19 +76,21 @@ static void scale_vector(double *y, const uint64_t *words, const eis_split_clien
     size_t pixels = layer->out_count / linear->out;
 
     if (pixels == 1) {
-        eis_fixed_to_reals(y, words, client->row_scales, linear->out, bits, layer->ring, truncated_bits, truncated_count);
+        eis_fixed_to_reals(y, words, client->row_scales, linear->out, bits, layer->ring, truncated_bits,
+                           truncated_count);
         return;
     }
     for (size_t c = 0; c < linear->out; c++) {
-        eis_fixed_to_reals(y + c * pixels, words + c * pixels, NULL, pixels, bits, layer->ring, truncated_bits, truncated_count);
+        eis_fixed_to_reals(y + c * pixels, words + c * pixels, NULL, pixels, bits, layer->ring, truncated_bits,
+                           truncated_count);
         for (size_t i = 0; i < pixels; i++) y[c * pixels + i] *= client->row_scales[c];
     }
 }
 
 /* Additive answers to one vector of a dense layer, summed and scaled in pieces that stay in the first cache, without
  * memory for the whole sum. The answers' words are moved on. */
-static eis_status add_and_scale(double *y, eis_split_answer *answers, size_t count, const eis_split_client_layer *client,
-                                int bits, size_t servers)
+static eis_status add_and_scale(double *y, eis_split_answer *answers, size_t count,
+                                const eis_split_client_layer *client, int bits, size_t servers)
 {
     eis_status st = EIS_OK;
     size_t truncated_count = 0, n;

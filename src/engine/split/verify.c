@@ -33,13 +33,15 @@ out:
     return st;
 }
 
-eis_status eis_split_verifier_new(eis_split_verifier **out_verifier, const eis_pack *pack, const uint8_t *expected_digest)
+eis_status eis_split_verifier_new(eis_split_verifier **out_verifier, const eis_pack *pack,
+                                  const uint8_t *expected_digest)
 {
     eis_status st = EIS_OK;
     eis_split_verifier *verifier = NULL;
 
     *out_verifier = NULL;
-    EIS_REQUIRE(eis_split_profile_get(pack->profile)->is_field, EIS_ERR_USAGE, "answers can be checked with profile f61 or f61-8");
+    EIS_REQUIRE(eis_split_profile_get(pack->profile)->is_field, EIS_ERR_USAGE,
+                "answers can be checked with profile f61 or f61-8");
     EIS_REQUIRE(memcmp(pack->digest, expected_digest, EIS_PACK_DIGEST_BYTES) == 0, EIS_ERR_DIGEST,
                 "the pack to check against is not the one that the client part names");
     EIS_NEW(verifier, 1);
@@ -57,7 +59,8 @@ out:
 void eis_split_verifier_free(eis_split_verifier *verifier)
 {
     if (verifier == NULL) return;
-    for (uint32_t i = 0; verifier->keys != NULL && i < verifier->layer_count; i++) eis_freivalds_clear(&verifier->keys[i]);
+    for (uint32_t i = 0; verifier->keys != NULL && i < verifier->layer_count; i++)
+        eis_freivalds_clear(&verifier->keys[i]);
     eis_prg_clear(&verifier->prg);
     eis_mem_free(verifier->keys);
     eis_mem_free(verifier);

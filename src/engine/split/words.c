@@ -8,7 +8,8 @@
 
 #include <string.h>
 
-eis_status eis_split_layer_init(eis_split_layer *layer, const eis_linear *linear, eis_split_profile profile, unsigned planes)
+eis_status eis_split_layer_init(eis_split_layer *layer, const eis_linear *linear, eis_split_profile profile,
+                                unsigned planes)
 {
     const eis_split_profile_info *info = eis_split_profile_get(profile);
 
@@ -37,7 +38,8 @@ size_t eis_split_layer_request_bytes(const eis_split_layer *layer, size_t batch)
 size_t eis_split_layer_reply_bytes(const eis_split_layer *layer, size_t batch, unsigned truncated_bits)
 {
     size_t bytes = 0;
-    eis_status st = eis_split_result_bytes(&bytes, layer->profile, layer->planes, layer->out_count, batch, truncated_bits);
+    eis_status st =
+        eis_split_result_bytes(&bytes, layer->profile, layer->planes, layer->out_count, batch, truncated_bits);
 
     EIS_ASSERT(st == EIS_OK);
     return bytes;

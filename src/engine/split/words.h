@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Words on the wire <-> words in memory, for requests and replies, at both ends; and the windows of a convolution, which
- * are copied out of a share just as out of an image. The lengths are those of wire/split_messages.h. */
+/* Words on the wire <-> words in memory, for requests and replies, at both ends; and the windows of a convolution,
+ * which are copied out of a share just as out of an image. The lengths are those of wire/split_messages.h. */
 #ifndef EIS_ENGINE_SPLIT_WORDS_H
 #define EIS_ENGINE_SPLIT_WORDS_H
 
@@ -14,18 +14,18 @@
 
 /* One layer as both ends see it. Made by eis_split_layer_init. */
 typedef struct eis_split_layer {
-    const eis_linear *linear;      /* not owned */
+    const eis_linear *linear; /* not owned */
     eis_split_profile profile;
-    unsigned planes;               /* P8: 4..8, else 0 */
+    unsigned planes; /* P8: 4..8, else 0 */
     eis_ring ring;
-    eis_form form;                 /* of shares */
+    eis_form form; /* of shares */
     eis_geometry geometry;
-    size_t in_count, out_count;    /* words of one input and one output vector (conv2d: of an image) */
+    size_t in_count, out_count; /* words of one input and one output vector (conv2d: of an image) */
 } eis_split_layer;
 
 /* Errors: EIS_ERR_SHAPE  planes do not go with the profile. */
-EIS_MUST_USE eis_status eis_split_layer_init(eis_split_layer *layer, const eis_linear *linear, eis_split_profile profile,
-                                             unsigned planes);
+EIS_MUST_USE eis_status eis_split_layer_init(eis_split_layer *layer, const eis_linear *linear,
+                                             eis_split_profile profile, unsigned planes);
 
 /* Returns the bytes of a request of `batch` vectors in words, and of its reply. The batch is at least 1 and both have
  * been checked against overflow by wire/split_messages.h (asserted). */

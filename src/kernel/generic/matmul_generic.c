@@ -158,8 +158,8 @@ static void panel_times_vector_w20(uint64_t *y, size_t height, const uint8_t *pa
             }
         }
         for (size_t i = 0; i < EIS_PANEL_ROWS_W24; i++) {
-            uint64_t folded = eis_f61_word_add(eis_f61_word_reduce(low[i]),
-                                               eis_f61_word_shift(eis_f61_word_reduce(high[i]), 32));
+            uint64_t folded =
+                eis_f61_word_add(eis_f61_word_reduce(low[i]), eis_f61_word_shift(eis_f61_word_reduce(high[i]), 32));
             total[i] = eis_f61_word_add(total[i], folded);
         }
     }

@@ -63,8 +63,7 @@ void words_to_reals_generic(double *out, const uint64_t *words, const double *ro
     uint64_t half = UINT64_C(1) << ((unsigned)ring - 1);
 
     for (size_t i = 0; i < n; i++) {
-        int64_t centred =
-            ring == EIS_RING_F61 ? eis_f61_word_centre(words[i]) : (int64_t)((words[i] ^ half) - half);
+        int64_t centred = ring == EIS_RING_F61 ? eis_f61_word_centre(words[i]) : (int64_t)((words[i] ^ half) - half);
         double value = (double)centred + offset;
         if (row_scale != NULL) value *= row_scale[i];
         out[i] = value * factor;

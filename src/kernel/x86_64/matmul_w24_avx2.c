@@ -20,11 +20,12 @@
 #include <immintrin.h>
 #include <string.h>
 
-#define BLOCK_COLS 256
-#define SET_VECTORS 16 /* vectors whose sums are kept at a time */
+#define BLOCK_COLS     256
+#define SET_VECTORS    16 /* vectors whose sums are kept at a time */
 #define PREFETCH_BYTES 3072
-#define COLUMN_BYTES (3 * EIS_PANEL_ROWS_W24)
-_Static_assert((UINT64_C(1) << 52) * BLOCK_COLS <= UINT64_C(1) << 60, "W20: a block and the folded sum fit into 64 bits");
+#define COLUMN_BYTES   (3 * EIS_PANEL_ROWS_W24)
+_Static_assert((UINT64_C(1) << 52) * BLOCK_COLS <= UINT64_C(1) << 60,
+               "W20: a block and the folded sum fit into 64 bits");
 
 /* Sums of one panel and vector; rows as vpmuludq leaves them: [group of 8][even 4, odd 4]. For W24 `high` counts modulo
  * 2^32 only. */
@@ -37,7 +38,7 @@ static size_t place_of_row(size_t i) { return i / 8 * 8 + i % 2 * 4 + i % 8 / 2;
 
 static inline __m256i load_weights8(const uint8_t *w)
 {
-    __m256i order = _mm256_setr_epi8(0, 1, 2, -1, 3, 4, 5, -1, 6, 7, 8, -1, 9, 10, 11, -1, /* bytes 0-11 of 0-15 */
+    __m256i order = _mm256_setr_epi8(0, 1, 2, -1, 3, 4, 5, -1, 6, 7, 8, -1, 9, 10, 11, -1,      /* bytes 0-11 of 0-15 */
                                      4, 5, 6, -1, 7, 8, 9, -1, 10, 11, 12, -1, 13, 14, 15, -1); /* 12-23 of 8-23 */
     __m128i first = _mm_loadu_si128((const __m128i *)(const void *)w);
     __m128i second = _mm_loadu_si128((const __m128i *)(const void *)(w + 8));
@@ -102,75 +103,87 @@ static inline void prefetch_ahead(const uint8_t *w, size_t strip_bytes)
 
 /* Strips: GROUPS groups of 8 rows times VECTORS vectors over `cols` columns. w points at the first group of the first
  * column, x at the first word of the first vector; vectors stand `vector_bytes` apart. All sums are in registers. */
-#define DEFINE_STRIP_W24(VECTORS, GROUPS)                                                                          \
-    static void strip_w24_##VECTORS(panel_sums *sums, size_t row, const uint8_t *w, const uint8_t *x,              \
-                                    size_t vector_bytes, size_t cols)                                              \
-    {                                                                                                              \
-        __m256i even[GROUPS][VECTORS], odd[GROUPS][VECTORS], high[GROUPS][VECTORS];                                \
-                                                                                                                   \
-        _Pragma("GCC unroll 4") for (int g = 0; g < GROUPS; g++) {                                                 \
-            _Pragma("GCC unroll 4") for (int v = 0; v < VECTORS; v++) {                                            \
-                even[g][v] = odd[g][v] = high[g][v] = _mm256_setzero_si256();                                      \
-            }                                                                                                      \
-        }                                                                                                          \
-        for (size_t j = 0; j < cols; j++, w += COLUMN_BYTES, x += 8) {                                             \
-            if (VECTORS == 1) prefetch_ahead(w, 24 * GROUPS);                                                      \
-            _Pragma("GCC unroll 4") for (int g = 0; g < GROUPS; g++) {                                             \
-                __m256i weights = load_weights8(w + 24 * g), shifted = _mm256_srli_epi64(weights, 32);             \
-                _Pragma("GCC unroll 4") for (int v = 0; v < VECTORS; v++) {                                        \
-                    const uint8_t *word = x + (size_t)v * vector_bytes;                                            \
-                    __m256i low = broadcast_word(word);                                                            \
-                    multiply_add64(&even[g][v], weights, low);                                                     \
-                    multiply_add64(&odd[g][v], shifted, low);                                                      \
-                    multiply_add32(&high[g][v], weights, broadcast_high(word));                                    \
-                }                                                                                                  \
-            }                                                                                                      \
-        }                                                                                                          \
-        _Pragma("GCC unroll 4") for (int g = 0; g < GROUPS; g++) {                                                 \
-            _Pragma("GCC unroll 4") for (int v = 0; v < VECTORS; v++) {                                            \
-                add_to(sums[v].low + row + 8 * g, even[g][v]);                                                     \
-                add_to(sums[v].low + row + 8 * g + 4, odd[g][v]);                                                  \
-                add_to(sums[v].high + row + 8 * g, high[g][v]);                                                    \
-                add_to(sums[v].high + row + 8 * g + 4, _mm256_srli_epi64(high[g][v], 32));                         \
-            }                                                                                                      \
-        }                                                                                                          \
+#define DEFINE_STRIP_W24(VECTORS, GROUPS)                                                              \
+    static void strip_w24_##VECTORS(panel_sums *sums, size_t row, const uint8_t *w, const uint8_t *x,  \
+                                    size_t vector_bytes, size_t cols)                                  \
+    {                                                                                                  \
+        __m256i even[GROUPS][VECTORS], odd[GROUPS][VECTORS], high[GROUPS][VECTORS];                    \
+                                                                                                       \
+        _Pragma("GCC unroll 4") for (int g = 0; g < GROUPS; g++)                                       \
+        {                                                                                              \
+            _Pragma("GCC unroll 4") for (int v = 0; v < VECTORS; v++)                                  \
+            {                                                                                          \
+                even[g][v] = odd[g][v] = high[g][v] = _mm256_setzero_si256();                          \
+            }                                                                                          \
+        }                                                                                              \
+        for (size_t j = 0; j < cols; j++, w += COLUMN_BYTES, x += 8) {                                 \
+            if (VECTORS == 1) prefetch_ahead(w, 24 * GROUPS);                                          \
+            _Pragma("GCC unroll 4") for (int g = 0; g < GROUPS; g++)                                   \
+            {                                                                                          \
+                __m256i weights = load_weights8(w + 24 * g), shifted = _mm256_srli_epi64(weights, 32); \
+                _Pragma("GCC unroll 4") for (int v = 0; v < VECTORS; v++)                              \
+                {                                                                                      \
+                    const uint8_t *word = x + (size_t)v * vector_bytes;                                \
+                    __m256i low = broadcast_word(word);                                                \
+                    multiply_add64(&even[g][v], weights, low);                                         \
+                    multiply_add64(&odd[g][v], shifted, low);                                          \
+                    multiply_add32(&high[g][v], weights, broadcast_high(word));                        \
+                }                                                                                      \
+            }                                                                                          \
+        }                                                                                              \
+        _Pragma("GCC unroll 4") for (int g = 0; g < GROUPS; g++)                                       \
+        {                                                                                              \
+            _Pragma("GCC unroll 4") for (int v = 0; v < VECTORS; v++)                                  \
+            {                                                                                          \
+                add_to(sums[v].low + row + 8 * g, even[g][v]);                                         \
+                add_to(sums[v].low + row + 8 * g + 4, odd[g][v]);                                      \
+                add_to(sums[v].high + row + 8 * g, high[g][v]);                                        \
+                add_to(sums[v].high + row + 8 * g + 4, _mm256_srli_epi64(high[g][v], 32));             \
+            }                                                                                          \
+        }                                                                                              \
     }
 
-#define DEFINE_STRIP_W20(VECTORS, GROUPS)                                                                          \
-    static void strip_w20_##VECTORS(panel_sums *sums, size_t row, const uint8_t *w, const uint8_t *x,              \
-                                    size_t vector_bytes, size_t cols)                                              \
-    {                                                                                                              \
-        __m256i low_even[GROUPS][VECTORS], low_odd[GROUPS][VECTORS];                                               \
-        __m256i high_even[GROUPS][VECTORS], high_odd[GROUPS][VECTORS];                                             \
-                                                                                                                   \
-        _Pragma("GCC unroll 4") for (int g = 0; g < GROUPS; g++) {                                                 \
-            _Pragma("GCC unroll 4") for (int v = 0; v < VECTORS; v++) {                                            \
-                low_even[g][v] = low_odd[g][v] = high_even[g][v] = high_odd[g][v] = _mm256_setzero_si256();        \
-            }                                                                                                      \
-        }                                                                                                          \
-        for (size_t j = 0; j < cols; j++, w += COLUMN_BYTES, x += 8) {                                             \
-            if (VECTORS == 1) prefetch_ahead(w, 24 * GROUPS);                                                      \
-            _Pragma("GCC unroll 4") for (int g = 0; g < GROUPS; g++) {                                             \
-                __m256i weights = load_weights8(w + 24 * g), shifted = _mm256_srli_epi64(weights, 32);             \
-                _Pragma("GCC unroll 4") for (int v = 0; v < VECTORS; v++) {                                        \
-                    const uint8_t *word = x + (size_t)v * vector_bytes;                                            \
-                    __m256i half = broadcast_word(word);                                                           \
-                    multiply_add64(&low_even[g][v], weights, half);                                                \
-                    multiply_add64(&low_odd[g][v], shifted, half);                                                 \
-                    half = broadcast_high(word);                                                                   \
-                    multiply_add64(&high_even[g][v], weights, half);                                               \
-                    multiply_add64(&high_odd[g][v], shifted, half);                                                \
-                }                                                                                                  \
-            }                                                                                                      \
-        }                                                                                                          \
-        _Pragma("GCC unroll 4") for (int g = 0; g < GROUPS; g++) {                                                 \
-            _Pragma("GCC unroll 4") for (int v = 0; v < VECTORS; v++) {                                            \
-                add_folded(sums[v].low + row + 8 * g, low_even[g][v]);                                             \
-                add_folded(sums[v].low + row + 8 * g + 4, low_odd[g][v]);                                          \
-                add_folded(sums[v].high + row + 8 * g, high_even[g][v]);                                           \
-                add_folded(sums[v].high + row + 8 * g + 4, high_odd[g][v]);                                        \
-            }                                                                                                      \
-        }                                                                                                          \
+#define DEFINE_STRIP_W20(VECTORS, GROUPS)                                                                   \
+    static void strip_w20_##VECTORS(panel_sums *sums, size_t row, const uint8_t *w, const uint8_t *x,       \
+                                    size_t vector_bytes, size_t cols)                                       \
+    {                                                                                                       \
+        __m256i low_even[GROUPS][VECTORS], low_odd[GROUPS][VECTORS];                                        \
+        __m256i high_even[GROUPS][VECTORS], high_odd[GROUPS][VECTORS];                                      \
+                                                                                                            \
+        _Pragma("GCC unroll 4") for (int g = 0; g < GROUPS; g++)                                            \
+        {                                                                                                   \
+            _Pragma("GCC unroll 4") for (int v = 0; v < VECTORS; v++)                                       \
+            {                                                                                               \
+                low_even[g][v] = low_odd[g][v] = high_even[g][v] = high_odd[g][v] = _mm256_setzero_si256(); \
+            }                                                                                               \
+        }                                                                                                   \
+        for (size_t j = 0; j < cols; j++, w += COLUMN_BYTES, x += 8) {                                      \
+            if (VECTORS == 1) prefetch_ahead(w, 24 * GROUPS);                                               \
+            _Pragma("GCC unroll 4") for (int g = 0; g < GROUPS; g++)                                        \
+            {                                                                                               \
+                __m256i weights = load_weights8(w + 24 * g), shifted = _mm256_srli_epi64(weights, 32);      \
+                _Pragma("GCC unroll 4") for (int v = 0; v < VECTORS; v++)                                   \
+                {                                                                                           \
+                    const uint8_t *word = x + (size_t)v * vector_bytes;                                     \
+                    __m256i half = broadcast_word(word);                                                    \
+                    multiply_add64(&low_even[g][v], weights, half);                                         \
+                    multiply_add64(&low_odd[g][v], shifted, half);                                          \
+                    half = broadcast_high(word);                                                            \
+                    multiply_add64(&high_even[g][v], weights, half);                                        \
+                    multiply_add64(&high_odd[g][v], shifted, half);                                         \
+                }                                                                                           \
+            }                                                                                               \
+        }                                                                                                   \
+        _Pragma("GCC unroll 4") for (int g = 0; g < GROUPS; g++)                                            \
+        {                                                                                                   \
+            _Pragma("GCC unroll 4") for (int v = 0; v < VECTORS; v++)                                       \
+            {                                                                                               \
+                add_folded(sums[v].low + row + 8 * g, low_even[g][v]);                                      \
+                add_folded(sums[v].low + row + 8 * g + 4, low_odd[g][v]);                                   \
+                add_folded(sums[v].high + row + 8 * g, high_even[g][v]);                                    \
+                add_folded(sums[v].high + row + 8 * g + 4, high_odd[g][v]);                                 \
+            }                                                                                               \
+        }                                                                                                   \
     }
 
 DEFINE_STRIP_W24(1, 4)
@@ -190,7 +203,8 @@ typedef struct strip_kind {
 } strip_kind;
 
 /* By the number of vectors; `widest` is the last. */
-static const strip_kind strips_w24[] = {{NULL, 0}, {strip_w24_1, 32}, {strip_w24_2, 8}, {strip_w24_3, 8}, {strip_w24_4, 8}};
+static const strip_kind strips_w24[] = {
+    {NULL, 0}, {strip_w24_1, 32}, {strip_w24_2, 8}, {strip_w24_3, 8}, {strip_w24_4, 8}};
 static const strip_kind strips_w20[] = {{NULL, 0}, {strip_w20_1, 16}, {strip_w20_2, 8}, {strip_w20_3, 8}};
 
 /* sums[vectors] = panel times vectors. */

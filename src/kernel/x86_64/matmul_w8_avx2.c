@@ -23,11 +23,13 @@
 #include "kernel/f61_word.h"
 #include "kernel/x86_64/planes_avx2.h"
 
-#define TILE_WIDTH 6
-#define BLOCK_GROUPS 120
+#define TILE_WIDTH          6
+#define BLOCK_GROUPS        120
 #define BLOCK_GROUPS_SINGLE 40
-#define AHEAD_BYTES 12288 /* how far a single vector asks for weights in advance */
-#define SET_WIDTH 48 /* limb columns whose 64-bit sums are kept at a time: whole tiles, and whole vectors of 2, 3, 4 */
+#define AHEAD_BYTES         12288 /* how far a single vector asks for weights in advance */
+#define SET_WIDTH                                                                                      \
+    48 /* limb columns whose 64-bit sums are kept at a time: whole tiles, and whole vectors of 2, 3, 4 \
+        */
 _Static_assert(BLOCK_GROUPS <= 255, "32-bit sums must not wrap");
 _Static_assert(SET_WIDTH % TILE_WIDTH == 0 && SET_WIDTH % 12 == 0, "sets hold whole tiles and whole vectors");
 
@@ -62,8 +64,8 @@ static void cut_vector(uint8_t *scratch, const uint8_t *x, const eis_matmul *job
     planes_shuffles shuffles = planes_shuffles_make(eis_ring_planes(job->ring));
     __m256i balance = _mm256_set1_epi64x((long long)balance_word(job->ring));
     /* Within a half: [word][limb] to [limb][word]. */
-    __m256i by_limb = _mm256_setr_epi8(0, 1, 8, 9, 2, 3, 10, 11, 4, 5, 12, 13, 6, 7, 14, 15, 0, 1, 8, 9, 2, 3, 10, 11, 4,
-                                       5, 12, 13, 6, 7, 14, 15);
+    __m256i by_limb = _mm256_setr_epi8(0, 1, 8, 9, 2, 3, 10, 11, 4, 5, 12, 13, 6, 7, 14, 15, 0, 1, 8, 9, 2, 3, 10, 11,
+                                       4, 5, 12, 13, 6, 7, 14, 15);
     __m256i halves = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
     uint8_t *to[4];
     size_t step[4];
@@ -136,44 +138,51 @@ static inline void prefetch_ahead(const uint8_t *w, size_t strip_bytes)
     if (strip_bytes > 64) _mm_prefetch((const char *)(ahead + strip_bytes / 2), _MM_HINT_T0);
 }
 
-/* One strip: sums[width][48] += HEIGHT strip rows x WIDTH limb columns over `groups` groups. The sums live in registers:
- * HEIGHT * WIDTH <= 12 leaves room for the operands, and every loop over them is unrolled. Wide tiles hold the
- * weights and stream x, narrow ones hold x and stream the weights; the compiler orders the loads by itself. */
-#define DEFINE_STRIP(WIDTH, HEIGHT)                                                                                \
-    static void strip_##WIDTH(int64_t *sums, const uint8_t *w, const uint8_t *x, size_t groups)                    \
-    {                                                                                                              \
-        __m256i acc[HEIGHT][WIDTH];                                                                                \
-                                                                                                                   \
-        _Pragma("GCC unroll 8") for (int r = 0; r < HEIGHT; r++) {                                                 \
-            _Pragma("GCC unroll 8") for (int c = 0; c < WIDTH; c++) acc[r][c] = _mm256_setzero_si256();            \
-        }                                                                                                          \
-        for (size_t g = 0; g < groups; g++, w += 4 * EIS_PANEL_ROWS_W8, x += 8 * WIDTH) {                          \
-            if (WIDTH <= 4) prefetch_ahead(w, 16 * HEIGHT);                                                        \
-            if (HEIGHT > WIDTH) {                                                                                  \
-                __m256i limb[WIDTH];                                                                               \
-                _Pragma("GCC unroll 8") for (int c = 0; c < WIDTH; c++) limb[c] = broadcast_limb(x + 8 * c);       \
-                _Pragma("GCC unroll 8") for (int r = 0; r < HEIGHT; r++) {                                         \
-                    __m256i weights = load_weights(w + 16 * r);                                                    \
-                    _Pragma("GCC unroll 8") for (int c = 0; c < WIDTH; c++) {                                      \
-                        multiply_add(&acc[r][c], weights, limb[c]);                                                \
-                    }                                                                                              \
-                }                                                                                                  \
-            } else {                                                                                               \
-                __m256i weights[HEIGHT];                                                                           \
-                _Pragma("GCC unroll 8") for (int r = 0; r < HEIGHT; r++) weights[r] = load_weights(w + 16 * r);    \
-                _Pragma("GCC unroll 8") for (int c = 0; c < WIDTH; c++) {                                          \
-                    __m256i limb = broadcast_limb(x + 8 * c);                                                      \
-                    _Pragma("GCC unroll 8") for (int r = 0; r < HEIGHT; r++) {                                     \
-                        multiply_add(&acc[r][c], weights[r], limb);                                                \
-                    }                                                                                              \
-                }                                                                                                  \
-            }                                                                                                      \
-        }                                                                                                          \
-        _Pragma("GCC unroll 8") for (int r = 0; r < HEIGHT; r++) {                                                 \
-            _Pragma("GCC unroll 8") for (int c = 0; c < WIDTH; c++) {                                              \
-                add_pairs(sums + c * EIS_PANEL_ROWS_W8 + 4 * r, acc[r][c]);                                        \
-            }                                                                                                      \
-        }                                                                                                          \
+/* One strip: sums[width][48] += HEIGHT strip rows x WIDTH limb columns over `groups` groups. The sums live in
+ * registers: HEIGHT * WIDTH <= 12 leaves room for the operands, and every loop over them is unrolled. Wide tiles hold
+ * the weights and stream x, narrow ones hold x and stream the weights; the compiler orders the loads by itself. */
+#define DEFINE_STRIP(WIDTH, HEIGHT)                                                                             \
+    static void strip_##WIDTH(int64_t *sums, const uint8_t *w, const uint8_t *x, size_t groups)                 \
+    {                                                                                                           \
+        __m256i acc[HEIGHT][WIDTH];                                                                             \
+                                                                                                                \
+        _Pragma("GCC unroll 8") for (int r = 0; r < HEIGHT; r++)                                                \
+        {                                                                                                       \
+            _Pragma("GCC unroll 8") for (int c = 0; c < WIDTH; c++) acc[r][c] = _mm256_setzero_si256();         \
+        }                                                                                                       \
+        for (size_t g = 0; g < groups; g++, w += 4 * EIS_PANEL_ROWS_W8, x += 8 * WIDTH) {                       \
+            if (WIDTH <= 4) prefetch_ahead(w, 16 * HEIGHT);                                                     \
+            if (HEIGHT > WIDTH) {                                                                               \
+                __m256i limb[WIDTH];                                                                            \
+                _Pragma("GCC unroll 8") for (int c = 0; c < WIDTH; c++) limb[c] = broadcast_limb(x + 8 * c);    \
+                _Pragma("GCC unroll 8") for (int r = 0; r < HEIGHT; r++)                                        \
+                {                                                                                               \
+                    __m256i weights = load_weights(w + 16 * r);                                                 \
+                    _Pragma("GCC unroll 8") for (int c = 0; c < WIDTH; c++)                                     \
+                    {                                                                                           \
+                        multiply_add(&acc[r][c], weights, limb[c]);                                             \
+                    }                                                                                           \
+                }                                                                                               \
+            } else {                                                                                            \
+                __m256i weights[HEIGHT];                                                                        \
+                _Pragma("GCC unroll 8") for (int r = 0; r < HEIGHT; r++) weights[r] = load_weights(w + 16 * r); \
+                _Pragma("GCC unroll 8") for (int c = 0; c < WIDTH; c++)                                         \
+                {                                                                                               \
+                    __m256i limb = broadcast_limb(x + 8 * c);                                                   \
+                    _Pragma("GCC unroll 8") for (int r = 0; r < HEIGHT; r++)                                    \
+                    {                                                                                           \
+                        multiply_add(&acc[r][c], weights[r], limb);                                             \
+                    }                                                                                           \
+                }                                                                                               \
+            }                                                                                                   \
+        }                                                                                                       \
+        _Pragma("GCC unroll 8") for (int r = 0; r < HEIGHT; r++)                                                \
+        {                                                                                                       \
+            _Pragma("GCC unroll 8") for (int c = 0; c < WIDTH; c++)                                             \
+            {                                                                                                   \
+                add_pairs(sums + c * EIS_PANEL_ROWS_W8 + 4 * r, acc[r][c]);                                     \
+            }                                                                                                   \
+        }                                                                                                       \
     }
 
 DEFINE_STRIP(1, 6)
@@ -188,7 +197,7 @@ typedef void (*strip_fn)(int64_t *sums, const uint8_t *w, const uint8_t *x, size
 static const struct {
     strip_fn run;
     size_t strip_rows;
-} strips[TILE_WIDTH + 1] = {{NULL, 0},     {strip_1, 6}, {strip_2, 6}, {strip_3, 3},
+} strips[TILE_WIDTH + 1] = {{NULL, 0},    {strip_1, 6}, {strip_2, 6}, {strip_3, 3},
                             {strip_4, 2}, {strip_5, 2}, {strip_6, 2}};
 
 /* All 48 rows of one panel times one tile over a block of columns. */

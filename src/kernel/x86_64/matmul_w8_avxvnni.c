@@ -16,10 +16,10 @@
 #include <immintrin.h>
 #include <string.h>
 
-#define TILE_WIDTH 4
+#define TILE_WIDTH   4
 #define BLOCK_GROUPS 120
-#define SET_VECTORS 4 /* vectors whose 64-bit sums are kept at a time: 4 p plane columns are whole tiles for any p */
-#define SET_WIDTH (SET_VECTORS * 8)
+#define SET_VECTORS  4 /* vectors whose 64-bit sums are kept at a time: 4 p plane columns are whole tiles for any p */
+#define SET_WIDTH    (SET_VECTORS * 8)
 _Static_assert(BLOCK_GROUPS * 4 <= 65793, "32-bit sums must not wrap");
 
 static size_t tile_width(size_t columns, size_t tile)
@@ -78,43 +78,50 @@ static inline void prefetch_block(const uint8_t *w)
 }
 
 /* One strip: sums[width][48] += HEIGHT strip rows x WIDTH plane columns over `groups` groups. */
-#define DEFINE_STRIP(WIDTH, HEIGHT)                                                                                \
-    static void strip_##WIDTH(int64_t *sums, const uint8_t *w, const uint8_t *x, size_t groups)                    \
-    {                                                                                                              \
-        __m256i acc[HEIGHT][WIDTH];                                                                                \
-                                                                                                                   \
-        _Pragma("GCC unroll 8") for (int r = 0; r < HEIGHT; r++) {                                                 \
-            _Pragma("GCC unroll 8") for (int c = 0; c < WIDTH; c++) acc[r][c] = _mm256_setzero_si256();            \
-        }                                                                                                          \
-        for (size_t g = 0; g < groups; g++, w += 4 * EIS_PANEL_ROWS_W8, x += 4 * WIDTH) {                          \
-            prefetch_block(w);                                                                                     \
-            if (HEIGHT > WIDTH) {                                                                                  \
-                __m256i plane[WIDTH];                                                                              \
-                _Pragma("GCC unroll 8") for (int c = 0; c < WIDTH; c++) plane[c] = broadcast_plane(x + 4 * c);     \
-                _Pragma("GCC unroll 8") for (int r = 0; r < HEIGHT; r++) {                                         \
-                    __m256i weights = load_weights(w + 32 * r);                                                    \
-                    _Pragma("GCC unroll 8") for (int c = 0; c < WIDTH; c++) {                                      \
-                        dot_add(&acc[r][c], weights, plane[c]);                                                    \
-                    }                                                                                              \
-                }                                                                                                  \
-            } else {                                                                                               \
-                __m256i weights[HEIGHT];                                                                           \
-                _Pragma("GCC unroll 8") for (int r = 0; r < HEIGHT; r++) weights[r] = load_weights(w + 32 * r);    \
-                _Pragma("GCC unroll 8") for (int c = 0; c < WIDTH; c++) {                                          \
-                    __m256i plane = broadcast_plane(x + 4 * c);                                                    \
-                    _Pragma("GCC unroll 8") for (int r = 0; r < HEIGHT; r++) {                                     \
-                        dot_add(&acc[r][c], weights[r], plane);                                                    \
-                    }                                                                                              \
-                }                                                                                                  \
-            }                                                                                                      \
-        }                                                                                                          \
-        _Pragma("GCC unroll 8") for (int r = 0; r < HEIGHT; r++) {                                                 \
-            _Pragma("GCC unroll 8") for (int c = 0; c < WIDTH; c++) {                                              \
-                int64_t *rows = sums + c * EIS_PANEL_ROWS_W8 + 8 * r;                                              \
-                add_wide(rows, _mm256_castsi256_si128(acc[r][c]));                                                 \
-                add_wide(rows + 4, _mm256_extracti128_si256(acc[r][c], 1));                                        \
-            }                                                                                                      \
-        }                                                                                                          \
+#define DEFINE_STRIP(WIDTH, HEIGHT)                                                                             \
+    static void strip_##WIDTH(int64_t *sums, const uint8_t *w, const uint8_t *x, size_t groups)                 \
+    {                                                                                                           \
+        __m256i acc[HEIGHT][WIDTH];                                                                             \
+                                                                                                                \
+        _Pragma("GCC unroll 8") for (int r = 0; r < HEIGHT; r++)                                                \
+        {                                                                                                       \
+            _Pragma("GCC unroll 8") for (int c = 0; c < WIDTH; c++) acc[r][c] = _mm256_setzero_si256();         \
+        }                                                                                                       \
+        for (size_t g = 0; g < groups; g++, w += 4 * EIS_PANEL_ROWS_W8, x += 4 * WIDTH) {                       \
+            prefetch_block(w);                                                                                  \
+            if (HEIGHT > WIDTH) {                                                                               \
+                __m256i plane[WIDTH];                                                                           \
+                _Pragma("GCC unroll 8") for (int c = 0; c < WIDTH; c++) plane[c] = broadcast_plane(x + 4 * c);  \
+                _Pragma("GCC unroll 8") for (int r = 0; r < HEIGHT; r++)                                        \
+                {                                                                                               \
+                    __m256i weights = load_weights(w + 32 * r);                                                 \
+                    _Pragma("GCC unroll 8") for (int c = 0; c < WIDTH; c++)                                     \
+                    {                                                                                           \
+                        dot_add(&acc[r][c], weights, plane[c]);                                                 \
+                    }                                                                                           \
+                }                                                                                               \
+            } else {                                                                                            \
+                __m256i weights[HEIGHT];                                                                        \
+                _Pragma("GCC unroll 8") for (int r = 0; r < HEIGHT; r++) weights[r] = load_weights(w + 32 * r); \
+                _Pragma("GCC unroll 8") for (int c = 0; c < WIDTH; c++)                                         \
+                {                                                                                               \
+                    __m256i plane = broadcast_plane(x + 4 * c);                                                 \
+                    _Pragma("GCC unroll 8") for (int r = 0; r < HEIGHT; r++)                                    \
+                    {                                                                                           \
+                        dot_add(&acc[r][c], weights[r], plane);                                                 \
+                    }                                                                                           \
+                }                                                                                               \
+            }                                                                                                   \
+        }                                                                                                       \
+        _Pragma("GCC unroll 8") for (int r = 0; r < HEIGHT; r++)                                                \
+        {                                                                                                       \
+            _Pragma("GCC unroll 8") for (int c = 0; c < WIDTH; c++)                                             \
+            {                                                                                                   \
+                int64_t *rows = sums + c * EIS_PANEL_ROWS_W8 + 8 * r;                                           \
+                add_wide(rows, _mm256_castsi256_si128(acc[r][c]));                                              \
+                add_wide(rows + 4, _mm256_extracti128_si256(acc[r][c], 1));                                     \
+            }                                                                                                   \
+        }                                                                                                       \
     }
 
 DEFINE_STRIP(1, 6)

@@ -44,7 +44,8 @@ static inline __m256i planes_load4(const uint8_t *group, const planes_shuffles *
 /* Writes 4 words as a group of 4 p bytes and none beyond. */
 static inline void planes_store4(uint8_t *group, __m256i words, const planes_shuffles *s)
 {
-    __m128 a = _mm_castsi128_ps(_mm256_castsi256_si128(words)), b = _mm_castsi128_ps(_mm256_extracti128_si256(words, 1));
+    __m128 a = _mm_castsi128_ps(_mm256_castsi256_si128(words)),
+           b = _mm_castsi128_ps(_mm256_extracti128_si256(words, 1));
     __m128i low = _mm_castps_si128(_mm_shuffle_ps(a, b, _MM_SHUFFLE(2, 0, 2, 0)));
     __m128i high = _mm_castps_si128(_mm_shuffle_ps(a, b, _MM_SHUFFLE(3, 1, 3, 1)));
     uint8_t rest[16];
@@ -52,14 +53,19 @@ static inline void planes_store4(uint8_t *group, __m256i words, const planes_shu
     _mm_storeu_si128((__m128i *)(void *)group, _mm_shuffle_epi8(low, s->low));
     high = _mm_shuffle_epi8(high, s->low);
     switch (s->p) {
-    case 8: _mm_storeu_si128((__m128i *)(void *)(group + 16), high); break;
-    case 6: _mm_storel_epi64((__m128i *)(void *)(group + 16), high); break;
+    case 8:
+        _mm_storeu_si128((__m128i *)(void *)(group + 16), high);
+        break;
+    case 6:
+        _mm_storel_epi64((__m128i *)(void *)(group + 16), high);
+        break;
     case 7:
     case 5:
         _mm_storeu_si128((__m128i *)(void *)rest, high);
         memcpy(group + 16, rest, 4 * (s->p - 4));
         break;
-    default: break;
+    default:
+        break;
     }
 }
 

@@ -52,7 +52,8 @@ static void the_chosen_allocation_fails(void **state)
 
 static void masks_agree_with_plain_comparisons(void **state)
 {
-    static const uint64_t corner[] = {0, 1, 2, 0x7fffffffffffffffu, 0x8000000000000000u, 0xfffffffffffffffeu, UINT64_MAX};
+    static const uint64_t corner[] = {0,         1, 2, 0x7fffffffffffffffu, 0x8000000000000000u, 0xfffffffffffffffeu,
+                                      UINT64_MAX};
 
     (void)state;
     for (size_t i = 0; i < 7; i++)

@@ -15,10 +15,29 @@ __extension__ typedef __int128 wide;
 
 #define P EIS_F61_P
 
-static const uint64_t borders[] = {0,     1,         2,          7,         8,          9,         P / 2 - 1,      P / 2,
-                                   P / 2 + 1, P - 2, P - 1,      P,         P + 1,      2 * P - 1, 2 * P,          4 * P,
-                                   8 * P, 8 * P + 7, UINT64_MAX, INT64_MAX, UINT64_C(1) << 63, UINT64_C(0xffffffff)};
-#define BORDERS (sizeof borders / sizeof borders[0])
+static const uint64_t borders[] = {0,
+                                   1,
+                                   2,
+                                   7,
+                                   8,
+                                   9,
+                                   P / 2 - 1,
+                                   P / 2,
+                                   P / 2 + 1,
+                                   P - 2,
+                                   P - 1,
+                                   P,
+                                   P + 1,
+                                   2 * P - 1,
+                                   2 * P,
+                                   4 * P,
+                                   8 * P,
+                                   8 * P + 7,
+                                   UINT64_MAX,
+                                   INT64_MAX,
+                                   UINT64_C(1) << 63,
+                                   UINT64_C(0xffffffff)};
+#define BORDERS      (sizeof borders / sizeof borders[0])
 #define RANDOM_PAIRS 200000
 
 static uint64_t mod_p(wide v) { return (uint64_t)((v % (wide)P + (wide)P) % (wide)P); }

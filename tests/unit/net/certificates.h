@@ -57,7 +57,8 @@ static inline void add_extension(X509 *cert, X509 *issuer, int nid, const char *
 /* Makes a certificate for `names` ("DNS:localhost,IP:127.0.0.1"), signed by `ca`, or by itself where ca is NULL: a CA
  * where it has no names either.
  * Valid from `from_days` to `to_days` around now. */
-static inline void make_identity_dated(identity *id, const identity *ca, const char *names, long from_days, long to_days)
+static inline void make_identity_dated(identity *id, const identity *ca, const char *names, long from_days,
+                                       long to_days)
 {
     static long serial = 1;
     X509_NAME *name;
@@ -72,7 +73,8 @@ static inline void make_identity_dated(identity *id, const identity *ca, const c
     X509_gmtime_adj(X509_getm_notAfter(id->cert), to_days * DAY_S);
     X509_set_pubkey(id->cert, id->key);
     name = X509_get_subject_name(id->cert);
-    X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, (const unsigned char *)(ca == NULL ? "test CA" : "test"), -1, -1, 0);
+    X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, (const unsigned char *)(ca == NULL ? "test CA" : "test"), -1,
+                               -1, 0);
     X509_set_issuer_name(id->cert, ca == NULL ? name : X509_get_subject_name(ca->cert));
     if (ca == NULL && names == NULL) {
         add_extension(id->cert, id->cert, NID_basic_constraints, "critical,CA:TRUE");

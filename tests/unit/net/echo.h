@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What tests of the stream share: certificates, a server that answers each frame with its payload, clients for it, and a
- * peer that knows no TLS. */
+/* What tests of the stream share: certificates, a server that answers each frame with its payload, clients for it, and
+ * a peer that knows no TLS. */
 #ifndef EIS_TESTS_NET_ECHO_H
 #define EIS_TESTS_NET_ECHO_H
 
@@ -68,10 +68,10 @@ typedef struct echo {
     eis_tls *tls;
     eis_listener *listener;
     eis_address address;
-    atomic_int delay_ms;      /* before each answer */
-    atomic_int requests;      /* begun */
-    atomic_int last_status;   /* of the last receive that failed */
-    uint64_t limit;           /* raised to this after the first frame; 0: stays */
+    atomic_int delay_ms;    /* before each answer */
+    atomic_int requests;    /* begun */
+    atomic_int last_status; /* of the last receive that failed */
+    uint64_t limit;         /* raised to this after the first frame; 0: stays */
 } echo;
 
 static inline eis_status serve_echo(void *context, eis_stream *stream)
@@ -143,8 +143,9 @@ static inline eis_tls_client_config trusting(const identity *authority)
     return (eis_tls_client_config){.ca_pem = cert_of(authority), .alpn = EIS_TLS_ALPN_SPLIT};
 }
 
-static inline eis_status connect_with(eis_stream **stream, const eis_address *address, const eis_tls_client_config *config,
-                               uint32_t timeout_ms, const eis_stream_options *options)
+static inline eis_status connect_with(eis_stream **stream, const eis_address *address,
+                                      const eis_tls_client_config *config, uint32_t timeout_ms,
+                                      const eis_stream_options *options)
 {
     eis_tls *tls = NULL;
     eis_status st = eis_net_tls_client_new(&tls, config);

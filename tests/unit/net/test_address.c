@@ -30,8 +30,9 @@ static void addresses_are_read_and_written(void **state)
         {"[fe80::1%eth0]:1", "fe80::1%eth0", "[fe80::1%eth0]:1", 1},
         {"a-b.example:65535", "a-b.example", "a-b.example:65535", 65535},
     };
-    static const char *const bad[] = {"", ":1", "a", "a:", "a:65536", "a:-1", "a:1x", "a b:1", "[::1]", "[::1]8470", "[::1",
-                                      "::1:8470", "a/b:1", "a:1:2", "[]:1", "a\n:1", "a:000001"};
+    static const char *const bad[] = {"",      ":1",    "a",     "a:",        "a:65536", "a:-1",
+                                      "a:1x",  "a b:1", "[::1]", "[::1]8470", "[::1",    "::1:8470",
+                                      "a/b:1", "a:1:2", "[]:1",  "a\n:1",     "a:000001"};
     char text[EIS_ADDRESS_TEXT_BYTES_MAX], longer[400];
     eis_address a = {.host = "untouched", .port = 7};
 
@@ -75,8 +76,9 @@ static void lists_hold_each_server_once(void **state)
 static void loopback_is_known(void **state)
 {
     static const char *const inside[] = {"localhost", "LOCALHOST", "127.0.0.1", "127.1.2.3", "::1", "::ffff:127.0.0.1"};
-    static const char *const outside[] = {"0.0.0.0", "::", "128.0.0.1", "localhost.example", "10.0.0.1", "::ffff:10.0.0.1",
-                                          "127.0.0.1.example", "", "2130706433"};
+    static const char *const outside[] = {"0.0.0.0",           "::",       "128.0.0.1",
+                                          "localhost.example", "10.0.0.1", "::ffff:10.0.0.1",
+                                          "127.0.0.1.example", "",         "2130706433"};
 
     (void)state;
     for (size_t i = 0; i < sizeof inside / sizeof *inside; i++) assert_true(eis_net_is_loopback(inside[i]));
@@ -94,7 +96,8 @@ static void pins_are_read_in_both_forms(void **state)
     assert_int_equal(eis_net_tls_pin_parse(&pin, hex), EIS_OK);
     eis_net_tls_pin_format(text, &pin);
     assert_string_equal(text, hex);
-    for (size_t i = 0; i < EIS_TLS_PIN_BYTES; i++) memcpy(colons + 3 * i, (char[3]){hex[2 * i], hex[2 * i + 1], ':'}, 3);
+    for (size_t i = 0; i < EIS_TLS_PIN_BYTES; i++)
+        memcpy(colons + 3 * i, (char[3]){hex[2 * i], hex[2 * i + 1], ':'}, 3);
     colons[sizeof colons - 1] = '\0';
     assert_int_equal(eis_net_tls_pin_parse(&pin, colons), EIS_OK);
     assert_int_equal(pin.bytes[31], 31);

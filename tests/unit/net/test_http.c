@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* If this breaks, a stranger reads or uploads what the limits forbid, or a client sends its share to the wrong server. */
+/* If this breaks, a stranger reads or uploads what the limits forbid, or a client sends its share to the wrong server.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -195,7 +196,8 @@ static void expect_get(const site *s, const eis_http_client_config *config, cons
 
     assert_int_equal(do_call(&call, config, s, "GET", path, NULL, (eis_span){0}), EIS_OK);
     assert_int_equal(call.http_status, http_status);
-    if (strstr((const char *)call.answer, part) == NULL) fail_msg("\"%s\" is not in %s", part, (const char *)call.answer);
+    if (strstr((const char *)call.answer, part) == NULL)
+        fail_msg("\"%s\" is not in %s", part, (const char *)call.answer);
     if (http_status >= 400) assert_string_equal(call.answer_media_type, "application/problem+json");
     eis_net_http_call_clear(&call);
 }
@@ -208,7 +210,8 @@ static void assert_detail(const char *part)
 }
 
 /* Sends raw bytes and returns all that comes back until the server closes or is silent for 2 s. */
-static size_t raw_talk(const site *s, const char *request, size_t bytes, char *answer, size_t answer_max, bool half_close)
+static size_t raw_talk(const site *s, const char *request, size_t bytes, char *answer, size_t answer_max,
+                       bool half_close)
 {
     struct sockaddr_in to = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     struct timeval patience = {.tv_sec = 2};
@@ -252,7 +255,8 @@ static void routes_find_their_handlers(void **state)
     expect_get(&s, &plain, "/echo", 405, "METHOD_NOT_ALLOWED");
     expect_raw(&s, "GET /echo HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", "HTTP/1.1 405", "Allow: POST");
     expect_raw(&s, "PUT /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", "HTTP/1.1 405", "Allow: GET, HEAD");
-    expect_raw(&s, "HEAD /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", "HTTP/1.1 200", "Content-Length: 2");
+    expect_raw(&s, "HEAD /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", "HTTP/1.1 200",
+               "Content-Length: 2");
     eis_net_http_server_free(s.server);
 }
 
@@ -269,14 +273,17 @@ static void bodies_come_back_whole(void **state)
     start_site(&s, (eis_http_config){0});
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         assert_int_equal(do_call(&call, &plain, &s, "POST", "/echo", "application/json; charset=utf-8",
-                                 (eis_span){.data = data, .bytes = sizes[i]}), EIS_OK);
+                                 (eis_span){.data = data, .bytes = sizes[i]}),
+                         EIS_OK);
         assert_int_equal(call.http_status, 200);
         assert_int_equal(call.answer_bytes, sizes[i]);
         if (sizes[i] > 0) assert_memory_equal(call.answer, data, sizes[i]);
         eis_net_http_call_clear(&call);
     }
-    expect_raw(&s, "POST /echo HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: application/json\r\n"
-                   "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n", "EIS-Privacy: none", "abcde");
+    expect_raw(&s,
+               "POST /echo HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: application/json\r\n"
+               "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n",
+               "EIS-Privacy: none", "abcde");
     eis_net_http_server_counts(&counts, s.server);
     assert_int_equal(counts.requests, 6);
     assert_int_equal(counts.replies_2xx, 6);
@@ -318,12 +325,16 @@ static void bodies_above_the_limit_are_refused_by_their_headers(void **state)
     /* Only the headers are sent: the answer cannot depend on the body. */
     expect_raw(&s, "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100001\r\n\r\n",
                "HTTP/1.1 413", "PAYLOAD_TOO_LARGE");
-    expect_raw(&s, "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
-                   "Content-Length: 99999999999999999999999\r\n\r\n", "HTTP/1.1 4", "lose");
+    expect_raw(&s,
+               "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+               "Content-Length: 99999999999999999999999\r\n\r\n",
+               "HTTP/1.1 4", "lose");
     eis_net_http_server_counts(&counts, s.server);
     assert_int_equal(counts.bytes_in, 0);
-    used = sprintf(big, "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
-                        "Transfer-Encoding: chunked\r\n\r\n%x\r\n", 2 * BODY_MAX);
+    used = sprintf(big,
+                   "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+                   "Transfer-Encoding: chunked\r\n\r\n%x\r\n",
+                   2 * BODY_MAX);
     memset(big + used, 'z', 2 * BODY_MAX);
     memcpy(big + used + 2 * BODY_MAX, "\r\n0\r\n\r\n", 7);
     (void)raw_talk(&s, big, (size_t)used + 2 * BODY_MAX + 7, answer, sizeof answer, false);
@@ -338,11 +349,14 @@ static void doubtful_framing_is_refused(void **state)
 
     (void)state;
     start_site(&s, (eis_http_config){0});
-    expect_raw(&s, "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 5\r\n"
-                   "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /health HTTP/1.1\r\nHost: x\r\n\r\n",
+    expect_raw(&s,
+               "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 5\r\n"
+               "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /health HTTP/1.1\r\nHost: x\r\n\r\n",
                "HTTP/1.1 400", "lose");
-    expect_raw(&s, "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 5\r\n"
-                   "Content-Length: 6\r\n\r\nabcdef", "HTTP/1.1 400", "lose");
+    expect_raw(&s,
+               "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 5\r\n"
+               "Content-Length: 6\r\n\r\nabcdef",
+               "HTTP/1.1 400", "lose");
     expect_raw(&s, "GET /health HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello", "HTTP/1.1 400", "lose");
     eis_net_http_server_free(s.server);
 }
@@ -379,7 +393,8 @@ static void silent_connections_are_closed(void **state)
 /* A byte now and then keeps a connection from being idle; the request as a whole has a deadline. */
 static void a_dribbling_body_is_cut_off(void **state)
 {
-    static const char head[] = "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 900\r\n\r\n";
+    static const char head[] =
+        "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 900\r\n\r\n";
     struct sockaddr_in to = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     int fd = socket(AF_INET, SOCK_STREAM, 0), steps = 0;
     site s;
@@ -415,7 +430,8 @@ static void tokens_open_what_is_not_open(void **state)
     expect_get(&s, &plain, "/nothing", 401, "\"action\":\"credentials\""); /* strangers learn no paths */
     expect_get(&s, &wrong, "/v1/models/x", 401, "UNAUTHENTICATED");
     expect_get(&s, &with, "/v1/models/x", 200, "x");
-    expect_raw(&s, "GET /pin HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", "HTTP/1.1 401", "WWW-Authenticate: Bearer");
+    expect_raw(&s, "GET /pin HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", "HTTP/1.1 401",
+               "WWW-Authenticate: Bearer");
     eis_net_http_server_free(s.server);
 }
 
@@ -477,8 +493,10 @@ static void a_client_ca_lets_only_its_clients_in(void **state)
     config.tls.cert_pem = cert_of(&stranger_id);
     config.tls.key_pem = key_of(&stranger_id);
     st = do_call(&call, &config, &s, "GET", "/health", NULL, (eis_span){0});
-    if (st == EIS_OK) assert_int_equal(call.http_status, 401);
-    else assert_int_equal(st, EIS_ERR_TLS);
+    if (st == EIS_OK)
+        assert_int_equal(call.http_status, 401);
+    else
+        assert_int_equal(st, EIS_ERR_TLS);
     eis_net_http_call_clear(&call);
     config.tls.cert_pem = cert_of(&client_id);
     config.tls.key_pem = key_of(&client_id);
@@ -494,8 +512,8 @@ static void plain_http_stays_on_this_machine(void **state)
 {
     eis_http_config config = {.routes = routes, .route_count = 1, .address.host = "0.0.0.0"};
     eis_http_client *client = new_client(plain);
-    static const char *const bad[] = {"http://192.0.2.1/x", "ftp://127.0.0.1/x", "file:///etc/passwd", "nonsense://",
-                                      "http://a:b@127.0.0.1/", ""};
+    static const char *const bad[] = {"http://192.0.2.1/x", "ftp://127.0.0.1/x",     "file:///etc/passwd",
+                                      "nonsense://",        "http://a:b@127.0.0.1/", ""};
     eis_http_server *server;
 
     (void)state;
@@ -582,8 +600,9 @@ static void calls_end_by_time_size_and_flag(void **state)
     start_site(&s, (eis_http_config){0});
     atomic_store(&slow_ms, 600);
     assert_int_equal(do_call(&call, &hasty, &s, "GET", "/slow", NULL, (eis_span){0}), EIS_ERR_TIMEOUT);
-    assert_int_equal(do_call(&call, &small, &s, "POST", "/echo", "application/json",
-                             (eis_span){.data = body, .bytes = sizeof body}), EIS_ERR_TOO_LARGE);
+    assert_int_equal(
+        do_call(&call, &small, &s, "POST", "/echo", "application/json", (eis_span){.data = body, .bytes = sizeof body}),
+        EIS_ERR_TOO_LARGE);
     assert_null(call.answer);
     assert_int_equal(eis_net_cancel_new(&r.cancel), EIS_OK);
     flagged.cancel = r.cancel;

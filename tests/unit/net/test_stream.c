@@ -159,8 +159,8 @@ static eis_status after_bytes(const void *data, size_t bytes, bool hang_up, eis_
 
 static void write_header(uint8_t raw[32], uint64_t payload_bytes)
 {
-    eis_wire_frame_write(raw, &(eis_frame_header){.protocol = EIS_FRAME_PROTOCOL_SPLIT, .type = 3,
-                                                  .payload_bytes = payload_bytes});
+    eis_wire_frame_write(
+        raw, &(eis_frame_header){.protocol = EIS_FRAME_PROTOCOL_SPLIT, .type = 3, .payload_bytes = payload_bytes});
 }
 
 static void garbage_ends_the_connection(void **state)
@@ -217,7 +217,8 @@ static void a_slow_loris_is_cut_off(void **state)
     stop_echo(&e);
 }
 
-/* A frame that comes at the slowest rate that is allowed takes longer than read_timeout_ms and must arrive all the same. */
+/* A frame that comes at the slowest rate that is allowed takes longer than read_timeout_ms and must arrive all the
+ * same. */
 static void a_long_frame_has_the_time_of_its_length(void **state)
 {
     uint8_t raw[32 + 2000] = {0};
@@ -486,8 +487,9 @@ static void measure_a_call_of_32_kib_each_way(void **state)
         ns[i] = eis_clock_ns() - start_ns;
     }
     qsort(ns, ROUNDS, sizeof *ns, by_value);
-    print_message("[   INFO   ] 32 KiB each way over TLS on loopback: best decile %.1f us, median %.1f us, 99 %% %.1f us\n",
-                  (double)ns[ROUNDS / 10] / 1e3, (double)ns[ROUNDS / 2] / 1e3, (double)ns[ROUNDS * 99 / 100] / 1e3);
+    print_message(
+        "[   INFO   ] 32 KiB each way over TLS on loopback: best decile %.1f us, median %.1f us, 99 %% %.1f us\n",
+        (double)ns[ROUNDS / 10] / 1e3, (double)ns[ROUNDS / 2] / 1e3, (double)ns[ROUNDS * 99 / 100] / 1e3);
     eis_net_stream_free(stream);
     stop_echo(&e);
     eis_mem_free(data);

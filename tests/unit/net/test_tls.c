@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* If this breaks, a client talks to the wrong server, or a server to the wrong client, and shares end up where they must not. */
+/* If this breaks, a client talks to the wrong server, or a server to the wrong client, and shares end up where they
+ * must not. */
 #include "unit/net/echo.h"
 
 /* ---- who is at the other end ---- */

@@ -15,8 +15,8 @@
 
 __extension__ typedef __int128 wide;
 
-#define ROWS 203
-#define COLS 77
+#define ROWS  203
+#define COLS  77
 #define BATCH 3
 
 typedef struct matrix {

@@ -14,10 +14,10 @@
 #include <stdio.h>
 #include <time.h>
 
-#define INSIDE 2
+#define INSIDE  2
 #define WAITING 3
 #define THREADS 12
-#define ROUNDS 200
+#define ROUNDS  200
 
 static eis_split_gate *gate;
 static atomic_int inside, most, refused, served;
@@ -40,8 +40,7 @@ static void *work(void *arg)
             continue;
         }
         now = atomic_fetch_add(&inside, 1) + 1;
-        for (seen = atomic_load(&most); now > seen && !atomic_compare_exchange_weak(&most, &seen, now);) {
-        }
+        for (seen = atomic_load(&most); now > seen && !atomic_compare_exchange_weak(&most, &seen, now);) {}
         nap();
         atomic_fetch_sub(&inside, 1);
         atomic_fetch_add(&served, 1);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Single linear nodes with weights made in the test, and a second way to multiply by them: in long double, from the reals,
- * knowing nothing of rings. */
+/* Single linear nodes with weights made in the test, and a second way to multiply by them: in long double, from the
+ * reals, knowing nothing of rings. */
 #ifndef EIS_TESTS_ENGINE_MADE_LAYERS_H
 #define EIS_TESTS_ENGINE_MADE_LAYERS_H
 
@@ -63,8 +63,10 @@ static inline void made_multiply(double *y, const eis_linear *linear, const doub
                     value = x[i];
                 } else {
                     size_t area = (size_t)linear->kernel_height * linear->kernel_width, c = i / area;
-                    long row = (long)(p / linear->out_width * linear->stride_y + i % area / linear->kernel_width) - (long)linear->pad_y;
-                    long col = (long)(p % linear->out_width * linear->stride_x + i % linear->kernel_width) - (long)linear->pad_x;
+                    long row = (long)(p / linear->out_width * linear->stride_y + i % area / linear->kernel_width) -
+                               (long)linear->pad_y;
+                    long col = (long)(p % linear->out_width * linear->stride_x + i % linear->kernel_width) -
+                               (long)linear->pad_x;
                     bool inside = row >= 0 && row < (long)linear->height && col >= 0 && col < (long)linear->width;
                     value = inside ? x[(c * linear->height + (size_t)row) * linear->width + (size_t)col] : 0;
                 }

@@ -49,7 +49,8 @@ static void set_up(fixture *f, eis_split_profile profile, unsigned planes)
         if (profile == EIS_SPLIT_P8 && planes != 0) f->layers.layers[i].planes = planes;
         all_planes[i] = (uint8_t)f->layers.layers[i].planes;
     }
-    assert_int_equal(eis_split_evaluator_new(&f->evaluator, f->pack, all_planes, f->pack->layer_count, NULL, 1 << 24), EIS_OK);
+    assert_int_equal(eis_split_evaluator_new(&f->evaluator, f->pack, all_planes, f->pack->layer_count, NULL, 1 << 24),
+                     EIS_OK);
 }
 
 static void tear_down(fixture *f)
@@ -66,20 +67,24 @@ static eis_split_client_layer client_layer(const fixture *f, uint32_t index, boo
     const eis_part_layer *part = &f->layers.layers[index];
     eis_split_client_layer client;
 
-    assert_int_equal(eis_split_client_layer_init(&client, &f->model->linears[index], f->profile, part->planes, part->row_norm,
-                                                 part->row_scales, truncate, servers),
+    assert_int_equal(eis_split_client_layer_init(&client, &f->model->linears[index], f->profile, part->planes,
+                                                 part->row_norm, part->row_scales, truncate, servers),
                      EIS_OK);
     return client;
 }
 
 /* Sends one share to "its server" and reads the answer back, through the bytes of the wire. */
-static uint64_t *ask(fixture *f, uint32_t index, const eis_split_client_layer *client, const eis_share *share, size_t batch)
+static uint64_t *ask(fixture *f, uint32_t index, const eis_split_client_layer *client, const eis_share *share,
+                     size_t batch)
 {
     size_t bytes = eis_split_share_bytes(share, client);
     uint8_t *payload = eis_mem_new(bytes, 1);
     uint64_t *words = eis_mem_new(batch * client->layer.out_count, sizeof *words);
-    eis_split_request request = {.layer = index, .batch = batch, .suite = share->suite,
-                                 .truncated_bits = client->truncated_bits, .payload = {payload, bytes}};
+    eis_split_request request = {.layer = index,
+                                 .batch = batch,
+                                 .suite = share->suite,
+                                 .truncated_bits = client->truncated_bits,
+                                 .payload = {payload, bytes}};
     eis_span reply;
 
     eis_split_share_write(payload, share, client);
@@ -99,12 +104,14 @@ static double sum_of_squares(const double *x, size_t n)
 }
 
 /* One layer, there and back. Returns the largest error relative to the expected norm of the answer. */
-static double run_layer(fixture *f, uint32_t index, eis_split_scheme scheme, size_t answer_count, bool truncate, double size)
+static double run_layer(fixture *f, uint32_t index, eis_split_scheme scheme, size_t answer_count, bool truncate,
+                        double size)
 {
     enum { BATCH = 3 };
     eis_split_client_layer client = client_layer(f, index, truncate, scheme.servers);
     size_t in = client.layer.in_count, out = client.layer.out_count;
-    double *x = eis_mem_new(BATCH * in, sizeof *x), *y = eis_mem_new(BATCH * out, sizeof *y), *want = eis_mem_new(out, sizeof *want);
+    double *x = eis_mem_new(BATCH * in, sizeof *x), *y = eis_mem_new(BATCH * out, sizeof *y),
+           *want = eis_mem_new(out, sizeof *want);
     eis_split_input input = {0};
     eis_share shares[SERVERS_MAX] = {0};
     eis_split_answer answers[SERVERS_MAX];
@@ -116,9 +123,12 @@ static double run_layer(fixture *f, uint32_t index, eis_split_scheme scheme, siz
     assert_int_equal(eis_split_encode(&input, &client, x, BATCH), EIS_OK);
     assert_int_equal(eis_split_protect(shares, &prg, &input, &client, &scheme), EIS_OK);
     for (size_t s = 0; s < scheme.servers; s++)
-        answers[s] = (eis_split_answer){(uint32_t)s + 1, ask(f, index, &client, &shares[s], BATCH), client.truncated_bits};
+        answers[s] =
+            (eis_split_answer){(uint32_t)s + 1, ask(f, index, &client, &shares[s], BATCH), client.truncated_bits};
     /* The last servers answer: those whose shares are words. */
-    assert_int_equal(eis_split_recover(y, NULL, answers + scheme.servers - answer_count, answer_count, &input, &client, &scheme), EIS_OK);
+    assert_int_equal(
+        eis_split_recover(y, NULL, answers + scheme.servers - answer_count, answer_count, &input, &client, &scheme),
+        EIS_OK);
     for (size_t v = 0; v < BATCH; v++) {
         double error = 0, norm = 0;
         made_multiply(want, client.layer.linear, x + v * in);
@@ -147,8 +157,9 @@ static const struct {
     eis_split_profile profile;
     unsigned planes;
     double tolerance;
-} cases[] = {{EIS_SPLIT_P24, 0, 1e-5}, {EIS_SPLIT_P8, 4, 2e-2}, {EIS_SPLIT_P8, 5, 2e-2}, {EIS_SPLIT_P8, 6, 2e-2},
-             {EIS_SPLIT_P8, 7, 2e-2}, {EIS_SPLIT_P8, 8, 2e-2},  {EIS_SPLIT_F61_20, 0, 2e-5}, {EIS_SPLIT_F61_8, 0, 2e-2}};
+} cases[] = {{EIS_SPLIT_P24, 0, 1e-5},    {EIS_SPLIT_P8, 4, 2e-2},   {EIS_SPLIT_P8, 5, 2e-2},
+             {EIS_SPLIT_P8, 6, 2e-2},     {EIS_SPLIT_P8, 7, 2e-2},   {EIS_SPLIT_P8, 8, 2e-2},
+             {EIS_SPLIT_F61_20, 0, 2e-5}, {EIS_SPLIT_F61_8, 0, 2e-2}};
 
 static void shares_of_every_profile_give_the_product(void **state)
 {
@@ -187,7 +198,8 @@ static void any_t_of_n_servers_are_enough(void **state)
     for (size_t n = 2; n <= 5; n++)
         for (size_t t = 2; t <= n; t++)
             for (size_t answers = t; answers <= n; answers++)
-                assert_true(run_layer(&f, 0, (eis_split_scheme){.servers = n, .threshold = t}, answers, false, 1) < 2e-5);
+                assert_true(run_layer(&f, 0, (eis_split_scheme){.servers = n, .threshold = t}, answers, false, 1) <
+                            2e-5);
     assert_true(run_layer(&f, 3, (eis_split_scheme){.servers = 3, .threshold = 2}, 2, false, 1) < 2e-5);
     tear_down(&f);
 }
@@ -209,7 +221,9 @@ static void one_changed_word_is_seen(void **state)
         eis_prg prg = {0};
         x[in / 2] = 0.5;
         assert_int_equal(eis_split_encode(&input, &client, x, 2), EIS_OK);
-        assert_int_equal(eis_split_protect(shares, &prg, &input, &client, &(eis_split_scheme){.servers = 3, .threshold = 2}), EIS_OK);
+        assert_int_equal(
+            eis_split_protect(shares, &prg, &input, &client, &(eis_split_scheme){.servers = 3, .threshold = 2}),
+            EIS_OK);
         for (int s = 0; s < 3; s++) {
             uint64_t *words = ask(&f, index, &client, &shares[s], 2);
             assert_int_equal(eis_split_verify(verifier, index, &client.layer, words, &shares[s]), EIS_OK);
@@ -237,7 +251,8 @@ static void seeds_of_masks_are_expanded_one_by_one(void **state)
     set_up(&f, EIS_SPLIT_P24, 0);
     for (size_t i = 0; i < sizeof seeds; i++) seeds[i] = (uint8_t)(i * 7);
     for (uint32_t index = 0; index < f.model->linear_count; index++) {
-        eis_split_request all = {.layer = index, .batch = COUNT, .suite = 1, .single_seeds = true, .payload = {seeds, sizeof seeds}};
+        eis_split_request all = {
+            .layer = index, .batch = COUNT, .suite = 1, .single_seeds = true, .payload = {seeds, sizeof seeds}};
         uint8_t *kept;
         size_t each;
         assert_int_equal(eis_split_eval(f.evaluator, &together, &all), EIS_OK);
@@ -284,7 +299,9 @@ static void hostile_requests_are_refused(void **state)
     /* A word of the field that is not below p. */
     set_up(&f, EIS_SPLIT_F61_20, 0);
     memset(words, 0xff, sizeof words);
-    assert_int_equal(eis_split_eval(f.evaluator, &reply, &(eis_split_request){.layer = 1, .batch = 1, .payload = {words, 8}}), EIS_ERR_PROTOCOL);
+    assert_int_equal(
+        eis_split_eval(f.evaluator, &reply, &(eis_split_request){.layer = 1, .batch = 1, .payload = {words, 8}}),
+        EIS_ERR_PROTOCOL);
     tear_down(&f);
 }
 
@@ -324,10 +341,14 @@ static void schemes_that_reveal_are_refused(void **state)
 {
     (void)state;
     assert_int_equal(eis_split_scheme_check(&(eis_split_scheme){.servers = 1}, EIS_SPLIT_P24), EIS_ERR_USAGE);
-    assert_int_equal(eis_split_scheme_check(&(eis_split_scheme){.servers = 3, .threshold = 1}, EIS_SPLIT_F61_20), EIS_ERR_USAGE);
-    assert_int_equal(eis_split_scheme_check(&(eis_split_scheme){.servers = 3, .threshold = 4}, EIS_SPLIT_F61_20), EIS_ERR_USAGE);
-    assert_int_equal(eis_split_scheme_check(&(eis_split_scheme){.servers = 3, .threshold = 2}, EIS_SPLIT_P24), EIS_ERR_USAGE);
-    assert_int_equal(eis_split_scheme_check(&(eis_split_scheme){.servers = 3, .threshold = 2}, EIS_SPLIT_F61_20), EIS_OK);
+    assert_int_equal(eis_split_scheme_check(&(eis_split_scheme){.servers = 3, .threshold = 1}, EIS_SPLIT_F61_20),
+                     EIS_ERR_USAGE);
+    assert_int_equal(eis_split_scheme_check(&(eis_split_scheme){.servers = 3, .threshold = 4}, EIS_SPLIT_F61_20),
+                     EIS_ERR_USAGE);
+    assert_int_equal(eis_split_scheme_check(&(eis_split_scheme){.servers = 3, .threshold = 2}, EIS_SPLIT_P24),
+                     EIS_ERR_USAGE);
+    assert_int_equal(eis_split_scheme_check(&(eis_split_scheme){.servers = 3, .threshold = 2}, EIS_SPLIT_F61_20),
+                     EIS_OK);
 }
 
 int main(void)

@@ -34,7 +34,9 @@ static void make(made *m, eis_split_profile profile)
     assert_int_equal(eis_model_new(&m->model, EIS_MODEL_CLASSIFIER), EIS_OK);
     made_dense(m->model, 50, 70, 1);
     made_conv(m->model, 4, 2, 8, 3, 1, 1, 2);
-    assert_int_equal(eis_split_prepare_in_memory(&m->layers, &m->fd, m->model, &(eis_split_prepare_options){.profile = profile}), EIS_OK);
+    assert_int_equal(
+        eis_split_prepare_in_memory(&m->layers, &m->fd, m->model, &(eis_split_prepare_options){.profile = profile}),
+        EIS_OK);
     assert_int_equal(fstat(m->fd, &info), 0);
     m->count = (size_t)info.st_size;
     m->bytes = eis_mem_new(m->count, 1);
@@ -158,7 +160,8 @@ static void a_cut_or_longer_file_is_refused(void **state)
 
     (void)state;
     make(&m, EIS_SPLIT_P24);
-    for (size_t count = 0; count < m.count; count += 509) assert_int_not_equal(open_bytes(m.bytes, count, false), EIS_OK);
+    for (size_t count = 0; count < m.count; count += 509)
+        assert_int_not_equal(open_bytes(m.bytes, count, false), EIS_OK);
     assert_int_not_equal(open_bytes(m.bytes, m.count - 1, false), EIS_OK);
     unmake(&m);
 }
@@ -179,7 +182,8 @@ static void sections_that_overlap_or_leave_the_file_are_refused(void **state)
             eis_store_le64(at, kept);
         }
     /* The second layer's scales laid over the first layer's. */
-    memcpy(m.bytes + EIS_PACK_PAGE + EIS_PACK_LAYER_BYTES + EIS_PACK_LAYER_SCALES_AT, m.bytes + EIS_PACK_PAGE + EIS_PACK_LAYER_SCALES_AT, 8);
+    memcpy(m.bytes + EIS_PACK_PAGE + EIS_PACK_LAYER_BYTES + EIS_PACK_LAYER_SCALES_AT,
+           m.bytes + EIS_PACK_PAGE + EIS_PACK_LAYER_SCALES_AT, 8);
     assert_int_equal(open_bytes(m.bytes, m.count, false), EIS_ERR_MODEL);
     unmake(&m);
 }
@@ -221,7 +225,9 @@ static void weights_that_are_not_finite_are_refused_by_place(void **state)
     assert_int_equal(eis_model_new(&model, EIS_MODEL_CLASSIFIER), EIS_OK);
     made_dense(model, 5, 7, 1);
     ((float *)(uintptr_t)model->linears[0].pieces[0].data)[3 * 7 + 2] = NAN;
-    assert_int_equal(eis_split_prepare_in_memory(&layers, &fd, model, &(eis_split_prepare_options){.profile = EIS_SPLIT_P24}), EIS_ERR_MODEL);
+    assert_int_equal(
+        eis_split_prepare_in_memory(&layers, &fd, model, &(eis_split_prepare_options){.profile = EIS_SPLIT_P24}),
+        EIS_ERR_MODEL);
     assert_non_null(strstr(eis_error_detail(), "layer0, row 3"));
     assert_int_equal(fd, -1);
     eis_model_free(model);
