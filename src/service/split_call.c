@@ -15,14 +15,14 @@
 
 /* ---- batches ---- */
 
-static const uint16_t classes[] = {1, 8, 32, 128};
 #define LARGEST_CLASS 128
+const uint16_t eis_split_batch_classes[EIS_SPLIT_BATCH_CLASSES] = {1, 8, 32, LARGEST_CLASS};
 
 size_t eis_split_batch_class(const eis_split_client *client, size_t batch)
 {
     if (!client->config.pad_batches) return batch;
-    for (size_t i = 0; i < sizeof classes / sizeof classes[0]; i++)
-        if (batch <= classes[i]) return classes[i];
+    for (size_t i = 0; i < EIS_SPLIT_BATCH_CLASSES; i++)
+        if (batch <= eis_split_batch_classes[i]) return eis_split_batch_classes[i];
     return eis_round_up(batch, LARGEST_CLASS);
 }
 
@@ -37,8 +37,8 @@ size_t eis_split_batch_max(const eis_split_client *client, uint32_t layer_index)
     if (batch < 1) batch = 1; /* the servers have agreed to at least one vector of every layer */
     if (!client->config.pad_batches) return (size_t)batch;
     if (batch >= LARGEST_CLASS) return (size_t)(batch / LARGEST_CLASS * LARGEST_CLASS);
-    for (size_t i = sizeof classes / sizeof classes[0]; i-- > 0;)
-        if (classes[i] <= batch) return classes[i];
+    for (size_t i = EIS_SPLIT_BATCH_CLASSES; i-- > 0;)
+        if (eis_split_batch_classes[i] <= batch) return eis_split_batch_classes[i];
     return 1;
 }
 
@@ -228,9 +228,15 @@ static eis_status fail_unconnected(const eis_split_client *client)
     return eis_fail(EIS_ERR_UNAVAILABLE, "too few servers are connected");
 }
 
-eis_status eis_split_call(eis_split_client *client, uint32_t layer, double *y, const double *x, size_t batch)
+uint64_t eis_split_call_deadline_ns(const eis_split_client *client)
 {
     uint32_t timeout_ms = client->config.timeout_ms != 0 ? client->config.timeout_ms : TIMEOUT_MS_DEFAULT;
+
+    return eis_clock_ns() + (uint64_t)timeout_ms * NS_PER_MS;
+}
+
+eis_status eis_split_call(eis_split_client *client, uint32_t layer, double *y, const double *x, size_t batch)
+{
     eis_status st = EIS_OK;
 
     for (unsigned tries = 0;; tries++) {
@@ -241,7 +247,7 @@ eis_status eis_split_call(eis_split_client *client, uint32_t layer, double *y, c
                                  .is_checked = true,
                                  .ask = eis_split_ask_share,
                                  .context = (void *)(uintptr_t)x,
-                                 .deadline_ns = eis_clock_ns() + (uint64_t)timeout_ms * NS_PER_MS};
+                                 .deadline_ns = eis_split_call_deadline_ns(client)};
         /* A retry looks for everybody again; a first attempt only where it could not succeed otherwise. */
         if (eis_split_connected(client) < (tries > 0 ? client->config.scheme.servers : round.needed))
             EIS_TRY(eis_split_connect(client));

@@ -91,7 +91,6 @@ out:
 
 static eis_status set_terms(eis_split_client *client)
 {
-    static const uint16_t padded[] = {1, 8, 32, 128};
     const eis_split_client_config *config = &client->config;
     eis_split_hello *hello = &client->terms.hello;
     const char *name = config->model_name != NULL ? config->model_name : "";
@@ -105,8 +104,8 @@ static eis_status set_terms(eis_split_client *client)
     hello->payload_bytes_max = config->frame_bytes_max != 0 ? config->frame_bytes_max : FRAME_BYTES_MAX_DEFAULT;
     memcpy(hello->pack_digest, client->info->pack_digest, sizeof hello->pack_digest);
     memcpy(hello->model, name, strlen(name) + 1);
-    hello->class_count = config->pad_batches ? sizeof padded / sizeof padded[0] : 1;
-    memcpy(hello->batch_classes, padded, hello->class_count * sizeof padded[0]);
+    hello->class_count = config->pad_batches ? EIS_SPLIT_BATCH_CLASSES : 1;
+    memcpy(hello->batch_classes, eis_split_batch_classes, hello->class_count * sizeof eis_split_batch_classes[0]);
     hello->planes = client->planes;
     hello->layer_count = client->model->linear_count;
     if (config->token != NULL) {

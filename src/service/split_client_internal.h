@@ -107,6 +107,13 @@ size_t eis_split_batch_max(const eis_split_client *client, uint32_t layer);
 /* Returns what a batch is padded to. */
 size_t eis_split_batch_class(const eis_split_client *client, size_t batch);
 
+/* The classes themselves, rising; beyond the last one batches go in multiples of it. HELLO announces them. */
+#define EIS_SPLIT_BATCH_CLASSES 4
+extern const uint16_t eis_split_batch_classes[EIS_SPLIT_BATCH_CLASSES];
+
+/* Returns when a call that begins now has taken too long. */
+uint64_t eis_split_call_deadline_ns(const eis_split_client *client);
+
 /* Notes that an answer of this server has been proved wrong, and hangs up for good. Returns EIS_ERR_INTEGRITY. */
 eis_status eis_split_catch(eis_split_client *client, eis_split_link *link, uint32_t layer);
 

@@ -14,9 +14,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define NS_PER_MS          1000000u
-#define TIMEOUT_MS_DEFAULT 30000u
-#define FETCH_BATCH        128 /* seeds per request: the batch that the kernels like best */
+#define FETCH_BATCH 128 /* seeds per request: the batch that the kernels like best */
 
 static unsigned suite_of(const eis_split_client *client)
 {
@@ -28,13 +26,6 @@ static size_t seed_servers(const eis_split_client *client) { return client->conf
 static size_t body_bytes(const eis_split_client *client, uint32_t layer)
 {
     return seed_servers(client) * eis_suite_seed_bytes(suite_of(client)) + client->layers[layer].layer.out_count * 8;
-}
-
-static uint64_t deadline_ns(const eis_split_client *client)
-{
-    uint32_t timeout_ms = client->config.timeout_ms != 0 ? client->config.timeout_ms : TIMEOUT_MS_DEFAULT;
-
-    return eis_clock_ns() + (uint64_t)timeout_ms * NS_PER_MS;
 }
 
 /* ---- the kind: masks are used with exactly the servers, in exactly the roles, that they were made for ---- */
@@ -212,7 +203,7 @@ static eis_status fetch_batch(eis_split_client *client, uint32_t layer, size_t c
                              .needed = seed_servers(client),
                              .ask = ask_masks,
                              .context = &f,
-                             .deadline_ns = deadline_ns(client)};
+                             .deadline_ns = eis_split_call_deadline_ns(client)};
     eis_status st = EIS_OK;
 
     EIS_NEW(f.seeds, seed_bytes);
@@ -323,7 +314,7 @@ static eis_status run_masked(eis_split_client *client, uint32_t layer_index, dou
                              .is_checked = true,
                              .ask = eis_split_ask_share,
                              .context = (void *)(uintptr_t)x,
-                             .deadline_ns = deadline_ns(client)};
+                             .deadline_ns = eis_split_call_deadline_ns(client)};
     eis_status st = EIS_OK;
 
     for (size_t i = 0; i <= last; i++) client->links[i].takes_part = i == last;
