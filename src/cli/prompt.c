@@ -4,6 +4,7 @@
 #include "base/mem.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,7 +34,8 @@ out:
 static eis_status read_prompt_file(eis_text *text, const char *path)
 {
     eis_status st = EIS_OK;
-    FILE *file = strcmp(path, "-") == 0 ? stdin : fopen(path, "rb");
+    const bool from_stdin = strcmp(path, "-") == 0;
+    FILE *file = from_stdin ? stdin : fopen(path, "rb");
     uint8_t chunk[4096];
     size_t got;
 
@@ -46,7 +48,7 @@ static eis_status read_prompt_file(eis_text *text, const char *path)
     EIS_REQUIRE(!ferror(file), EIS_ERR_FILE, "%s: %s", path, strerror(errno));
 out:
     eis_mem_wipe(chunk, sizeof chunk);
-    if (file != stdin) fclose(file);
+    if (!from_stdin) fclose(file);
     return st;
 }
 

@@ -157,7 +157,7 @@ static void counters_carry_through_all_bits(void **state)
             for (unsigned before = 0; before < 40; before += 3) { /* the carry comes 0 .. 39 blocks into the stream */
                 uint8_t seed[EIS_SEED_BYTES_MAX];
 
-                for (size_t i = 0; i < seed_bytes; i++) seed[i] = (uint8_t)(31 * i + suite);
+                for (size_t i = 0; i < sizeof seed; i++) seed[i] = (uint8_t)(31 * i + suite);
                 memset(seed + seed_bytes - ff_bytes[c], 0xff, ff_bytes[c]);
                 seed[seed_bytes - 1] = (uint8_t)(255 - before);
                 assert_int_equal(eis_prg_start(&prg, suite, seed, seed_bytes), EIS_OK);
