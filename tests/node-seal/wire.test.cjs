@@ -15,11 +15,12 @@ assert.ok(PEER, 'EIS_NODE_SEAL_PEER names our side of the exchange')
 const seals = require('node-seal')()
 
 const CHAINS = [
-  // The bound is that of a product: fresh noise and a rescale at the scale, a key switch below it.
-  { name: 'P0', degree: 8192, bits: [60, 40, 40, 60], scale: 40, bound: 1e-7, turned: 2e-6 },
-  { name: 'A', degree: 8192, bits: [50, 40, 40, 50], scale: 40, bound: 1e-7, turned: 2e-6 },
-  { name: 'L1', degree: 16384, bits: [60, 30, 30, 60], scale: 30, bound: 2e-4, turned: 5e-3 },
-  { name: 'S', degree: 4096, bits: [38, 30, 38], scale: 30, bound: 1e-4, turned: 2e-3 }
+  // The bound is that of a product: fresh noise and a rescale at the scale, a key switch below it. A turned ciphertext has
+  // the offset of uncentred digits at slot 0: N / pi * 3.24 sqrt N / scale, of which ten deviations are allowed.
+  { name: 'P0', degree: 8192, bits: [60, 40, 40, 60], scale: 40, bound: 1e-7, turned: 7e-6 },
+  { name: 'A', degree: 8192, bits: [50, 40, 40, 50], scale: 40, bound: 1e-7, turned: 7e-6 },
+  { name: 'L1', degree: 16384, bits: [60, 30, 30, 60], scale: 30, bound: 2e-4, turned: 2e-2 },
+  { name: 'S', degree: 4096, bits: [38, 30, 38], scale: 30, bound: 1e-4, turned: 2.5e-3 }
 ]
 
 // Slot i of message m, as peer.c has it.
@@ -144,7 +145,7 @@ for (const chain of CHAINS) {
     }
     // The engine's own form differs in the last bits, and is better.
     const centred = load(seal.CipherText, context, files.read('ours_centred_left_1.seal'))
-    assert.ok(worst(open(centred), turned(x, 1)) < chain.turned / 4)
+    assert.ok(worst(open(centred), turned(x, 1)) < chain.turned / 14)
   })
 
   test(`${chain.name}: objects of node-seal load here and decrypt here`, async t => {
