@@ -76,6 +76,13 @@ typedef struct eis_zq_kernels {
     void (*dot)(uint64_t *r, const uint64_t *const *a, const uint64_t *const *b, size_t terms, const uint32_t *order,
                 size_t n, const eis_modulus *m);
 
+    /* Two such sums with the same a, which is read and permuted once: r0 = sum over j of a[j] * b0[j], r1 of a[j] *
+     * b1[j]. That is the product of digits with the two halves of a key.
+     *
+     * Shape:   as dot; r0 and r1 overlap nothing, nor each other. */
+    void (*dot_pair)(uint64_t *r0, uint64_t *r1, const uint64_t *const *a, const uint64_t *const *b0,
+                     const uint64_t *const *b1, size_t terms, const uint32_t *order, size_t n, const eis_modulus *m);
+
     /* r = a mod q for words of any size, and for canonical words of another modulus p that stand for their centred
      * value in [-(p-1)/2, (p-1)/2]. Range: p odd, p < 2^61. */
     void (*reduce)(uint64_t *r, const uint64_t *a, size_t n, const eis_modulus *m);

@@ -126,13 +126,14 @@ static void make_inputs(inputs *in, const eis_modulus *m, size_t n, size_t shift
     for (size_t i = 0; i < LONGEST; i++) in->order[i] = (uint32_t)(rng_next(rng) % (n > 0 ? n : 1));
 }
 
-#define ENTRIES 11
+#define ENTRIES 13
 
 /* Runs one entry; r holds an accumulator before. */
 static void run(const eis_zq_kernels *k, size_t entry, uint64_t *r, const inputs *in)
 {
     const uint64_t *a = in->a[0] + in->shift, *b = in->b[0] + in->shift;
     const uint64_t *as[TERMS], *bs[TERMS];
+    uint64_t other[LONGEST]; /* the other sum of a pair: the squares, not looked at */
     const size_t n = in->n;
 
     for (size_t t = 0; t < TERMS; t++) {
@@ -173,6 +174,12 @@ static void run(const eis_zq_kernels *k, size_t entry, uint64_t *r, const inputs
     case 10:
         k->reduce_centred(r, in->centred + in->shift, n, in->p, in->m);
         break;
+    case 11:
+        k->dot_pair(r, other, as, bs, as, TERMS, NULL, n, in->m);
+        break;
+    case 12:
+        k->dot_pair(other, r, as, as, bs, 1 + n % TERMS, in->order, n, in->m);
+        break;
     default:
         fail();
     }
@@ -181,7 +188,8 @@ static void run(const eis_zq_kernels *k, size_t entry, uint64_t *r, const inputs
 static uint64_t expected(size_t entry, size_t i, uint64_t before, const inputs *in)
 {
     const uint64_t a = in->a[0][in->shift + i], b = in->b[0][in->shift + i], q = in->m->q;
-    const size_t terms = entry == 7 ? TERMS : 1 + in->n % TERMS, at = entry == 7 ? i : in->order[i];
+    const bool straight = entry == 7 || entry == 11;
+    const size_t terms = straight ? TERMS : 1 + in->n % TERMS, at = straight ? i : in->order[i];
     uint64_t c = in->centred[in->shift + i], sum = 0;
 
     switch (entry) {
@@ -256,7 +264,7 @@ static void extremes_of_sums(void **state)
 {
     (void)state;
     for (size_t s = 0; s < SIZES; s++) {
-        uint64_t largest[16], r[16];
+        uint64_t largest[16], r[16], r1[16];
         const uint64_t *pointers[EIS_ZQ_DOT_TERMS_MAX];
         eis_modulus m;
 
@@ -268,6 +276,8 @@ static void extremes_of_sums(void **state)
 
             k->dot(r, pointers, pointers, EIS_ZQ_DOT_TERMS_MAX, NULL, 16, &m);
             for (size_t i = 0; i < 16; i++) assert_true(r[i] == EIS_ZQ_DOT_TERMS_MAX % m.q); /* (-1)(-1) each */
+            k->dot_pair(r, r1, pointers, pointers, pointers, EIS_ZQ_DOT_TERMS_MAX, NULL, 16, &m);
+            for (size_t i = 0; i < 16; i++) assert_true(r[i] == EIS_ZQ_DOT_TERMS_MAX % m.q && r1[i] == r[i]);
             k->mul(r, r, r, 16, &m);
             for (size_t i = 0; i < 16; i++) assert_true(r[i] == 4096 % m.q);
             k->sub(r, r, r, 16, &m);

@@ -47,6 +47,9 @@ void zq_sub_mul_factor_generic(uint64_t *r, const uint64_t *a, const uint64_t *b
                                const eis_modulus *m);
 void zq_dot_generic(uint64_t *r, const uint64_t *const *a, const uint64_t *const *b, size_t terms,
                     const uint32_t *order, size_t n, const eis_modulus *m);
+void zq_dot_pair_generic(uint64_t *r0, uint64_t *r1, const uint64_t *const *a, const uint64_t *const *b0,
+                         const uint64_t *const *b1, size_t terms, const uint32_t *order, size_t n,
+                         const eis_modulus *m);
 void zq_reduce_generic(uint64_t *r, const uint64_t *a, size_t n, const eis_modulus *m);
 void zq_reduce_centred_generic(uint64_t *r, const uint64_t *a, size_t n, uint64_t p, const eis_modulus *m);
 

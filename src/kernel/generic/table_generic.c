@@ -33,6 +33,7 @@ void eis_kernels_generic(eis_kernels *k)
                 .mul_factor_add = zq_mul_factor_add_generic,
                 .sub_mul_factor = zq_sub_mul_factor_generic,
                 .dot = zq_dot_generic,
+                .dot_pair = zq_dot_pair_generic,
                 .reduce = zq_reduce_generic,
                 .reduce_centred = zq_reduce_centred_generic,
             },

@@ -54,6 +54,23 @@ void zq_dot_generic(uint64_t *r, const uint64_t *const *a, const uint64_t *const
     }
 }
 
+void zq_dot_pair_generic(uint64_t *r0, uint64_t *r1, const uint64_t *const *a, const uint64_t *const *b0,
+                         const uint64_t *const *b1, size_t terms, const uint32_t *order, size_t n, const eis_modulus *m)
+{
+    EIS_VERIFY(terms > 0 && terms <= EIS_ZQ_DOT_TERMS_MAX);
+    for (size_t i = 0; i < n; i++) {
+        size_t at = order != NULL ? order[i] : i;
+        eis_zq_wide sum0 = 0, sum1 = 0;
+
+        for (size_t j = 0; j < terms; j++) {
+            sum0 += (eis_zq_wide)a[j][at] * b0[j][i];
+            sum1 += (eis_zq_wide)a[j][at] * b1[j][i];
+        }
+        r0[i] = eis_zq_reduce_wide(sum0, m);
+        r1[i] = eis_zq_reduce_wide(sum1, m);
+    }
+}
+
 void zq_reduce_generic(uint64_t *r, const uint64_t *a, size_t n, const eis_modulus *m)
 {
     for (size_t i = 0; i < n; i++) r[i] = eis_zq_reduce(a[i], m);
