@@ -71,6 +71,16 @@ out:
     return st;
 }
 
+eis_ckks_ct eis_ckks_ct_view(const eis_ckks_ct *ct, size_t limbs)
+{
+    eis_ckks_ct view = {.params = ct->params, .polys = ct->polys, .limbs = limbs, .scale = ct->scale};
+
+    EIS_ASSERT(limbs >= 1 && limbs <= ct->limbs);
+    for (size_t c = 0; c < ct->polys; c++)
+        view.poly[c] = eis_poly_view(&ct->params->rns, ct->poly[c].words, limbs, 0, EIS_DOMAIN_NTT);
+    return view;
+}
+
 bool eis_ckks_ct_is_transparent(const eis_ckks_ct *ct)
 {
     for (size_t limb = 0; limb < ct->limbs; limb++)

@@ -55,6 +55,10 @@ void eis_ckks_ct_clear(eis_ckks_ct *ct);
 /* Copies a ciphertext, its seed included. r may be a. Errors: EIS_ERR_MEMORY; *r is zeroed. */
 EIS_MUST_USE eis_status eis_ckks_ct_copy(eis_ckks_ct *r, const eis_ckks_ct *a);
 
+/* Returns the ciphertext at a lower level without copying: it owns no words, is only read, and is not cleared.
+ * Range:   1 <= limbs <= ct->limbs (asserted). */
+eis_ckks_ct eis_ckks_ct_view(const eis_ckks_ct *ct, size_t limbs);
+
 /* Tells whether anybody can read the message, because some limb of c1 is zero. Such a ciphertext is never sent and
  * never taken. */
 bool eis_ckks_ct_is_transparent(const eis_ckks_ct *ct);

@@ -3,6 +3,7 @@
 #include "ckks/eval.h"
 
 #include "base/mem.h"
+#include "ring/zq.h"
 
 #include <math.h>
 
@@ -236,6 +237,96 @@ out:
     return st;
 }
 
+eis_status eis_ckks_ct_square(eis_ckks_ct *r, const eis_ckks_ct *a) { return eis_ckks_ct_mul(r, a, a); }
+
+eis_status eis_ckks_ct_mul_add(eis_ckks_ct *r, const eis_ckks_ct *a, const eis_ckks_ct *b)
+{
+    eis_status st = EIS_OK;
+    const eis_rns *rns = &a->params->rns;
+
+    verify(a);
+    verify(b);
+    EIS_ASSERT(r->params == a->params && a->params == b->params && r != a && r != b);
+    EIS_ASSERT(r->polys == 3 && a->polys == 2 && b->polys == 2);
+    EIS_TRY(check_levels(a->limbs, b->limbs));
+    EIS_TRY(check_levels(r->limbs, a->limbs));
+    EIS_TRY(check_scales(r->scale, a->scale * b->scale));
+    eis_poly_mul_add(rns, &r->poly[0], &a->poly[0], &b->poly[0]);
+    eis_poly_mul_add(rns, &r->poly[1], &a->poly[0], &b->poly[1]);
+    eis_poly_mul_add(rns, &r->poly[1], &a->poly[1], &b->poly[0]);
+    eis_poly_mul_add(rns, &r->poly[2], &a->poly[1], &b->poly[1]);
+    r->generator = 0;
+out:
+    return st;
+}
+
+/* ---- Numbers ---------------------------------------------------------------------------------------------------- */
+
+#define REAL_EXPONENT_MAX 1000
+
+/* The residues of round(value factor). Public numbers: variable time in the exponent. */
+static eis_status integer_residues(uint64_t *residue, const eis_ckks_ct *like, double value, double factor)
+{
+    eis_status st = EIS_OK;
+    const double integer = rint(value * factor);
+    int exponent = 0;
+    int64_t mantissa;
+
+    EIS_REQUIRE(isfinite(value) && isfinite(factor) && factor > 0 && fabs(integer) < ldexp(1, REAL_EXPONENT_MAX),
+                EIS_ERR_SCALE, "a number at scale 2^%.1f", log2(factor));
+    mantissa = (int64_t)ldexp(frexp(integer, &exponent), 53); /* integer = mantissa 2^(exponent - 53) */
+    if (exponent <= 53) mantissa = (int64_t)integer;
+    for (size_t i = 0; i < like->limbs; i++) {
+        const eis_modulus *m = eis_rns_modulus(&like->params->rns, i);
+
+        residue[i] = eis_zq_from_i64(mantissa, m);
+        if (exponent > 53) residue[i] = eis_zq_mul(residue[i], eis_zq_power_var(2, (uint64_t)exponent - 53, m), m);
+    }
+out:
+    return st;
+}
+
+eis_status eis_ckks_ct_mul_real(eis_ckks_ct *r, const eis_ckks_ct *a, double value, double scale)
+{
+    eis_status st = EIS_OK;
+    uint64_t residue[EIS_RNS_PRIMES_MAX];
+
+    verify(a);
+    EIS_TRY(check_product(a->params, scale, a->limbs));
+    EIS_TRY(integer_residues(residue, a, value, scale / a->scale));
+    EIS_TRY(eis_ckks_ct_init(r, a->params, a->polys, a->limbs, scale));
+    for (size_t i = 0; i < r->polys; i++) eis_poly_mul_constant(&a->params->rns, &r->poly[i], &a->poly[i], residue);
+out:
+    return st;
+}
+
+eis_status eis_ckks_ct_mul_real_add(eis_ckks_ct *r, const eis_ckks_ct *a, double value)
+{
+    eis_status st = EIS_OK;
+    uint64_t residue[EIS_RNS_PRIMES_MAX];
+
+    verify(a);
+    EIS_ASSERT(r->params == a->params && r != a && r->polys >= a->polys);
+    EIS_TRY(check_levels(r->limbs, a->limbs));
+    EIS_TRY(integer_residues(residue, a, value, r->scale / a->scale));
+    for (size_t i = 0; i < a->polys; i++) eis_poly_mul_constant_add(&a->params->rns, &r->poly[i], &a->poly[i], residue);
+    r->generator = 0;
+out:
+    return st;
+}
+
+eis_status eis_ckks_ct_add_real(eis_ckks_ct *r, double value)
+{
+    eis_status st = EIS_OK;
+    uint64_t residue[EIS_RNS_PRIMES_MAX];
+
+    verify(r);
+    EIS_TRY(integer_residues(residue, r, value, r->scale));
+    eis_poly_add_constant(&r->params->rns, &r->poly[0], residue);
+out:
+    return st;
+}
+
 /* ---- Levels ----------------------------------------------------------------------------------------------------- */
 
 eis_status eis_ckks_ct_rescale(eis_ckks_ct *ct)
@@ -256,6 +347,26 @@ eis_status eis_ckks_ct_rescale(eis_ckks_ct *ct)
     ct->generator = 0;
 out:
     eis_mem_free(scratch);
+    return st;
+}
+
+double eis_ckks_factor_scale(const eis_ckks_params *params, size_t limbs, double scale, double target)
+{
+    EIS_ASSERT(limbs > 1);
+    return target * (double)eis_ckks_last_prime(params, limbs) / scale;
+}
+
+eis_status eis_ckks_ct_rescale_to(eis_ckks_ct *ct, double scale)
+{
+    eis_status st = EIS_OK;
+
+    EIS_REQUIRE(ct->limbs > 1, EIS_ERR_LEVEL, "the last prime cannot be rescaled away");
+    EIS_REQUIRE(fabs(ct->scale / (double)eis_ckks_last_prime(ct->params, ct->limbs) - scale) <= ldexp(scale, -46),
+                EIS_ERR_SCALE, "a rescaled product at scale 2^%.9f, not 2^%.9f",
+                log2(ct->scale / (double)eis_ckks_last_prime(ct->params, ct->limbs)), log2(scale));
+    EIS_TRY(eis_ckks_ct_rescale(ct));
+    ct->scale = scale;
+out:
     return st;
 }
 

@@ -37,6 +37,21 @@ EIS_MUST_USE eis_status eis_ckks_ct_mul_integer_add(eis_ckks_ct *r, const eis_ck
 /* r = a b, with three polynomials. Range: a and b have two (asserted). Scale: the product. */
 EIS_MUST_USE eis_status eis_ckks_ct_mul(eis_ckks_ct *r, const eis_ckks_ct *a, const eis_ckks_ct *b);
 
+/* r = r + a b, where r is at their level, has the product's scale and three polynomials (asserted): sums of products
+ * are relinearised once, in the end. r is neither a nor b (asserted). */
+EIS_MUST_USE eis_status eis_ckks_ct_mul_add(eis_ckks_ct *r, const eis_ckks_ct *a, const eis_ckks_ct *b);
+
+/* r = a a, with three polynomials. */
+EIS_MUST_USE eis_status eis_ckks_ct_square(eis_ckks_ct *r, const eis_ckks_ct *a);
+
+/* r = a value; r = r + a value; r = r + value; a number for all slots, public. The result's scale is exactly `scale`,
+ * or r's: the integer that stands for `value` is round(value scale / a's scale), or round(value r's scale).
+ *
+ * Errors:  EIS_ERR_SCALE also where value or the quotient of the scales is not finite, or 2^1000 or above. */
+EIS_MUST_USE eis_status eis_ckks_ct_mul_real(eis_ckks_ct *r, const eis_ckks_ct *a, double value, double scale);
+EIS_MUST_USE eis_status eis_ckks_ct_mul_real_add(eis_ckks_ct *r, const eis_ckks_ct *a, double value);
+EIS_MUST_USE eis_status eis_ckks_ct_add_real(eis_ckks_ct *r, double value);
+
 /* r = a with two polynomials. One that has two already is copied. */
 EIS_MUST_USE eis_status eis_ckks_ct_relinearise(eis_ckks_ct *r, const eis_ckks_ct *a, const eis_ckks_switch_key *key,
                                                 eis_ckks_digit_form form);
@@ -44,6 +59,15 @@ EIS_MUST_USE eis_status eis_ckks_ct_relinearise(eis_ckks_ct *r, const eis_ckks_c
 /* Divides by the last prime of the level and rounds, bit for bit as SEAL. Level: one limb less. Scale: divided by that
  * prime exactly. */
 EIS_MUST_USE eis_status eis_ckks_ct_rescale(eis_ckks_ct *ct);
+
+/* The same, with a scale that is exactly `scale` afterwards: for factors that were encoded at eis_ckks_factor_scale,
+ * whose product is that but for the rounding of doubles.
+ * Errors:  EIS_ERR_SCALE also where the two differ by more than 2^-46 of it. *ct is untouched. */
+EIS_MUST_USE eis_status eis_ckks_ct_rescale_to(eis_ckks_ct *ct, double scale);
+
+/* Returns the scale of a factor such that a product with something at `scale`, rescaled from `limbs`, is at `target`.
+ * Range:   limbs > 1. */
+double eis_ckks_factor_scale(const eis_ckks_params *params, size_t limbs, double scale, double target);
 
 /* Drops primes without rescaling. Range: 1 <= limbs. Errors: EIS_ERR_LEVEL where ct has fewer; EIS_ERR_SCALE where its
  * scale does not fit. */
