@@ -19,6 +19,8 @@
 #define ANSWER_BYTES_FIRST         ((size_t)16 << 10)
 #define CONNECT_MS_DEFAULT         5000u
 #define TIMEOUT_MS_DEFAULT         30000u
+#define ANSWER_HEADERS_MAX         ((size_t)16 << 10)
+#define RETRY_AFTER_S_MAX          3600u
 
 struct eis_http_client {
     eis_http_client_config config; /* the spans are empty; what they held is below */
@@ -121,10 +123,35 @@ void eis_net_http_client_free(eis_http_client *c)
     eis_mem_free(c);
 }
 
-void eis_net_http_call_clear(eis_http_call *call)
+static void clear_answer(eis_http_call *call)
 {
     eis_mem_free_wiped(call->answer, call->answer_capacity, 1);
+    eis_mem_free(call->answer_headers);
+    call->answer = NULL;
+    call->answer_headers = NULL;
+    call->answer_bytes = call->answer_capacity = call->answer_header_bytes = 0;
+}
+
+void eis_net_http_call_clear(eis_http_call *call)
+{
+    clear_answer(call);
     *call = (eis_http_call){0};
+}
+
+bool eis_net_http_call_header(char *out, size_t out_bytes, const eis_http_call *call, const char *name)
+{
+    size_t length = strlen(name);
+    const char *line = call->answer_headers, *end;
+
+    out[0] = '\0';
+    for (; line != NULL && *line != '\0'; line = end + 1) {
+        end = strchr(line, '\n'); /* every kept line ends with one */
+        if ((size_t)(end - line) <= length || memcmp(line, name, length) != 0 || line[length] != ':') continue;
+        line += length + 1 + (line[length + 1] == ' ');
+        snprintf(out, out_bytes, "%.*s", (int)(end - line), line);
+        return true;
+    }
+    return false;
 }
 
 /* ---- checks before anything is sent ---- */
@@ -186,6 +213,39 @@ static size_t keep_answer(char *data, size_t one, size_t bytes, void *context)
     memcpy(call->answer + call->answer_bytes, data, bytes);
     call->answer_bytes += bytes;
     call->answer[call->answer_bytes] = '\0';
+    return bytes;
+}
+
+/* Keeps one header line; the answer that counts is the last (a 100 before it is forgotten). */
+static size_t keep_header(char *data, size_t one, size_t bytes, void *context)
+{
+    transfer *t = context;
+    eis_http_call *call = t->call;
+    size_t length = bytes, used = call->answer_header_bytes;
+    bool in_name = true;
+
+    (void)one;
+    while (length > 0 && (data[length - 1] == '\r' || data[length - 1] == '\n')) length--;
+    if (length >= 5 && memcmp(data, "HTTP/", 5) == 0) {
+        call->answer_header_bytes = 0;
+        if (call->answer_headers != NULL) call->answer_headers[0] = '\0';
+        return bytes;
+    }
+    if (length == 0 || memchr(data, ':', length) == NULL || length + 2 > ANSWER_HEADERS_MAX - used) return bytes;
+    if (call->answer_headers == NULL) call->answer_headers = eis_mem_new(ANSWER_HEADERS_MAX, 1);
+    if (call->answer_headers == NULL) {
+        t->out_of_memory = true;
+        return 0;
+    }
+    for (size_t i = 0; i < length; i++) {
+        char c = data[i] >= 0x20 && data[i] < 0x7f ? data[i] : '?';
+
+        in_name &= c != ':';
+        call->answer_headers[used + i] = (char)(in_name && c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
+    }
+    call->answer_headers[used + length] = '\n';
+    call->answer_headers[used + length + 1] = '\0';
+    call->answer_header_bytes = used + length + 1;
     return bytes;
 }
 
@@ -276,28 +336,49 @@ static bool add_header(transfer *t, const char *line)
     return longer != NULL;
 }
 
-static bool set_request(transfer *t)
+static bool sends_body(const eis_http_call *call)
+{
+    return strcmp(call->method, "POST") == 0 || strcmp(call->method, "PUT") == 0;
+}
+
+static bool set_body(transfer *t)
 {
     const eis_http_call *call = t->call;
     char type[128];
+    bool good;
+
+    snprintf(type, sizeof type, "Content-Type: %s",
+             call->media_type == NULL ? "application/octet-stream" : call->media_type);
+    if (call->media_type != NULL && call->media_type[0] == '\0') snprintf(type, sizeof type, "Content-Type:");
+    good = add_header(t, type);
+    SET(CURLOPT_POST, 1L);
+    SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)call->body.bytes);
+    SET(CURLOPT_POSTFIELDS, call->body.bytes == 0 ? "" : (const char *)call->body.data);
+    return good;
+}
+
+static bool set_request(transfer *t)
+{
+    const eis_http_call *call = t->call;
     bool good = add_header(t, "Expect:"); /* a pause of a second before each body is not wanted */
 
     SET(CURLOPT_URL, call->url);
-    if (strcmp(call->method, "POST") == 0) {
-        snprintf(type, sizeof type, "Content-Type: %s",
-                 call->media_type == NULL ? "application/octet-stream" : call->media_type);
-        good = good && add_header(t, type);
-        SET(CURLOPT_POST, 1L);
-        SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)call->body.bytes);
-        SET(CURLOPT_POSTFIELDS, call->body.bytes == 0 ? "" : (const char *)call->body.data);
-    } else {
+    if (sends_body(call))
+        good = good && set_body(t);
+    else if (strcmp(call->method, "HEAD") == 0)
+        SET(CURLOPT_NOBODY, 1L);
+    else
         SET(CURLOPT_HTTPGET, 1L);
-    }
+    if (strcmp(call->method, "PUT") == 0 || strcmp(call->method, "DELETE") == 0)
+        SET(CURLOPT_CUSTOMREQUEST, call->method);
+    for (size_t i = 0; i < call->header_count; i++) good = good && add_header(t, call->headers[i]);
     if (t->client->authorization != NULL) good = good && add_header(t, t->client->authorization);
     SET(CURLOPT_HTTPHEADER, t->headers);
     SET(CURLOPT_ERRORBUFFER, t->error);
     SET(CURLOPT_WRITEFUNCTION, keep_answer);
     SET(CURLOPT_WRITEDATA, (void *)t);
+    SET(CURLOPT_HEADERFUNCTION, keep_header);
+    SET(CURLOPT_HEADERDATA, (void *)t);
     SET(CURLOPT_PRIVATE, (void *)t);
     return good;
 }
@@ -306,12 +387,11 @@ static eis_status prepare(transfer *t, eis_http_client *client, eis_http_call *c
 {
     eis_status st = EIS_OK;
 
-    EIS_ASSERT(strcmp(call->method, "POST") == 0 || (strcmp(call->method, "GET") == 0 && call->body.bytes == 0));
+    EIS_ASSERT(sends_body(call) || call->body.bytes == 0);
     *t = (transfer){.client = client, .call = call, .verified = X509_V_OK};
-    eis_mem_free_wiped(call->answer, call->answer_capacity, 1);
-    call->answer = NULL;
-    call->answer_bytes = call->answer_capacity = 0;
+    clear_answer(call);
     call->http_status = 0;
+    call->retry_after_s = 0;
     call->detail[0] = call->answer_media_type[0] = '\0';
     EIS_TRY(check_url(client, call->url));
     t->easy = curl_easy_init();
@@ -402,15 +482,14 @@ static void settle(transfer *t, eis_status st)
     t->done = true;
     if (st == EIS_OK) return;
     snprintf(call->detail, sizeof call->detail, "%s", eis_error_detail());
-    eis_mem_free_wiped(call->answer, call->answer_capacity, 1);
-    call->answer = NULL;
-    call->answer_bytes = call->answer_capacity = 0;
+    clear_answer(call);
 }
 
 static void finish(transfer *t, CURLcode code)
 {
     const char *type = NULL;
     long http_status = 0;
+    curl_off_t retry_after = 0;
     eis_status st = status_of(t, code);
 
     if (st == EIS_OK && t->call->answer == NULL) { /* an empty body is a text with its zero, too */
@@ -420,7 +499,11 @@ static void finish(transfer *t, CURLcode code)
     if (st == EIS_OK) {
         (void)curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &http_status);
         (void)curl_easy_getinfo(t->easy, CURLINFO_CONTENT_TYPE, &type);
+        (void)curl_easy_getinfo(t->easy, CURLINFO_RETRY_AFTER, &retry_after);
         t->call->http_status = (int)http_status;
+        t->call->retry_after_s = retry_after <= 0                              ? 0
+                                 : retry_after > (curl_off_t)RETRY_AFTER_S_MAX ? RETRY_AFTER_S_MAX
+                                                                               : (unsigned)retry_after;
         keep_media_type(t->call, type);
     }
     settle(t, st);
