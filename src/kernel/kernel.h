@@ -9,6 +9,7 @@
 
 #include "base/status.h"
 #include "kernel/ntt.h"
+#include "kernel/seed.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -183,6 +184,9 @@ typedef struct eis_kernels {
 
     /* Transforms and arithmetic modulo one prime; see kernel/ntt.h. */
     eis_zq_kernels zq;
+
+    /* Expansion of public seeds; see kernel/seed.h. */
+    eis_seed_kernels seed;
 } eis_kernels;
 
 /* Returns the bytes of n packed 52-bit words. */

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* BLAKE2b with its whole parameter block, which libcrypto does not give: for parms_ids (32-byte digests) and for
- * BLAKE2xb. Everything here is public data; memory is not wiped unless said. */
+/* BLAKE2b with its whole parameter block, which libcrypto does not give: for parms_ids (32-byte digests). BLAKE2xb
+ * is in kernel/seed.h. Everything here is public data; memory is not wiped. */
 #ifndef EIS_RAND_BLAKE2B_H
 #define EIS_RAND_BLAKE2B_H
 
+#include "kernel/blake2b.h"
+
 #include <stddef.h>
 #include <stdint.h>
-
-#define EIS_BLAKE2B_BLOCK_BYTES  128
-#define EIS_BLAKE2B_DIGEST_BYTES 64 /* the longest */
 
 /* The parameter block as eight little-endian words. Source: [RFC7693, section 2.5]; tree members as in BLAKE2's own
  * specification [ANWW13]. */
@@ -31,10 +30,5 @@ void eis_blake2b_hash(uint8_t *digest, const eis_blake2b_parameters *p, const ui
 
 /* Plain BLAKE2b: no key, no tree. Shape: digest[digest_bytes], 1..64; message[bytes]. Source: [RFC7693]. */
 void eis_blake2b(uint8_t *digest, size_t digest_bytes, const void *message, size_t bytes);
-
-/* BLAKE2xb with a 64-byte key and an 8-byte message, as SEAL uses it: 4096 bytes per counter.
- * Shape: out[4096], key[64]. Source: [ANWW16]. */
-#define EIS_BLAKE2XB_BLOCK_BYTES 4096
-void eis_blake2xb_block(uint8_t *out, const uint8_t *key, uint64_t counter);
 
 #endif

@@ -25,24 +25,23 @@ typedef struct eis_expand {
     uint8_t seed[EIS_EXPAND_SEED_BYTES];
     uint64_t counter;  /* of the next block */
     size_t rest_bytes; /* of `rest`, at its end, not yet read */
-    void *hash;        /* libcrypto's context, kept until cleared */
     uint8_t rest[EIS_EXPAND_BLOCK_BYTES];
 } eis_expand;
 
 /* Starts the stream of a seed at its first byte.
  *
- * Errors:  EIS_ERR_UNSUPPORTED  unknown generator.
- *          EIS_ERR_MEMORY, EIS_ERR_INTERNAL  libcrypto failed.  The stream is stopped on error. */
+ * Errors:  EIS_ERR_UNSUPPORTED  unknown generator.  The stream is stopped on error. */
 EIS_MUST_USE eis_status eis_expand_start(eis_expand *expand, unsigned generator,
                                          const uint8_t seed[EIS_EXPAND_SEED_BYTES]);
 
-/* Reads the next bytes; how reads are cut does not change the stream.
+/* Reads the next bytes; how reads are cut does not change the stream. Long reads are faster: whole blocks are made
+ * side by side.
  *
  * Shape:   out[bytes].
- * Errors:  EIS_ERR_INTERNAL  libcrypto failed; out is wiped and the stream stopped. */
+ * Errors:  none; the status is that of all streams. */
 EIS_MUST_USE eis_status eis_expand_read(eis_expand *expand, void *out, size_t bytes);
 
-/* Frees. Safe on a zeroed stream. */
+/* Forgets the stream. Safe on a zeroed one. */
 void eis_expand_clear(eis_expand *expand);
 
 /* Returns the running stream for those who read words from it. */

@@ -37,5 +37,6 @@ void eis_kernels_generic(eis_kernels *k)
                 .reduce = zq_reduce_generic,
                 .reduce_centred = zq_reduce_centred_generic,
             },
+        .seed = {seed_blake2xb_generic, seed_shake256_generic},
     };
 }

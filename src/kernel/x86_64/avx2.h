@@ -48,4 +48,8 @@ void zq_dot_avx2(uint64_t *r, const uint64_t *const *a, const uint64_t *const *b
                  size_t n, const eis_modulus *m);
 void zq_reduce_centred_avx2(uint64_t *r, const uint64_t *a, size_t n, uint64_t p, const eis_modulus *m);
 
+/* seed_avx2.c */
+void seed_blake2xb_avx2(uint8_t *out, const uint8_t *seed, uint64_t counter, size_t blocks);
+void seed_shake256_avx2(uint8_t *out, const uint8_t *seed, uint64_t counter, size_t blocks);
+
 #endif
