@@ -44,9 +44,13 @@ void zq_mul_factor_avx2(uint64_t *r, const uint64_t *a, size_t n, eis_zq_factor 
 void zq_mul_factor_add_avx2(uint64_t *r, const uint64_t *a, size_t n, eis_zq_factor factor, const eis_modulus *m);
 void zq_sub_mul_factor_avx2(uint64_t *r, const uint64_t *a, const uint64_t *b, size_t n, eis_zq_factor factor,
                             const eis_modulus *m);
+void zq_reduce_centred_avx2(uint64_t *r, const uint64_t *a, size_t n, uint64_t p, const eis_modulus *m);
+
+/* zq_dot_avx2.c */
 void zq_dot_avx2(uint64_t *r, const uint64_t *const *a, const uint64_t *const *b, size_t terms, const uint32_t *order,
                  size_t n, const eis_modulus *m);
-void zq_reduce_centred_avx2(uint64_t *r, const uint64_t *a, size_t n, uint64_t p, const eis_modulus *m);
+void zq_dot_pair_avx2(uint64_t *r0, uint64_t *r1, const uint64_t *const *a, const uint64_t *const *b0,
+                      const uint64_t *const *b1, size_t terms, const uint32_t *order, size_t n, const eis_modulus *m);
 
 /* seed_avx2.c */
 void seed_blake2xb_avx2(uint8_t *out, const uint8_t *seed, uint64_t counter, size_t blocks);

@@ -88,9 +88,9 @@ static void verify_bound(const double *a, size_t n, double bound)
 #endif
 }
 
-static inline __m256d load_real(const double *p, int words)
+static inline __m256d load_either(const double *p, int words)
 {
-    return words ? real_from_words(load_words((const uint64_t *)(const void *)p)) : _mm256_loadu_pd(p);
+    return words ? load_real((const uint64_t *)(const void *)p) : _mm256_loadu_pd(p);
 }
 
 static inline void store_canonical(double *p, __m256d x, const transform *f)
@@ -122,7 +122,7 @@ static void forward_one(const void *ctx)
     const real_factor w = root_at(f, 1);
 
     for (size_t j = 0; j < half; j += LANES) {
-        const __m256d x = load_real(f->a + j, 1), r = mul_real(load_real(f->a + half + j, 1), w, f->q);
+        const __m256d x = load_either(f->a + j, 1), r = mul_real(load_either(f->a + half + j, 1), w, f->q);
 
         _mm256_storeu_pd(f->a + j, _mm256_add_pd(x, r));
         _mm256_storeu_pd(f->a + half + j, _mm256_sub_pd(x, r));
@@ -139,7 +139,7 @@ NTT_INLINE void forward_pair(const transform *f, size_t m, size_t i, size_t quar
     for (size_t j = 0; j < quarter; j += LANES) {
         __m256d v[4];
 
-        for (size_t k = 0; k < 4; k++) v[k] = load_real(a + k * quarter + j, words);
+        for (size_t k = 0; k < 4; k++) v[k] = load_either(a + k * quarter + j, words);
         forward_four(v, w1, w2, w3, f);
         for (size_t k = 0; k < 4; k++) _mm256_storeu_pd(a + k * quarter + j, v[k]);
     }
@@ -226,7 +226,7 @@ static inline void inverse_begin(const void *ctx, size_t i, size_t last)
         double *a = f->a + 4 * i;
         __m256d v[4];
 
-        for (size_t k = 0; k < 4; k++) v[k] = load_real(a + 4 * k, 1);
+        for (size_t k = 0; k < 4; k++) v[k] = load_either(a + 4 * k, 1);
         transpose(v);
         inverse_four(v, roots_at(f, m + i), (real_factor){even_of(w), even_of(over_q)},
                      (real_factor){odd_of(w), odd_of(over_q)}, f);

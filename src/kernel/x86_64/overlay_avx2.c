@@ -27,6 +27,7 @@ void eis_kernels_avx2(eis_kernels *k)
     k->zq.mul_factor_add = zq_mul_factor_add_avx2;
     k->zq.sub_mul_factor = zq_sub_mul_factor_avx2;
     k->zq.dot = zq_dot_avx2;
+    k->zq.dot_pair = zq_dot_pair_avx2;
     k->zq.reduce_centred = zq_reduce_centred_avx2;
     k->seed = (eis_seed_kernels){seed_blake2xb_avx2, seed_shake256_avx2};
 }

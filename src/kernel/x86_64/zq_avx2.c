@@ -7,12 +7,6 @@
 
 #include "base/status.h"
 
-#include <stdbool.h>
-
-#define LANES ((size_t)4)
-
-static inline size_t whole(size_t n) { return n - n % LANES; }
-
 /* Adds q where the sign bit is set. */
 static inline __m256i add_where_negative(__m256i a, __m256i q)
 {
@@ -32,7 +26,7 @@ void zq_add_avx2(uint64_t *r, const uint64_t *a, const uint64_t *b, size_t n, co
     const __m256i q = _mm256_set1_epi64x((long long)m->q);
     const size_t end = whole(n);
 
-    for (size_t i = 0; i < end; i += LANES) store_words(r + i, add_words(load_words(a + i), load_words(b + i), q));
+    for (size_t i = 0; i < end; i += ZQ_LANES) store_words(r + i, add_words(load_words(a + i), load_words(b + i), q));
     zq_add_generic(r + end, a + end, b + end, n - end, m);
 }
 
@@ -41,7 +35,7 @@ void zq_sub_avx2(uint64_t *r, const uint64_t *a, const uint64_t *b, size_t n, co
     const __m256i q = _mm256_set1_epi64x((long long)m->q);
     const size_t end = whole(n);
 
-    for (size_t i = 0; i < end; i += LANES) {
+    for (size_t i = 0; i < end; i += ZQ_LANES) {
         store_words(r + i, add_where_negative(_mm256_sub_epi64(load_words(a + i), load_words(b + i)), q));
     }
     zq_sub_generic(r + end, a + end, b + end, n - end, m);
@@ -49,26 +43,12 @@ void zq_sub_avx2(uint64_t *r, const uint64_t *a, const uint64_t *b, size_t n, co
 
 /* ---- Products of two arrays ------------------------------------------------------------------------------------- */
 
-/* Returns a b mod q below 7/8 q: here the quotient comes from a rounded product and a rounded 1/q, with an error of at
- * most three halves of 2^-52 of it, 3/8 for canonical words of 50 bits. */
-static inline __m256d mul_reals(__m256d a, __m256d b, __m256d q, __m256d q_inverse)
-{
-    const __m256d h = _mm256_mul_pd(a, b), l = _mm256_fmsub_pd(a, b, h);
-    const __m256d c = round_real(_mm256_mul_pd(h, q_inverse));
-
-    return _mm256_add_pd(_mm256_fnmadd_pd(c, q, h), l);
-}
-
-static inline __m256d load_real(const uint64_t *p) { return real_from_words(load_words(p)); }
-
-static inline bool fits_reals(const eis_modulus *m) { return m->bits <= EIS_ZQ_REAL_BITS_MAX; }
-
 void zq_mul_avx2(uint64_t *r, const uint64_t *a, const uint64_t *b, size_t n, const eis_modulus *m)
 {
     const __m256d q = _mm256_set1_pd(m->q_real), q_inverse = _mm256_set1_pd(m->q_inverse);
     const size_t end = fits_reals(m) ? whole(n) : 0;
 
-    for (size_t i = 0; i < end; i += LANES) {
+    for (size_t i = 0; i < end; i += ZQ_LANES) {
         store_words(r + i, words_from_real(mul_reals(load_real(a + i), load_real(b + i), q, q_inverse), q));
     }
     zq_mul_generic(r + end, a + end, b + end, n - end, m);
@@ -80,56 +60,11 @@ void zq_mul_add_avx2(uint64_t *r, const uint64_t *a, const uint64_t *b, size_t n
     const __m256i q_word = _mm256_set1_epi64x((long long)m->q);
     const size_t end = fits_reals(m) ? whole(n) : 0;
 
-    for (size_t i = 0; i < end; i += LANES) {
+    for (size_t i = 0; i < end; i += ZQ_LANES) {
         const __m256d product = mul_reals(load_real(a + i), load_real(b + i), q, q_inverse);
         store_words(r + i, add_words(load_words(r + i), words_from_real(product, q), q_word));
     }
     zq_mul_add_generic(r + end, a + end, b + end, n - end, m);
-}
-
-static inline __m256d gather_real(const uint64_t *a, const uint32_t *order, size_t i)
-{
-    if (order == NULL) return load_real(a + i);
-    return real_from_words(_mm256_set_epi64x((long long)a[order[i + 3]], (long long)a[order[i + 2]],
-                                             (long long)a[order[i + 1]], (long long)a[order[i]]));
-}
-
-/* Sums of products below 7/8 q are reduced every 8 terms: with a half from before they stay below 7.5 q. */
-#define TERMS_UNREDUCED ((size_t)8)
-
-static inline void dot_reals(uint64_t *r, const uint64_t *const *a, const uint64_t *const *b, size_t terms,
-                             const uint32_t *order, size_t end, const eis_modulus *m)
-{
-    const __m256d q = _mm256_set1_pd(m->q_real), q_inverse = _mm256_set1_pd(m->q_inverse);
-
-    for (size_t i = 0; i < end; i += LANES) {
-        __m256d sum = _mm256_setzero_pd();
-
-        for (size_t j = 0; j < terms; j++) {
-            if (j != 0 && j % TERMS_UNREDUCED == 0) sum = reduce_real(sum, q, q_inverse);
-            sum = _mm256_add_pd(sum, mul_reals(gather_real(a[j], order, i), load_real(b[j] + i), q, q_inverse));
-        }
-        store_words(r + i, words_from_real(reduce_real(sum, q, q_inverse), q));
-    }
-}
-
-void zq_dot_avx2(uint64_t *r, const uint64_t *const *a, const uint64_t *const *b, size_t terms, const uint32_t *order,
-                 size_t n, const eis_modulus *m)
-{
-    const uint64_t *rest_a[EIS_ZQ_DOT_TERMS_MAX], *rest_b[EIS_ZQ_DOT_TERMS_MAX];
-    const size_t end = fits_reals(m) ? whole(n) : 0;
-
-    EIS_VERIFY(terms > 0 && terms <= EIS_ZQ_DOT_TERMS_MAX);
-    if (order == NULL) {
-        dot_reals(r, a, b, terms, NULL, end, m);
-    } else {
-        dot_reals(r, a, b, terms, order, end, m);
-    }
-    for (size_t j = 0; j < terms; j++) { /* permuted places are counted from the beginning */
-        rest_a[j] = order == NULL ? a[j] + end : a[j];
-        rest_b[j] = b[j] + end;
-    }
-    zq_dot_generic(r + end, rest_a, rest_b, terms, order == NULL ? NULL : order + end, n - end, m);
 }
 
 /* ---- Products by a factor --------------------------------------------------------------------------------------- */
@@ -148,7 +83,7 @@ void zq_mul_factor_avx2(uint64_t *r, const uint64_t *a, size_t n, eis_zq_factor 
     const real_factor f = real_of(factor, m);
     const size_t end = fits_reals(m) ? whole(n) : 0;
 
-    for (size_t i = 0; i < end; i += LANES) {
+    for (size_t i = 0; i < end; i += ZQ_LANES) {
         store_words(r + i, words_from_real(mul_real(load_real(a + i), f, q), q));
     }
     zq_mul_factor_generic(r + end, a + end, n - end, factor, m);
@@ -161,7 +96,7 @@ void zq_mul_factor_add_avx2(uint64_t *r, const uint64_t *a, size_t n, eis_zq_fac
     const real_factor f = real_of(factor, m);
     const size_t end = fits_reals(m) ? whole(n) : 0;
 
-    for (size_t i = 0; i < end; i += LANES) {
+    for (size_t i = 0; i < end; i += ZQ_LANES) {
         const __m256i product = words_from_real(mul_real(load_real(a + i), f, q), q);
         store_words(r + i, add_words(load_words(r + i), product, q_word));
     }
@@ -175,7 +110,7 @@ void zq_sub_mul_factor_avx2(uint64_t *r, const uint64_t *a, const uint64_t *b, s
     const real_factor f = real_of(factor, m);
     const size_t end = fits_reals(m) ? whole(n) : 0;
 
-    for (size_t i = 0; i < end; i += LANES) {
+    for (size_t i = 0; i < end; i += ZQ_LANES) {
         const __m256d difference = _mm256_sub_pd(load_real(a + i), load_real(b + i));
         store_words(r + i, words_from_real(mul_real(difference, f, q), q));
     }
@@ -206,7 +141,7 @@ void zq_reduce_centred_avx2(uint64_t *r, const uint64_t *a, size_t n, uint64_t p
     const real_factor f = {_mm256_set1_pd(shift), _mm256_set1_pd(shift * m->q_inverse)};
     const size_t end = fits_reals(m) && m->bits > 32 ? whole(n) : 0; /* low halves stay below q */
 
-    for (size_t i = 0; i < end; i += LANES) {
+    for (size_t i = 0; i < end; i += ZQ_LANES) {
         const __m256i word = load_words(a + i);
         const __m256i centred = _mm256_sub_epi64(word, _mm256_and_si256(_mm256_cmpgt_epi64(word, half), modulus));
         const __m256d sum = _mm256_add_pd(mul_real(high_real(centred), f, q), low_real(centred));

@@ -17,6 +17,13 @@
 #include "kernel/zq_word.h"
 
 #include <immintrin.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#define ZQ_LANES ((size_t)4)
+
+/* The words of n that whole vectors hold. */
+static inline size_t whole(size_t n) { return n - n % ZQ_LANES; }
 
 /* A constant that many residues are multiplied by: w in [-q/2, q/2], and w/q. */
 typedef struct real_factor {
@@ -66,5 +73,19 @@ static inline __m256i words_from_real(__m256d x, __m256d q)
 static inline __m256i load_words(const uint64_t *p) { return _mm256_loadu_si256((const __m256i *)(const void *)p); }
 
 static inline void store_words(uint64_t *p, __m256i v) { _mm256_storeu_si256((__m256i *)(void *)p, v); }
+
+/* Returns a b mod q below 7/8 q: here the quotient comes from a rounded product and a rounded 1/q, with an error of at
+ * most three halves of 2^-52 of it, 3/8 for canonical words of 50 bits. */
+static inline __m256d mul_reals(__m256d a, __m256d b, __m256d q, __m256d q_inverse)
+{
+    const __m256d h = _mm256_mul_pd(a, b), l = _mm256_fmsub_pd(a, b, h);
+    const __m256d c = round_real(_mm256_mul_pd(h, q_inverse));
+
+    return _mm256_add_pd(_mm256_fnmadd_pd(c, q, h), l);
+}
+
+static inline __m256d load_real(const uint64_t *p) { return real_from_words(load_words(p)); }
+
+static inline bool fits_reals(const eis_modulus *m) { return m->bits <= EIS_ZQ_REAL_BITS_MAX; }
 
 #endif
