@@ -38,14 +38,14 @@ static double polynomial_error(const world *w, const eis_ckks_ct *ct, const eis_
     return error;
 }
 
-/* A first order bound: an error e of X_1 is one of p'(x) e, below sum |c_k| k^2 e for Chebyshev polynomials as for
- * powers on [-1, 1]; each product and rescale inside adds one that is carried likewise. */
+/* An error e of X_1 is one of p'(x) e, and T_k grows with k over most of its interval, x^k with less; each level adds
+ * errors that are carried likewise. The terms are independent, so their squares are summed. */
 static double sensitivity(const eis_ckks_polynomial *p)
 {
-    double sum = 0;
+    double sum = 1;
 
-    for (size_t k = 1; k <= p->degree; k++) sum += fabs(p->coeff[k]) * (double)(k * k);
-    return 1 + sum;
+    for (size_t k = 1; k <= p->degree; k++) sum += pow(p->coeff[k] * (double)k, 2);
+    return (1 + log2((double)p->degree)) * sqrt(sum);
 }
 
 /* Evaluates on a chain and compares with doubles. step: 15 deviations of one key switch and rescale, per slot. */
