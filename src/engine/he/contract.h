@@ -8,6 +8,7 @@
 #define EIS_ENGINE_HE_CONTRACT_H
 
 #include "ckks/params.h"
+#include "model/graph.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -17,12 +18,14 @@
 #define EIS_HE_ELEMENTS_MAX 512 /* rotation keys of one model */
 #define EIS_HE_CHAIN_BYTES  16
 #define EIS_HE_VALUES_MAX   ((uint32_t)1 << 20) /* numbers of one input or one answer */
+#define EIS_HE_LOCAL_MAX    4                   /* local steps between two stages */
+#define EIS_HE_COEFF_MAX    16                  /* coefficients of a local polynomial */
 
 /* How the numbers x[0..size) of an input lie in the slots of its ciphertexts. */
 typedef enum eis_he_packing_kind {
     EIS_HE_FEATURES = 1, /* ciphertext i holds number i; slot j is sample j of the batch */
     EIS_HE_ROWS = 2,     /* slot s of ciphertext k: x[k * padded + s mod padded], `copies` times; then zeros */
-    EIS_HE_BLOCKS = 3,   /* g = copies; slot g t + c: x[(t + c * padded / g) mod padded], 0 <= t < padded */
+    EIS_HE_BLOCKS = 3,   /* g = copies; slot g t + c: x[(t + c * shift) mod padded], 0 <= t < padded; g padded = N/2 */
     EIS_HE_WINDOWS = 4   /* im2col: slot padded * tap + w of ciphertext k: tap `tap` of window k * padded + w */
 } eis_he_packing_kind;
 
@@ -31,6 +34,7 @@ typedef struct eis_he_packing {
     uint32_t size;        /* numbers of one input */
     uint32_t padded;      /* ROWS, BLOCKS: size, rounded up to a power of two; WINDOWS: windows in one ciphertext */
     uint32_t copies;      /* ROWS, BLOCKS; else 1 */
+    uint32_t shift;       /* BLOCKS: how far a copy is turned against the one before it; else 0 */
     uint32_t ciphertexts; /* of one request */
     /* WINDOWS: the image [channels][height][width] and how a window moves; taps in the order channel, row, column. */
     uint32_t channels, height, width, kernel_height, kernel_width, stride_y, stride_x, pad_y, pad_x;
@@ -50,9 +54,22 @@ typedef struct eis_he_output {
     double error; /* planned bound of the absolute error of every value */
 } eis_he_output;
 
+/* A step that the client computes between two stages (`interactive`): EIS_STEP_RELU, SQUARE, SIGMOID, POLYNOMIAL,
+ * MAX_POOL or FLATTEN, as model/classifier.h does it. */
+typedef struct eis_he_local {
+    eis_step_op op;
+    uint32_t channels, height, width; /* of what comes in; a vector has channels alone */
+    uint32_t kernel_height, kernel_width, stride_y, stride_x, pad_y, pad_x; /* MAX_POOL */
+    uint32_t coeff_count;                                                   /* POLYNOMIAL */
+    double coeff[EIS_HE_COEFF_MAX];
+} eis_he_local;
+
 typedef struct eis_he_stage {
     eis_he_packing input;
     eis_he_output output;
+    double input_max;     /* of this stage's numbers: the error bound holds to there; a client clamps what it makes */
+    uint32_t local_count; /* what is done to the answer before the next stage; 0 in the last one */
+    eis_he_local local[EIS_HE_LOCAL_MAX];
 } eis_he_stage;
 
 typedef struct eis_he_contract {

@@ -21,6 +21,7 @@ typedef struct eis_he_wish {
     eis_he_form form;
     bool interactive;   /* the client computes every layer that is not linear, between rounds */
     uint32_t batch_max; /* 0: N/2 with BATCH, 1 with SINGLE */
+    double input_max;   /* |x| to be covered; 0: by the model's own scaling (1 behind `divide`), else 8 */
     double tolerance;   /* refuse where the error bound is larger; 0: report it only */
 } eis_he_wish;
 
@@ -33,6 +34,8 @@ typedef struct eis_he_plan_row {
     double magnitude, error; /* bounds of what comes out */
 } eis_he_plan_row;
 
+struct eis_he_layout;
+
 typedef struct eis_he_plan {
     eis_he_contract contract;
     const eis_ckks_params *params; /* owned */
@@ -40,7 +43,7 @@ typedef struct eis_he_plan {
     uint32_t row_count;
     uint64_t request_bytes, reply_bytes, key_bytes; /* seeded request and keys, full reply, one whole call */
     double expected_ms;                             /* of the server, one thread, from unit costs measured now */
-    void *layout;                                   /* the packer's own decisions, for prepare.h */
+    struct eis_he_layout *layout;                   /* the packer's own decisions (plan_internal.h) */
 } eis_he_plan;
 
 /* Plans.

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Inside the planner: a draft of one form on one chain, what is known about the numbers at a place (the tracker), what
+ * a step costs, and the list of forms.
+ *
+ * A form ("method") is a set of functions, in files of its own: it plans the stages of a contract, encodes weights,
+ * evaluates. plan.c tries forms on chains and keeps the cheapest that fits; it knows none of them. */
+#ifndef EIS_ENGINE_HE_PLAN_INTERNAL_H
+#define EIS_ENGINE_HE_PLAN_INTERNAL_H
+
+#include "base/pool.h"
+#include "engine/he/eval.h"
+#include "engine/he/graph.h"
+#include "engine/he/plan.h"
+
+/* ---- What is known about the numbers of a ciphertext ------------------------------------------------------------- */
+
+/* Noise is a rounding times the secret, per slot nearly Laplace: P(|x| > k sigma) = e^(-1.41 k), so that a bound that
+ * fails once in 2^40 slots is 20 sigma. */
+#define EIS_HE_TAIL 20.0
+
+typedef struct eis_he_track {
+    double magnitude; /* bound of |value| in any slot */
+    double variance;  /* of the error of the real part of a slot, in values (not in units of the scale) */
+    double rounding;  /* bound of the error that weights bring by being rounded; not random */
+    double scale;
+    uint32_t limbs;
+} eis_he_track;
+
+/* A fresh ciphertext, of either kind of encryption, by this program or by SEAL. */
+eis_he_track eis_he_track_fresh(const eis_ckks_params *params, uint32_t limbs, double scale, double magnitude);
+
+/* Another linear function of independent slots: a sum with weights w, sum of w^2 <= square_norm. `magnitude` is that of
+ * the result. Scale and limbs stay. */
+void eis_he_track_combine(eis_he_track *t, double square_norm, double magnitude);
+
+/* What the rounding of `terms` encoded planes of values adds at factor scale s: each slot's error is that of an
+ * encoding, times |x|. The scale is multiplied by s. */
+void eis_he_track_planes(eis_he_track *t, const eis_ckks_params *params, uint64_t terms, double x_max, double s);
+
+/* The same for integer constants: at most 1/2 each. */
+void eis_he_track_constants(eis_he_track *t, uint64_t terms, double x_max, double s);
+
+/* A rescale; afterwards the scale is `target`. */
+void eis_he_track_rescale(eis_he_track *t, const eis_ckks_params *params, double target);
+
+/* `count` key switches that share one mod-down, at the scale of t. */
+void eis_he_track_switch(eis_he_track *t, const eis_ckks_params *params, double count);
+
+/* A square, or a product with itself: scale squared. */
+void eis_he_track_square(eis_he_track *t);
+
+/* Returns the bound of the error: the tail of the noise, and the roundings. */
+double eis_he_track_error(const eis_he_track *t);
+
+/* Tells whether magnitude and error fit the modulus of t's level at its scale.
+ * Errors: EIS_ERR_RANGE, with magnitude, scale and bits, named `name`. */
+EIS_MUST_USE eis_status eis_he_track_check(const eis_he_track *t, const eis_ckks_params *params, const char *name);
+
+/* ---- What it costs ----------------------------------------------------------------------------------------------- */
+
+/* Work on one limb. */
+typedef struct eis_he_cost {
+    double transforms; /* of one limb */
+    double passes;     /* over the N words of a limb: a product, a sum, a permutation */
+} eis_he_cost;
+
+void eis_he_cost_rescale(eis_he_cost *c, uint32_t limbs, uint32_t polys);
+void eis_he_cost_hoist(eis_he_cost *c, uint32_t limbs);  /* decompose */
+void eis_he_cost_lift(eis_he_cost *c, uint32_t limbs);   /* one rotation of a hoisted one, without its mod-down */
+void eis_he_cost_lower(eis_he_cost *c, uint32_t limbs);  /* a mod-down */
+void eis_he_cost_switch(eis_he_cost *c, uint32_t limbs); /* all three: a relinearisation, a lone rotation */
+
+/* ---- A draft ------------------------------------------------------------------------------------------------------
+ */
+
+typedef struct eis_he_method eis_he_method;
+
+/* What a form has decided about one stage. */
+typedef struct eis_he_stage_layout {
+    const eis_he_method *method; /* who prepares and evaluates this stage */
+    void *data;                  /* its own; freed by method->layout_free */
+} eis_he_stage_layout;
+
+typedef struct eis_he_layout {
+    bool interactive; /* of the graph that the node numbers in layouts belong to */
+    eis_he_stage_layout stage[EIS_HE_STAGES_MAX];
+} eis_he_layout;
+
+typedef struct eis_he_draft {
+    const eis_model *model;
+    const eis_he_graph *graph;
+    const eis_he_wish *wish;
+    const eis_ckks_params *params;
+    eis_he_plan
+        *plan; /* contract: chain, literal, batch_max are filled; the form fills stages, depth, needs, elements */
+    eis_he_cost cost; /* so far */
+} eis_he_draft;
+
+/* Adds a row to the plan; strings are kept as they are. Errors: EIS_ERR_MEMORY; the row is NULL. */
+EIS_MUST_USE eis_status eis_he_draft_row(eis_he_draft *draft, const char *name, const char *method,
+                                         eis_he_plan_row **row);
+
+/* Fills what a row says of numbers, in the end: limbs and bounds of what comes out. */
+void eis_he_draft_row_end(eis_he_plan_row *row, const eis_he_track *t);
+
+/* Adds the rotation by `steps` to the contract's elements, once. Errors: EIS_ERR_UNSUPPORTED  too many. */
+EIS_MUST_USE eis_status eis_he_draft_rotation(eis_he_draft *draft, int32_t steps);
+
+/* Returns the scale of an answer: the chain's default, or less where the magnitude needs the room. */
+double eis_he_draft_answer_scale(const eis_he_draft *draft, double magnitude);
+
+/* Plans one stage that is a single map of one vector, by the cheapest of the forms that can (rows, blocks); for
+ * interactive stages. `node` is the map's number in the graph. Errors: as the plan function of a form. */
+EIS_MUST_USE eis_status eis_he_plan_affine(eis_he_draft *draft, uint32_t stage, uint32_t node, double input_max);
+
+/* ---- Forms --------------------------------------------------------------------------------------------------------
+ */
+
+struct eis_he_method {
+    const char *name;
+    /* Plans a whole model: stages, stage_count, depth, needs, elements, rows, cost, and draft->plan->layout.
+     * Errors: EIS_ERR_UNSUPPORTED  not a model for this form or chain; EIS_ERR_RANGE  it does not fit the chain. */
+    eis_status (*plan)(eis_he_draft *draft);
+    void (*layout_free)(void *layout);
+    /* Encodes the weights of one stage. *bytes: what they take. `program` has slots and plan. */
+    eis_status (*prepare)(void **data, size_t *bytes, const struct eis_he_program *program, uint32_t stage,
+                          const eis_he_graph *graph, eis_pool *pool);
+    void (*data_free)(void *data);
+    /* As eis_he_eval and eis_he_eval_bytes; out is cleared by the caller on error. */
+    eis_status (*eval)(eis_ckks_ct *out, const struct eis_he_program *program, uint32_t stage,
+                       const eis_he_source *source, const eis_he_keys *keys, eis_pool *pool);
+    size_t (*eval_bytes)(const struct eis_he_program *program, uint32_t stage);
+};
+
+extern const eis_he_method eis_he_method_features; /* BATCH */
+extern const eis_he_method eis_he_method_rows;     /* SINGLE, affine */
+extern const eis_he_method eis_he_method_blocks;   /* SINGLE, affine */
+
+/* The forms that `form` allows, in methods.c; NULL ends the list. */
+const eis_he_method *const *eis_he_methods(eis_he_form form, bool interactive);
+
+#endif
