@@ -65,7 +65,8 @@ typedef struct eis_he_json {
     size_t cut_count;
 } eis_he_json;
 
-/* Parses a document. A long text may hold no escapes: none of ours has any.
+/* Parses a document. A long text stays as it is written, escapes and all, and nothing checks what it holds: payloads
+ * are decoded by readers that take no escape.
  *
  * Shape:   what is left without long texts has at most rest_bytes_max bytes; at most cuts_max long texts.
  * Cost:    one pass over the text; memory for the rest alone, some 14 times it.

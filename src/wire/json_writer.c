@@ -121,6 +121,16 @@ void eis_json_writer_string(eis_json_writer *w, const void *data, size_t bytes)
     put_quoted(w, data, bytes);
 }
 
+eis_writer *eis_json_writer_begin_text(eis_json_writer *w)
+{
+    EIS_ASSERT(w->buffer != NULL);
+    start_value(w);
+    put(w, "\"", 1);
+    return w->buffer;
+}
+
+void eis_json_writer_end_text(eis_json_writer *w) { put(w, "\"", 1); }
+
 void eis_json_writer_text(eis_json_writer *w, const char *text) { eis_json_writer_string(w, text, strlen(text)); }
 
 static void put_text(eis_json_writer *w, const char *text)

@@ -46,6 +46,11 @@ void eis_json_writer_rounded(eis_json_writer *w, double v, int digits); /* 1 to 
 void eis_json_writer_bool(eis_json_writer *w, bool v);
 void eis_json_writer_null(eis_json_writer *w);
 
+/* Begins and ends a string whose characters the caller appends to the buffer itself, because they are many and need no
+ * escape: hex, base64. Range: a writer to a buffer (asserted). */
+eis_writer *eis_json_writer_begin_text(eis_json_writer *w);
+void eis_json_writer_end_text(eis_json_writer *w);
+
 /* Ends one line of a stream of values: writes a newline; the next value starts afresh. */
 void eis_json_writer_newline(eis_json_writer *w);
 
