@@ -85,9 +85,16 @@ eis_poly eis_ckks_secret_key_view(const eis_ckks_secret_key *key, size_t limbs, 
 eis_status eis_ckks_zero_encrypt(eis_poly *b, eis_poly *a, uint8_t seed[EIS_EXPAND_SEED_BYTES],
                                  const eis_ckks_secret_key *key)
 {
+    const eis_poly s = eis_ckks_secret_key_view(key, b->limbs, b->special);
+
+    return eis_ckks_zero_encrypt_under(b, a, seed, &key->params->rns, &s);
+}
+
+eis_status eis_ckks_zero_encrypt_under(eis_poly *b, eis_poly *a, uint8_t seed[EIS_EXPAND_SEED_BYTES],
+                                       const eis_rns *rns, const eis_poly *s)
+{
     eis_status st = EIS_OK;
-    const eis_rns *rns = &key->params->rns;
-    eis_poly s = eis_ckks_secret_key_view(key, b->limbs, b->special), e = {0};
+    eis_poly e = {0};
     eis_prg prg = {0};
 
     EIS_TRY(eis_poly_init_secret(rns, &e, b->limbs, b->special, EIS_DOMAIN_NTT));
@@ -98,7 +105,7 @@ eis_status eis_ckks_zero_encrypt(eis_poly *b, eis_poly *a, uint8_t seed[EIS_EXPA
     EIS_TRY(eis_ckks_secret_stream(&prg));
     EIS_TRY(eis_ckks_error_draw(rns, &e, &prg));
     b->domain = EIS_DOMAIN_NTT;
-    eis_poly_mul(rns, b, a, &s);
+    eis_poly_mul(rns, b, a, s);
     eis_poly_add(rns, b, b, &e);
     eis_poly_neg(rns, b, b);
     /* b and a go to the server: under LWE they are uniform to whoever has not the key. */

@@ -44,6 +44,10 @@ EIS_MUST_USE eis_status eis_ckks_ternary_draw(const eis_rns *rns, eis_poly *u, e
 EIS_MUST_USE eis_status eis_ckks_zero_encrypt(eis_poly *b, eis_poly *a, uint8_t seed[EIS_EXPAND_SEED_BYTES],
                                               const eis_ckks_secret_key *key);
 
+/* The same under a secret that is given as a polynomial in the value domain. Shape: s as b and a. */
+EIS_MUST_USE eis_status eis_ckks_zero_encrypt_under(eis_poly *b, eis_poly *a, uint8_t seed[EIS_EXPAND_SEED_BYTES],
+                                                    const eis_rns *rns, const eis_poly *s);
+
 /* The generator of our seeds: read by every SEAL that reads seeds at all. */
 #define EIS_CKKS_GENERATOR EIS_EXPAND_SHAKE256
 
