@@ -9,6 +9,7 @@
 
 #include "base/status.h"
 #include "kernel/ntt.h"
+#include "kernel/sample.h"
 #include "kernel/seed.h"
 
 #include <stddef.h>
@@ -187,6 +188,9 @@ typedef struct eis_kernels {
 
     /* Expansion of public seeds; see kernel/seed.h. */
     eis_seed_kernels seed;
+
+    /* Random words and coefficients; see kernel/sample.h. */
+    eis_sample_kernels sample;
 } eis_kernels;
 
 /* Returns the bytes of n packed 52-bit words. */

@@ -311,10 +311,7 @@ void eis_poly_set_small(const eis_rns *rns, eis_poly *r, const int8_t *coeff)
         if (m->bits <= 8) {
             for (size_t j = 0; j < r->degree; j++) words[j] = eis_zq_from_i64(coeff[j], m);
         } else {
-            for (size_t j = 0; j < r->degree; j++) {
-                uint64_t e = (uint64_t)(int64_t)coeff[j];
-                words[j] = e + (m->q & ((uint64_t)0 - (e >> 63)));
-            }
+            eis_kernels_get()->sample.words_from_small(words, coeff, r->degree, m);
         }
     }
     r->domain = EIS_DOMAIN_COEFF;

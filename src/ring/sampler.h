@@ -4,12 +4,13 @@
 #define EIS_RING_SAMPLER_H
 
 #include "base/status.h"
+#include "kernel/sample.h"
 #include "rand/expand.h"
 #include "rand/prg.h"
 #include "ring/poly.h"
 
 /* Coin pairs of an error coefficient: |e| <= 21, sigma = sqrt(21/2) = 3.24. */
-#define EIS_SAMPLER_ERROR_PAIRS 21
+#define EIS_SAMPLER_ERROR_PAIRS EIS_SAMPLE_PAIRS
 
 /* Expands a public seed to a uniform polynomial, as the SEAL wire says: the bulk limb by limb, then replacements for
  * rejected words from the stream behind it. Used as it is, in the NTT domain, which the polynomial gets.

@@ -53,6 +53,12 @@ void zq_dot_pair_generic(uint64_t *r0, uint64_t *r1, const uint64_t *const *a, c
 void zq_reduce_generic(uint64_t *r, const uint64_t *a, size_t n, const eis_modulus *m);
 void zq_reduce_centred_generic(uint64_t *r, const uint64_t *a, size_t n, uint64_t p, const eis_modulus *m);
 
+/* sample_generic.c */
+size_t sample_reduce_below_var_generic(uint64_t *words, size_t n, uint64_t bound, const eis_modulus *m);
+void sample_errors_generic(int8_t *coeff, const uint8_t *bytes, size_t n);
+void sample_trits_generic(int8_t *coeff, const uint8_t *bytes, size_t words);
+void sample_words_from_small_generic(uint64_t *words, const int8_t *coeff, size_t n, const eis_modulus *m);
+
 /* seed_generic.c */
 void seed_blake2xb_generic(uint8_t *out, const uint8_t *seed, uint64_t counter, size_t blocks);
 void seed_shake256_generic(uint8_t *out, const uint8_t *seed, uint64_t counter, size_t blocks);

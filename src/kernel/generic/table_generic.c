@@ -37,6 +37,8 @@ void eis_kernels_generic(eis_kernels *k)
                 .reduce = zq_reduce_generic,
                 .reduce_centred = zq_reduce_centred_generic,
             },
+        .sample = {sample_reduce_below_var_generic, sample_errors_generic, sample_trits_generic,
+                   sample_words_from_small_generic},
         .seed = {seed_blake2xb_generic, seed_shake256_generic},
     };
 }

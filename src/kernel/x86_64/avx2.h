@@ -52,6 +52,11 @@ void zq_dot_avx2(uint64_t *r, const uint64_t *const *a, const uint64_t *const *b
 void zq_dot_pair_avx2(uint64_t *r0, uint64_t *r1, const uint64_t *const *a, const uint64_t *const *b0,
                       const uint64_t *const *b1, size_t terms, const uint32_t *order, size_t n, const eis_modulus *m);
 
+/* sample_avx2.c */
+size_t sample_reduce_below_var_avx2(uint64_t *words, size_t n, uint64_t bound, const eis_modulus *m);
+void sample_errors_avx2(int8_t *coeff, const uint8_t *bytes, size_t n);
+void sample_words_from_small_avx2(uint64_t *words, const int8_t *coeff, size_t n, const eis_modulus *m);
+
 /* seed_avx2.c */
 void seed_blake2xb_avx2(uint8_t *out, const uint8_t *seed, uint64_t counter, size_t blocks);
 void seed_shake256_avx2(uint8_t *out, const uint8_t *seed, uint64_t counter, size_t blocks);

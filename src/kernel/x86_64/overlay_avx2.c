@@ -29,5 +29,8 @@ void eis_kernels_avx2(eis_kernels *k)
     k->zq.dot = zq_dot_avx2;
     k->zq.dot_pair = zq_dot_pair_avx2;
     k->zq.reduce_centred = zq_reduce_centred_avx2;
+    k->sample.reduce_below_var = sample_reduce_below_var_avx2;
+    k->sample.errors = sample_errors_avx2;
+    k->sample.words_from_small = sample_words_from_small_avx2;
     k->seed = (eis_seed_kernels){seed_blake2xb_avx2, seed_shake256_avx2};
 }
