@@ -21,6 +21,9 @@ EIS_MUST_USE eis_status eis_trust_key_file_check(const char *path);
  * Errors: EIS_ERR_FILE, EIS_ERR_TOO_LARGE (above EIS_TRUST_KEY_FILE_BYTES_MAX), EIS_ERR_MEMORY; outputs untouched. */
 EIS_MUST_USE eis_status eis_trust_key_file_read(char **text, size_t *bytes, const char *path);
 
+/* The same with another limit, for keys of lattices. */
+EIS_MUST_USE eis_status eis_trust_key_file_read_large(char **text, size_t *bytes, const char *path, size_t bytes_max);
+
 /* Reads a public file (a certificate) in the same way, without the check of its mode. */
 EIS_MUST_USE eis_status eis_trust_public_file_read(char **text, size_t *bytes, const char *path);
 
@@ -28,5 +31,11 @@ EIS_MUST_USE eis_status eis_trust_public_file_read(char **text, size_t *bytes, c
  *
  * Errors: EIS_ERR_FILE  nothing is left behind. */
 EIS_MUST_USE eis_status eis_trust_new_file_write(const char *path, unsigned mode, const void *data, size_t bytes);
+
+/* Puts a file of mode 0600 in the place of what is there, whole or not at all, and syncs it. The directory must be
+ * there.
+ *
+ * Errors: EIS_ERR_FILE  what was there is as it was. */
+EIS_MUST_USE eis_status eis_trust_key_file_replace(const char *path, const void *data, size_t bytes);
 
 #endif
