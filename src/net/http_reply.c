@@ -61,13 +61,44 @@ void eis_net_http_reply_clear(eis_http_reply *reply)
     *reply = (eis_http_reply){0};
 }
 
+/* What the HTTP status alone does not say. NULL: it does. */
+static const char *own_action(eis_status st)
+{
+    switch (st) {
+    case EIS_ERR_DIGEST: /* other weights stay other weights */
+        return "none";
+    case EIS_ERR_LEGACY_FLOAT:
+    case EIS_ERR_KEY_REUSED:
+    case EIS_ERR_KEYS_INSUFFICIENT:
+        return "fix";
+    case EIS_ERR_CONTEXT_MISMATCH:
+    case EIS_ERR_SCALE:
+    case EIS_ERR_LEVEL:
+        return "re_encrypt";
+    case EIS_ERR_POLICY:
+        return "other_parameters";
+    case EIS_ERR_KEYS_REQUIRED:
+        return "upload_keys";
+    case EIS_ERR_IN_PROGRESS:
+        return "wait";
+    case EIS_ERR_BODY_DIGEST:
+        return "send_again";
+    case EIS_ERR_JOB_FAILED:
+        return "resubmit";
+    default:
+        return NULL;
+    }
+}
+
 const char *eis_net_http_action(eis_status st)
 {
-    if (st == EIS_ERR_DIGEST) return "none"; /* other weights stay other weights */
+    const char *own = own_action(st);
+
+    if (own != NULL) return own;
     switch (eis_status_http(st)) {
     case 401:
     case 403:
-        return st == EIS_ERR_LEGACY_FLOAT ? "fix" : "credentials";
+        return "credentials";
     case 413:
         return "smaller";
     case 429:

@@ -21,6 +21,7 @@ typedef struct eis_he_info {
     char activation[EIS_HE_ACTIVATION_BYTES]; /* "polynomial_sigmoid_v1", "network" */
     char activation_kind[EIS_HE_ACTIVATION_BYTES];
     double coefficients[3];   /* c0 + c1 z + c2 z^2, of the published kind of model */
+    uint32_t depth_published; /* encryption_parameters.max_multiplicative_depth as it stands there */
     uint64_t batch_published; /* constraints.max_batch_size as it stands there; the contract's is never above N/2 */
     /* optional: how a client scales what a user gives it, x = (x / divide - mean) / deviation; divide 0: not given */
     uint32_t channels, height, width; /* of input.shape; a vector has channels alone; 0: not given */
@@ -37,6 +38,11 @@ typedef struct eis_he_info {
 
 /* Frees. Safe on a zeroed one. */
 void eis_he_info_clear(eis_he_info *info);
+
+/* Gives the exact sizes that an input may have where it is not compressed: seeded or full, in the layout of major
+ * version 4 or 3. Returns the largest. */
+#define EIS_HE_INPUT_SIZES 4
+size_t eis_he_input_sizes(size_t sizes[EIS_HE_INPUT_SIZES], const eis_ckks_params *params, size_t limbs);
 
 /* Writes an entry, an object. `params` are those of the contract's literal; with them the sizes of ciphertexts and the
  * primes are written. parameters{weights, bias} are written where info has weights: the caller decides who sees them.

@@ -126,6 +126,10 @@ void eis_he_request_clear(eis_he_request *request);
 void eis_he_request_write(eis_writer *w, const eis_he_head *head, eis_he_encoding encoding, const eis_span *payload,
                           size_t count);
 
+/* Reads a digest as it stands in requests and paths: 64 lower-case digits, so that a set has one name. Returns false
+ * for anything else; *digest is then untouched or wiped. */
+bool eis_he_digest_read(uint8_t digest[EIS_HE_DIGEST_BYTES], const void *text, size_t length);
+
 /* ---- PUT /keys: always binary ---- */
 
 typedef enum eis_he_part { EIS_HE_PART_RELIN, EIS_HE_PART_GALOIS, EIS_HE_PART_PUBLIC, EIS_HE_PARTS } eis_he_part;

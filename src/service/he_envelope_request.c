@@ -88,6 +88,15 @@ out:
     return st;
 }
 
+bool eis_he_digest_read(uint8_t digest[EIS_HE_DIGEST_BYTES], const void *text, size_t length)
+{
+    const uint8_t *c = text;
+
+    for (size_t i = 0; i < length; i++)
+        if (c[i] >= 'A' && c[i] <= 'F') return false;
+    return length == 2 * EIS_HE_DIGEST_BYTES && eis_wire_hex_read(digest, EIS_HE_DIGEST_BYTES, text, length) == EIS_OK;
+}
+
 static eis_status read_keys_digest(eis_he_head *head, eis_json_value root)
 {
     eis_json_value value;
@@ -95,9 +104,8 @@ static eis_status read_keys_digest(eis_he_head *head, eis_json_value root)
     eis_span text = {0};
 
     if (!eis_json_find(&value, root, "evaluation_keys")) return EIS_OK;
-    EIS_REQUIRE(eis_json_string(&text, value) && text.bytes == 2 * sizeof head->keys &&
-                    eis_wire_hex_read(head->keys, sizeof head->keys, text.data, text.bytes) == EIS_OK,
-                EIS_ERR_PARSE, "body: evaluation_keys must be the SHA-256 of an uploaded set, in 64 hex digits");
+    EIS_REQUIRE(eis_json_string(&text, value) && eis_he_digest_read(head->keys, text.data, text.bytes), EIS_ERR_PARSE,
+                "body: evaluation_keys must be the SHA-256 of an uploaded set, in 64 lower-case hex digits");
     head->has_keys = true;
 out:
     return st;
