@@ -11,7 +11,7 @@ eis_status eis_ckks_plain_init(eis_ckks_plain *plain, const eis_ckks_params *par
 {
     eis_status st = EIS_OK;
 
-    EIS_ASSERT(limbs >= 1 && limbs <= params->limbs_max && special <= params->has_special);
+    EIS_ASSERT(limbs >= 1 && limbs <= params->limbs_max && (special == 0 || special == params->special_count));
     EIS_REQUIRE(eis_ckks_scale_fits(params, scale, limbs), EIS_ERR_SCALE, "the scale does not fit %zu limbs", limbs);
     EIS_TRY(eis_poly_init_secret(&params->rns, &plain->poly, limbs + special, special, EIS_DOMAIN_NTT));
     plain->params = params;

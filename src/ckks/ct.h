@@ -13,8 +13,8 @@
 /* Fresh ciphertexts have two polynomials, products three until they are relinearised. */
 #define EIS_CKKS_POLYS_MAX 3
 
-/* A message before encryption or after decryption, or a factor of a model. With poly.special = 1 it also has a limb of
- * the special prime, for products before the mod-down of a hoisted rotation. */
+/* A message before encryption or after decryption, or a factor of a model. With poly.special > 0 it also has limbs
+ * of all special primes, for products before the mod-down of a hoisted rotation. */
 typedef struct eis_ckks_plain {
     const eis_ckks_params *params;
     eis_poly poly; /* NTT */
@@ -32,7 +32,7 @@ typedef struct eis_ckks_ct {
 
 /* Makes a plaintext of zeros in the value domain, for eis_slots_encode to fill. What it held is wiped.
  *
- * Range:   1 <= limbs <= limbs_max; special is 0, or 1 where the chain has a special prime (asserted).
+ * Range:   1 <= limbs <= limbs_max; special is 0 or the chain's special_count (asserted).
  * Errors:  EIS_ERR_SCALE   the scale does not fit the level.
  *          EIS_ERR_MEMORY  *plain is zeroed on error. */
 EIS_MUST_USE eis_status eis_ckks_plain_init(eis_ckks_plain *plain, const eis_ckks_params *params, size_t limbs,

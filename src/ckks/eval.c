@@ -388,6 +388,12 @@ out:
 
 /* ---- Key switches ----------------------------------------------------------------------------------------------- */
 
+static eis_status check_key(const eis_ckks_switch_key *key, size_t limbs)
+{
+    if (key->limbs >= limbs) return EIS_OK;
+    return eis_fail(EIS_ERR_KEYS_INSUFFICIENT, "a key for %zu limbs, used at %zu", key->limbs, limbs);
+}
+
 /* r = the pair (a0, a1) + the switched t, where a1 may be NULL for zero. Nothing of r is read. */
 static eis_status add_switched(eis_ckks_ct *r, const eis_ckks_ct *like, const eis_poly *a0, const eis_poly *a1,
                                const eis_poly *t, const eis_ckks_switch_key *key, eis_ckks_digit_form form)
@@ -397,6 +403,8 @@ static eis_status add_switched(eis_ckks_ct *r, const eis_ckks_ct *like, const ei
     eis_ckks_lifted lifted = {0};
     double scale = like->scale; /* r may be like */
 
+    EIS_ASSERT(key->params == like->params);
+    EIS_TRY(check_key(key, like->limbs));
     EIS_TRY(eis_ckks_lifted_init(&lifted, like->params, like->limbs, scale));
     EIS_TRY(eis_ckks_switch(&lifted, t, key, form));
     EIS_TRY(eis_ckks_lifted_down(&lifted));
@@ -510,6 +518,7 @@ eis_status eis_ckks_hoisted_lift(eis_ckks_lifted *r, const eis_ckks_hoisted *h, 
         EIS_TRY(eis_ckks_lift_add(params, &r->c1, &h->ct.poly[1], NULL));
     } else {
         EIS_TRY(eis_ckks_galois_key_find(&key, keys, element));
+        EIS_TRY(check_key(&key->key, h->ct.limbs));
         EIS_TRY(eis_ckks_lifted_init(r, params, h->ct.limbs, h->ct.scale));
         eis_ckks_digits_multiply(r, &h->digits, &key->key, key->order);
         EIS_TRY(eis_ckks_lift_add(params, &r->c0, &h->ct.poly[0], key->order));
@@ -536,7 +545,7 @@ eis_status eis_ckks_lifted_add(eis_ckks_lifted *r, const eis_ckks_lifted *a)
 {
     eis_status st = EIS_OK;
 
-    EIS_ASSERT(r->params == a->params && r->c0.special == 1 && a->c0.special == 1);
+    EIS_ASSERT(r->params == a->params && r->c0.special > 0 && a->c0.special > 0);
     EIS_TRY(check_levels(r->limbs, a->limbs));
     EIS_TRY(check_scales(r->scale, a->scale));
     eis_poly_add(&r->params->rns, &r->c0, &r->c0, &a->c0);
@@ -547,8 +556,8 @@ out:
 
 static eis_status check_lifted_plain(const eis_ckks_lifted *a, const eis_ckks_plain *p)
 {
-    EIS_ASSERT(a->params == p->params && a->c0.special == 1 && p->poly.special == 1);
-    return check_levels(a->limbs, p->poly.limbs - 1);
+    EIS_ASSERT(a->params == p->params && a->c0.special > 0 && p->poly.special == a->c0.special);
+    return check_levels(a->limbs, p->poly.limbs - p->poly.special);
 }
 
 eis_status eis_ckks_lifted_mul_plain(eis_ckks_lifted *r, const eis_ckks_lifted *a, const eis_ckks_plain *p)
@@ -569,7 +578,7 @@ eis_status eis_ckks_lifted_mul_plain_add(eis_ckks_lifted *r, const eis_ckks_lift
 {
     eis_status st = EIS_OK;
 
-    EIS_ASSERT(r->params == a->params && r != a && r->c0.special == 1);
+    EIS_ASSERT(r->params == a->params && r != a && r->c0.special > 0);
     EIS_TRY(check_lifted_plain(a, p));
     EIS_TRY(check_levels(r->limbs, a->limbs));
     EIS_TRY(check_scales(r->scale, a->scale * p->scale));

@@ -6,6 +6,7 @@
  * was, or zeroed where memory ran out. Errors of all functions:
  *   EIS_ERR_LEVEL   operands at different levels, or no level below.
  *   EIS_ERR_SCALE   scales that are not equal where they are added, or a product that does not fit its level.
+ *   EIS_ERR_KEYS_INSUFFICIENT  a key that is cut to a lower level.
  *   EIS_ERR_MEMORY. */
 #ifndef EIS_CKKS_EVAL_H
 #define EIS_CKKS_EVAL_H
@@ -116,7 +117,7 @@ EIS_MUST_USE eis_status eis_ckks_hoisted_lift(eis_ckks_lifted *r, const eis_ckks
 /* r = r + a. */
 EIS_MUST_USE eis_status eis_ckks_lifted_add(eis_ckks_lifted *r, const eis_ckks_lifted *a);
 
-/* r = a p; r = r + a p, for a plaintext with a special limb. Scale: the product. */
+/* r = a p; r = r + a p, for a plaintext with special limbs. Scale: the product. */
 EIS_MUST_USE eis_status eis_ckks_lifted_mul_plain(eis_ckks_lifted *r, const eis_ckks_lifted *a,
                                                   const eis_ckks_plain *p);
 EIS_MUST_USE eis_status eis_ckks_lifted_mul_plain_add(eis_ckks_lifted *r, const eis_ckks_lifted *a,

@@ -14,16 +14,22 @@ EIS_MUST_USE eis_status eis_ckks_public_key_generate(eis_ckks_public_key *key, c
 
 /* Makes the key that switches from s^2 to s.
  *
- * Cost:    limbs_max rows, each two transforms of all primes.
+ * Range:   _cut: for levels up to 1 <= limbs <= limbs_max (asserted).
+ * Cost:    a row for each digit, each two transforms of all primes.
  * Errors:  EIS_ERR_UNSUPPORTED  the chain has no special prime; else as eis_ckks_zero_encrypt. *key is zeroed. */
 EIS_MUST_USE eis_status eis_ckks_relin_key_generate(eis_ckks_switch_key *key, const eis_ckks_secret_key *secret);
+EIS_MUST_USE eis_status eis_ckks_relin_key_generate_cut(eis_ckks_switch_key *key, const eis_ckks_secret_key *secret,
+                                                        size_t limbs);
 
 /* Makes the keys that switch from s(X^element) to s.
  *
- * Shape:   element[count], any order, once each; sorted in *keys.
+ * Shape:   element[count], any order, once each; sorted in *keys. _cut: limbs[count], the highest level that each is
+ *          used at, 1 <= limbs[i] <= limbs_max (asserted); there the elements rise.
  * Errors:  EIS_ERR_RANGE  an element is even, 1, not below 2N, or occurs twice; else as eis_ckks_relin_key_generate.
  *          *keys is zeroed. */
 EIS_MUST_USE eis_status eis_ckks_galois_keys_generate(eis_ckks_galois_keys *keys, const eis_ckks_secret_key *secret,
                                                       const uint32_t *element, size_t count);
+EIS_MUST_USE eis_status eis_ckks_galois_keys_generate_cut(eis_ckks_galois_keys *keys, const eis_ckks_secret_key *secret,
+                                                          const uint32_t *element, const size_t *limbs, size_t count);
 
 #endif

@@ -8,10 +8,17 @@
 
 eis_status eis_ckks_row_init(eis_ckks_row *row, const eis_ckks_params *params)
 {
-    eis_status st = EIS_OK;
+    return eis_ckks_row_init_cut(row, params, params->limbs_max);
+}
 
-    EIS_TRY(eis_poly_init(&params->rns, &row->b, params->prime_count, params->has_special, EIS_DOMAIN_NTT));
-    EIS_TRY(eis_poly_init(&params->rns, &row->a, params->prime_count, params->has_special, EIS_DOMAIN_NTT));
+eis_status eis_ckks_row_init_cut(eis_ckks_row *row, const eis_ckks_params *params, size_t limbs)
+{
+    eis_status st = EIS_OK;
+    const size_t special = params->special_count;
+
+    EIS_ASSERT(limbs >= 1 && limbs <= params->limbs_max);
+    EIS_TRY(eis_poly_init(&params->rns, &row->b, limbs + special, special, EIS_DOMAIN_NTT));
+    EIS_TRY(eis_poly_init(&params->rns, &row->a, limbs + special, special, EIS_DOMAIN_NTT));
     row->generator = 0;
 out:
     if (st != EIS_OK) eis_ckks_row_clear(row);
@@ -33,16 +40,55 @@ void eis_ckks_public_key_clear(eis_ckks_public_key *key)
 
 eis_status eis_ckks_switch_key_init(eis_ckks_switch_key *key, const eis_ckks_params *params)
 {
+    return eis_ckks_switch_key_init_cut(key, params, params->limbs_max);
+}
+
+eis_status eis_ckks_switch_key_init_cut(eis_ckks_switch_key *key, const eis_ckks_params *params, size_t limbs)
+{
     eis_status st = EIS_OK;
+    size_t digits;
 
     eis_ckks_switch_key_clear(key);
+    EIS_ASSERT(limbs >= 1 && limbs <= params->limbs_max);
     EIS_REQUIRE(params->has_special, EIS_ERR_UNSUPPORTED, "a chain of one prime has no key switching");
-    EIS_NEW(key->row, params->limbs_max);
+    digits = eis_ckks_digit_count(params, limbs);
+    EIS_NEW(key->row, digits);
     key->params = params;
-    key->digits = params->limbs_max;
-    for (size_t j = 0; j < key->digits; j++) EIS_TRY(eis_ckks_row_init(&key->row[j], params));
+    key->limbs = limbs;
+    key->digits = digits;
+    for (size_t j = 0; j < digits; j++) EIS_TRY(eis_ckks_row_init_cut(&key->row[j], params, limbs));
 out:
     if (st != EIS_OK) eis_ckks_switch_key_clear(key);
+    return st;
+}
+
+/* The words of the first `limbs` primes and of the special ones. */
+static void cut_poly(eis_poly *r, const eis_poly *a, size_t limbs)
+{
+    const size_t bytes = a->degree * sizeof *a->words;
+
+    memcpy(r->words, a->words, limbs * bytes);
+    memcpy(eis_poly_limb(r, limbs), eis_poly_limb(a, a->limbs - a->special), a->special * bytes);
+}
+
+eis_status eis_ckks_switch_key_cut(eis_ckks_switch_key *r, const eis_ckks_switch_key *key, size_t limbs)
+{
+    eis_status st = EIS_OK;
+    eis_ckks_switch_key cut = {0};
+
+    EIS_ASSERT(limbs >= 1 && limbs <= key->limbs);
+    if (r == key && limbs == key->limbs) return EIS_OK;
+    EIS_TRY(eis_ckks_switch_key_init_cut(&cut, key->params, limbs));
+    for (size_t j = 0; j < cut.digits; j++) {
+        cut_poly(&cut.row[j].b, &key->row[j].b, limbs);
+        cut_poly(&cut.row[j].a, &key->row[j].a, limbs);
+        if (limbs < key->limbs) continue;
+        cut.row[j].generator = key->row[j].generator;
+        memcpy(cut.row[j].seed, key->row[j].seed, sizeof cut.row[j].seed);
+    }
+    eis_ckks_switch_key_clear(r);
+    *r = cut;
+out:
     return st;
 }
 

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Keys that a server may hold: the public key and the keys that switch a polynomial from another secret to the
- * client's. They are made in keygen.h and travel in seal_keys.h. All keep a pointer to their parameters. */
+ * client's. They are made in keygen.h and travel in seal_keys.h and he_keys.h. All keep a pointer to their parameters.
+ *
+ * A switching key may be cut to a level: what is used at no higher level needs no more digits and primes, and has the
+ * same words as the whole key there. */
 #ifndef EIS_CKKS_KEYS_H
 #define EIS_CKKS_KEYS_H
 
@@ -8,7 +11,8 @@
 #include "rand/expand.h"
 #include "ring/poly.h"
 
-/* One encryption at key level, b = -(a s + e) + what it carries; both polynomials in the value domain on all primes. */
+/* One encryption, b = -(a s + e) + what it carries; both polynomials in the value domain, on all primes or on those of
+ * a level and the special ones. */
 typedef struct eis_ckks_row {
     eis_poly b, a;
     unsigned generator; /* not 0: `a` is the expansion of `seed`, and may be written as that */
@@ -20,11 +24,12 @@ typedef struct eis_ckks_public_key {
     eis_ckks_row row; /* an encryption of zero */
 } eis_ckks_public_key;
 
-/* Switches from a secret s' to s. Row j carries, in limb j alone, (P mod q_j) s'. */
+/* Switches from a secret s' to s. Row j carries, in the limbs of digit j alone, (P mod q_i) s'. */
 typedef struct eis_ckks_switch_key {
     const eis_ckks_params *params;
-    size_t digits;     /* the data primes: limbs_max */
-    eis_ckks_row *row; /* [digits] */
+    size_t limbs;      /* the highest level that it serves: limbs_max, or less where it is cut */
+    size_t digits;     /* eis_ckks_digit_count(params, limbs) */
+    eis_ckks_row *row; /* [digits], on the primes of that level and the special ones */
 } eis_ckks_switch_key;
 
 /* The key of one element of the Galois group, with the order of values that X -> X^element brings. */
@@ -44,11 +49,24 @@ typedef struct eis_ckks_galois_keys {
 /* Allocates a row of zeros at key level. What it held is freed. Errors: EIS_ERR_MEMORY; *row is zeroed. */
 EIS_MUST_USE eis_status eis_ckks_row_init(eis_ckks_row *row, const eis_ckks_params *params);
 
-/* Allocates a key of zeros. What it held is freed.
+/* The same on the primes of a level and the special ones. Range: 1 <= limbs <= limbs_max (asserted). */
+EIS_MUST_USE eis_status eis_ckks_row_init_cut(eis_ckks_row *row, const eis_ckks_params *params, size_t limbs);
+
+/* Allocates a key of zeros, whole or cut. What it held is freed.
  *
+ * Range:   1 <= limbs <= limbs_max (asserted).
  * Errors:  EIS_ERR_UNSUPPORTED  the chain has no special prime.
  *          EIS_ERR_MEMORY       *key is zeroed on error. */
 EIS_MUST_USE eis_status eis_ckks_switch_key_init(eis_ckks_switch_key *key, const eis_ckks_params *params);
+EIS_MUST_USE eis_status eis_ckks_switch_key_init_cut(eis_ckks_switch_key *key, const eis_ckks_params *params,
+                                                     size_t limbs);
+
+/* r = the key, cut to a level. r may be the key, whose memory is then freed. Where something is left out, seeds are
+ * too: they stand for all words of their row.
+ *
+ * Range:   1 <= limbs <= key->limbs (asserted).
+ * Errors:  EIS_ERR_MEMORY  *r is as it was. */
+EIS_MUST_USE eis_status eis_ckks_switch_key_cut(eis_ckks_switch_key *r, const eis_ckks_switch_key *key, size_t limbs);
 
 /* Makes a set for `count` elements, whose switching keys are still zeroed.
  *
@@ -70,10 +88,16 @@ void eis_ckks_galois_keys_clear(eis_ckks_galois_keys *keys);
 EIS_MUST_USE eis_status eis_ckks_galois_key_find(const eis_ckks_galois_key **key, const eis_ckks_galois_keys *keys,
                                                  uint32_t element);
 
-/* Returns the bytes that a key takes in memory. */
+/* Returns the bytes that a key takes in memory, cut to a level or whole. Range: the chain has special primes. */
+static inline size_t eis_ckks_switch_key_bytes_cut(const eis_ckks_params *params, size_t limbs)
+{
+    return eis_ckks_digit_count(params, limbs) * 2 * (limbs + params->special_count) * params->degree *
+           sizeof(uint64_t);
+}
+
 static inline size_t eis_ckks_switch_key_bytes(const eis_ckks_params *params)
 {
-    return params->limbs_max * 2 * params->prime_count * params->degree * sizeof(uint64_t);
+    return eis_ckks_switch_key_bytes_cut(params, params->limbs_max);
 }
 
 #endif

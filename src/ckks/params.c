@@ -63,6 +63,7 @@ static eis_status check_shape(const eis_ckks_literal *l)
                 "degree %zu is not in [%u, %u]", l->degree, EIS_CKKS_DEGREE_MIN, EIS_CKKS_DEGREE_MAX);
     EIS_REQUIRE(l->prime_count >= 1 && l->prime_count <= EIS_RNS_PRIMES_MAX, EIS_ERR_RANGE,
                 "a chain has 1 to %u primes", (unsigned)EIS_RNS_PRIMES_MAX);
+    EIS_REQUIRE(l->special_count < l->prime_count, EIS_ERR_RANGE, "a chain of special primes alone");
     EIS_REQUIRE(l->secret == EIS_CKKS_SECRET_TERNARY, EIS_ERR_POLICY, "the secret has to be dense ternary");
     EIS_REQUIRE((unsigned)l->policy < POLICY_COUNT, EIS_ERR_POLICY, "unknown security policy");
     EIS_REQUIRE(eis_ckks_policy_bits(l->policy, l->degree) > 0, EIS_ERR_POLICY, "policy %s has no row for degree %zu",
@@ -111,8 +112,9 @@ static eis_status fill(eis_ckks_params *p, const uint64_t *primes, const eis_ckk
 
     p->degree = l->degree;
     p->prime_count = l->prime_count;
-    p->has_special = l->prime_count > 1;
-    p->limbs_max = p->has_special ? l->prime_count - 1 : 1;
+    p->special_count = l->special_count > 0 ? l->special_count : l->prime_count > 1;
+    p->has_special = p->special_count > 0;
+    p->limbs_max = l->prime_count - p->special_count;
     p->policy = l->policy;
     p->scale = l->scale;
     EIS_TRY(eis_rns_init(&p->rns, (unsigned)__builtin_ctzll(l->degree), primes, l->prime_count));
@@ -162,8 +164,10 @@ void eis_ckks_params_free(const eis_ckks_params *params)
 
 size_t eis_ckks_parms_id_limbs(const eis_ckks_params *params, const uint8_t *id)
 {
-    for (size_t limbs = 1; limbs <= params->prime_count; limbs++)
+    for (size_t limbs = 1; limbs <= params->prime_count; limbs++) {
+        if (limbs > params->limbs_max && limbs < params->prime_count) continue; /* some special primes: no level */
         if (memcmp(params->parms_id[limbs], id, EIS_CKKS_PARMS_ID_BYTES) == 0) return limbs;
+    }
     return 0;
 }
 

@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Encryption parameters: a plain literal, one constructor that checks everything, and an object that never changes.
  *
- * A chain has `prime_count` primes. The last one is the special prime of key switching; the others are data primes. A
- * fresh ciphertext has all data primes as limbs, and a rescale drops its last one. Every level has an identifier, the
- * parms_id, that stands in each object on the wire. */
+ * A chain has `prime_count` primes. The last one is the special prime of key switching, or the last `special_count`
+ * are; the others are data primes. A fresh ciphertext has all data primes as limbs, and a rescale drops its last one.
+ * Every level has an identifier, the parms_id, that stands in each object on the wire.
+ *
+ * With several special primes a key switch takes as many data primes together as one digit. The noise of a key switch
+ * is about 3.24 sqrt(sum over digits of N D^2 / 12) / P per coefficient, D a digit's product and P that of the special
+ * primes: P should not be below the largest D. SEAL knows one special prime, so keys of such chains travel in our own
+ * form (he_keys.h); ciphertexts fit the SEAL wire all the same, as those of a lower level of all primes. */
 #ifndef EIS_CKKS_PARAMS_H
 #define EIS_CKKS_PARAMS_H
 
@@ -34,7 +39,8 @@ typedef enum eis_ckks_secret { EIS_CKKS_SECRET_TERNARY = 0, EIS_CKKS_SECRET_SPAR
 /* What a user writes down. Zeroed members mean the default where there is one. */
 typedef struct eis_ckks_literal {
     size_t degree;                       /* N, a power of two */
-    size_t prime_count;                  /* special prime included; 1 means a chain without key switching */
+    size_t prime_count;                  /* special primes included; 1 means a chain without key switching */
+    size_t special_count;                /* 0: one, where there are two primes or more */
     unsigned bits[EIS_RNS_PRIMES_MAX];   /* sizes, by the rule of SEAL; used where primes[0] is 0 */
     uint64_t primes[EIS_RNS_PRIMES_MAX]; /* or the primes themselves */
     double scale;                        /* the default scale of plaintexts; 0: none */
@@ -46,9 +52,10 @@ typedef struct eis_ckks_literal {
 typedef struct eis_ckks_params {
     eis_rns rns;
     size_t degree, prime_count;
-    size_t limbs_max; /* of a fresh ciphertext: prime_count - 1, or 1 */
-    bool has_special; /* prime_count > 1 */
-    double scale;     /* default, 0 for none */
+    size_t special_count; /* 0 where there is one prime */
+    size_t limbs_max;     /* of a fresh ciphertext: prime_count - special_count */
+    bool has_special;     /* special_count > 0 */
+    double scale;         /* default, 0 for none */
     eis_ckks_policy policy;
     unsigned total_bits;                                               /* of the product of all primes */
     unsigned level_bits[EIS_RNS_PRIMES_MAX + 1];                       /* [limbs] of the product of the first primes */
@@ -61,7 +68,7 @@ typedef struct eis_ckks_params {
  * Errors:  EIS_ERR_POLICY  too many bits for the degree and the policy, a degree outside [4096, 65536], a secret that
  *                          is not dense ternary, an unknown policy.
  *          EIS_ERR_RANGE   the degree is no power of two; primes that do not fit or are not distinct; sizes outside
- *                          2..60 bits; a default scale that is not normal or does not fit.
+ *                          2..60 bits; no data prime; a default scale that is not normal or does not fit.
  *          EIS_ERR_MEMORY  *params is NULL on error. */
 EIS_MUST_USE eis_status eis_ckks_params_new(const eis_ckks_params **params, const eis_ckks_literal *literal);
 
@@ -79,6 +86,12 @@ bool eis_ckks_policy_parse(eis_ckks_policy *policy, const char *name);
 
 /* Returns the slots of a ciphertext: N/2. */
 static inline size_t eis_ckks_slots(const eis_ckks_params *params) { return params->degree / 2; }
+
+/* Returns the digits of a key switch at a level: as many data primes as there are special ones make one. */
+static inline size_t eis_ckks_digit_count(const eis_ckks_params *params, size_t limbs)
+{
+    return (limbs + params->special_count - 1) / params->special_count;
+}
 
 /* Returns the prime that a rescale at this level divides by. Range: 1 < limbs <= prime_count. */
 static inline uint64_t eis_ckks_last_prime(const eis_ckks_params *params, size_t limbs)

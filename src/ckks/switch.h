@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Key switching: from a polynomial t that stands beside some secret s' to a pair that stands beside (1, s).
  *
- * t is cut into digits, one per prime of its level; each digit is taken to all primes and to the special prime P,
- * multiplied by its row of the key, and summed. The sum is P times too large and is rounded by P in the end: the
- * mod-down. Between, it can be permuted, multiplied by plaintexts and summed up (an `eis_ckks_lifted`), so that many
- * rotations share one mod-down.
+ * t is cut into digits, one per prime of its level, or per so many primes as there are special ones; each digit is
+ * taken to all primes and to the special ones, whose product is P, multiplied by its row of the key, and summed. The
+ * sum is P times too large and is rounded by P in the end: the mod-down. Between, it can be permuted, multiplied by
+ * plaintexts and summed up (an `eis_ckks_lifted`), so that many rotations share one mod-down.
  *
  * Source: digits [BEHZ16]; hoisting [HS18, section 4]; the late mod-down [BMTH21, section 4]. */
 #ifndef EIS_CKKS_SWITCH_H
@@ -15,28 +15,28 @@
 
 /* How a digit of prime q stands for its residues. CENTRED takes [-(q-1)/2, (q-1)/2] and is the engine's form. REFERENCE
  * takes [0, q) and gives SEAL's words bit for bit; its digits have mean q/2, which puts a key-dependent offset into
- * slot 0, up to 50 times the noise of the others. */
+ * slot 0, up to 50 times the noise of the others. Digits of several primes are taken likewise, [0, D) or centred. */
 typedef enum eis_ckks_digit_form { EIS_CKKS_DIGITS_CENTRED = 0, EIS_CKKS_DIGITS_REFERENCE = 1 } eis_ckks_digit_form;
 
 /* The digits of a polynomial on all primes of a key switch, computed once for many rotations. */
 typedef struct eis_ckks_digits {
     const eis_ckks_params *params;
-    size_t limbs;    /* digits; the primes are these limbs and P */
-    uint64_t *words; /* [limbs + 1][limbs][N]: for each prime all digits, in the value domain */
+    size_t limbs;    /* the primes are these and the special ones */
+    uint64_t *words; /* [limbs + special_count][digits][N]: for each prime all digits, in the value domain */
 } eis_ckks_digits;
 
-/* A pair (c0, c1) times P, on the primes of a level and P. */
+/* A pair (c0, c1) times P, on the primes of a level and the special ones. */
 typedef struct eis_ckks_lifted {
     const eis_ckks_params *params;
     size_t limbs;    /* data limbs */
-    eis_poly c0, c1; /* [limbs + 1], special = 1, value domain */
+    eis_poly c0, c1; /* [limbs + special_count], special = special_count, value domain */
     double scale;
 } eis_ckks_lifted;
 
 /* Cuts a polynomial into digits.
  *
  * Range:   t in the value domain, without special limb; the chain has a special prime (asserted).
- * Cost:    limbs inverse and limbs^2 forward transforms; (limbs + 1) limbs N words.
+ * Cost:    limbs inverse and about limbs * digits forward transforms; (limbs + special_count) digits N words.
  * Errors:  EIS_ERR_MEMORY  *digits is zeroed. */
 EIS_MUST_USE eis_status eis_ckks_digits_init(eis_ckks_digits *digits, const eis_ckks_params *params, const eis_poly *t,
                                              eis_ckks_digit_form form);
@@ -55,7 +55,7 @@ void eis_ckks_lifted_clear(eis_ckks_lifted *r);
 /* Multiplies digits by a key: r = sum over j of digit j times row j, the digits permuted first where `order` is given.
  *
  * Shape:   r made for the digits' level (asserted); its words are overwritten. order[N] or NULL.
- * Range:   key of the same parameters (asserted). */
+ * Range:   key of the same parameters, not cut below the digits' level (asserted). */
 void eis_ckks_digits_multiply(eis_ckks_lifted *r, const eis_ckks_digits *digits, const eis_ckks_switch_key *key,
                               const uint32_t *order);
 
@@ -63,6 +63,7 @@ void eis_ckks_digits_multiply(eis_ckks_lifted *r, const eis_ckks_digits *digits,
  * eis_ckks_digits_init and eis_ckks_digits_multiply.
  *
  * Shape:   r made for t's level (asserted).
+ * Range:   key as above.
  * Errors:  EIS_ERR_MEMORY  r is untouched. */
 EIS_MUST_USE eis_status eis_ckks_switch(eis_ckks_lifted *r, const eis_poly *t, const eis_ckks_switch_key *key,
                                         eis_ckks_digit_form form);
