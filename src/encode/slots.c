@@ -28,8 +28,13 @@ static void fill_node(eis_slots *s, uint32_t *angle, size_t v)
 {
     const double half = (double)(angle[v] / 2) * (pi / (double)s->degree);
 
-    s->root_re[v] = cos(half);
-    s->root_im[v] = sin(half);
+    if (v % 2 == 0 || v == 1) {
+        s->root_re[v] = cos(half);
+        s->root_im[v] = sin(half);
+    } else { /* the angle is that of its sister and n more: i times its factor, exactly */
+        s->root_re[v] = -s->root_im[v - 1];
+        s->root_im[v] = s->root_re[v - 1];
+    }
     angle[2 * v] = angle[v] / 2;
     angle[2 * v + 1] = angle[v] / 2 + (uint32_t)s->degree;
 }
@@ -80,86 +85,9 @@ void eis_slots_clear(eis_slots *slots)
     memset(slots, 0, sizeof *slots);
 }
 
-/* ---- The transform ---------------------------------------------------------------------------------------------- */
-
-static void forward_block(double *restrict xr, double *restrict xi, double *restrict yr, double *restrict yi, size_t h,
-                          double wr, double wi)
-{
-    for (size_t j = 0; j < h; j++) {
-        double vr = yr[j] * wr - yi[j] * wi, vi = yr[j] * wi + yi[j] * wr;
-
-        yr[j] = xr[j] - vr;
-        yi[j] = xi[j] - vi;
-        xr[j] += vr;
-        xi[j] += vi;
-    }
-}
-
-/* Coefficients of U to its values, leaf by leaf. */
-static void forward(const eis_slots *s, double *re, double *im)
-{
-    for (size_t m = 1, h = s->count / 2; h > 0; m *= 2, h /= 2) {
-        for (size_t i = 0; i < m; i++) {
-            double *xr = re + 2 * i * h, *xi = im + 2 * i * h;
-            forward_block(xr, xi, xr + h, xi + h, h, s->root_re[m + i], s->root_im[m + i]);
-        }
-    }
-}
-
-static void inverse_block(double *restrict xr, double *restrict xi, double *restrict yr, double *restrict yi, size_t h,
-                          double wr, double wi)
-{
-    for (size_t j = 0; j < h; j++) {
-        double dr = xr[j] - yr[j], di = xi[j] - yi[j];
-
-        xr[j] += yr[j];
-        xi[j] += yi[j];
-        yr[j] = dr * wr + di * wi; /* times the conjugate */
-        yi[j] = di * wr - dr * wi;
-    }
-}
-
-/* Values to coefficients, times n/2. */
-static void inverse(const eis_slots *s, double *re, double *im)
-{
-    for (size_t m = s->count / 2, h = 1; m > 0; m /= 2, h *= 2) {
-        for (size_t i = 0; i < m; i++) {
-            double *xr = re + 2 * i * h, *xi = im + 2 * i * h;
-            inverse_block(xr, xi, xr + h, xi + h, h, s->root_re[m + i], s->root_im[m + i]);
-        }
-    }
-}
-
 /* ---- Encoding --------------------------------------------------------------------------------------------------- */
 
 static bool scale_ok(double scale) { return isnormal(scale) && scale > 0; }
-
-/* Rounds halves away from zero. Range: |v| < 2^62. The difference is exact, so there is no double rounding. */
-static int64_t round_away(double v)
-{
-    const int64_t whole = (int64_t)v;
-    const double rest = v - (double)whole;
-
-    return whole + (rest >= 0.5) - (rest <= -0.5);
-}
-
-/* Returns the largest magnitude, or what is not finite. The bits of magnitudes are in the same order as the numbers,
- * behind them infinity and what is not a number, so they are compared as words, without a branch. */
-static double measure(const double *v, size_t count)
-{
-    uint64_t largest = 0;
-    double magnitude;
-
-    for (size_t i = 0; i < count; i++) {
-        uint64_t bits;
-
-        memcpy(&bits, &v[i], sizeof bits);
-        bits &= UINT64_MAX >> 1;
-        largest = eis_ct_select(eis_ct_mask_less(largest, bits), bits, largest);
-    }
-    memcpy(&magnitude, &largest, sizeof magnitude);
-    return magnitude;
-}
 
 /* ceil(log2 largest) + 1 < bits, and all finite. */
 static eis_status check_extent(double *largest, unsigned bits)
@@ -168,11 +96,6 @@ static eis_status check_extent(double *largest, unsigned bits)
                sizeof *largest); /* an error is told; and which way of rounding runs shows in the time: slots.h */
     if (isfinite(*largest) && ceil(log2(*largest < 1 ? 1 : *largest)) + 1 < bits) return EIS_OK;
     return eis_fail(EIS_ERR_RANGE, "a value is not finite, or too large for %u bits at this scale", bits);
-}
-
-static void limb_from_words(uint64_t *words, const double *v, size_t n, const eis_modulus *m)
-{
-    for (size_t i = 0; i < n; i++) words[i] = eis_zq_from_i64(round_away(v[i]), m);
 }
 
 #define PIECE_BITS 52
@@ -196,7 +119,7 @@ static cut cut_for(unsigned bits)
     return c;
 }
 
-/* Pieces from the top; each is exact in a double. Range: |v| < 2^(52 pieces). */
+/* Pieces from the top; each is exact in a double. Range: an integer, |v| < 2^(52 pieces). */
 static uint64_t residue_of_large(double v, const cut *c, eis_zq_factor base, const eis_modulus *m)
 {
     uint64_t r = 0;
@@ -207,7 +130,7 @@ static uint64_t residue_of_large(double v, const cut *c, eis_zq_factor base, con
         v -= (double)digit * c->up[p];
         r = eis_zq_mul_factor(eis_zq_add(r, eis_zq_from_i64(digit, m), m->q), base, m->q);
     }
-    return eis_zq_add(r, eis_zq_from_i64(round_away(v), m), m->q);
+    return eis_zq_add(r, eis_zq_from_i64((int64_t)v, m), m->q);
 }
 
 static void limb_from_large(uint64_t *words, const double *v, size_t n, unsigned bits, const eis_modulus *m)
@@ -218,11 +141,11 @@ static void limb_from_large(uint64_t *words, const double *v, size_t n, unsigned
     for (size_t i = 0; i < n; i++) words[i] = residue_of_large(v[i], &c, base, m);
 }
 
-static void limb_from_reals(uint64_t *words, const double *v, size_t n, double largest, unsigned bits,
-                            const eis_modulus *m)
+static void limb_from_integers(uint64_t *words, const double *v, size_t n, double largest, unsigned bits,
+                               const eis_modulus *m)
 {
     if (largest < ONE_WORD_MAX) {
-        limb_from_words(words, v, n, m);
+        eis_kernels_get()->slots.words_from_integers(words, v, n, m);
     } else {
         limb_from_large(words, v, n, bits, m);
     }
@@ -247,6 +170,7 @@ static void place_values(const eis_slots *s, double *to, const double *re, const
 static eis_status encode(const eis_slots *s, const eis_rns *rns, eis_poly *out, const double *re, const double *im,
                          size_t step, size_t count, double scale)
 {
+    const eis_slot_kernels *k = &eis_kernels_get()->slots;
     const unsigned bits = bits_of(rns, out);
     double *v = NULL; /* [n]: real parts, then imaginary parts; in the end the coefficients */
     eis_status st = EIS_OK;
@@ -258,12 +182,11 @@ static eis_status encode(const eis_slots *s, const eis_rns *rns, eis_poly *out, 
     v = eis_mem_new_secret(s->degree, sizeof *v);
     if (v == NULL) return EIS_ERR_MEMORY;
     place_values(s, v, re, im, step, count);
-    inverse(s, v, v + s->count);
-    for (size_t i = 0; i < s->degree; i++) v[i] *= scale / (double)s->count;
-    largest = measure(v, s->degree);
+    k->inverse(v, v + s->count, s->root_re, s->root_im, s->count);
+    largest = k->scale_and_round(v, s->degree, scale / (double)s->count);
     EIS_TRY(check_extent(&largest, bits));
     for (size_t i = 0; i < out->limbs; i++) {
-        limb_from_reals(eis_poly_limb(out, i), v, s->degree, largest, bits, &eis_poly_plan(rns, out, i)->mod);
+        limb_from_integers(eis_poly_limb(out, i), v, s->degree, largest, bits, &eis_poly_plan(rns, out, i)->mod);
     }
     out->domain = EIS_DOMAIN_COEFF;
     eis_poly_to_ntt(rns, out);
@@ -287,14 +210,13 @@ eis_status eis_slots_encode_reals(const eis_slots *slots, const eis_rns *rns, ei
 eis_status eis_slots_encode_constant(const eis_rns *rns, uint64_t *c, const eis_poly *like, double value, double scale)
 {
     const unsigned bits = bits_of(rns, like);
-    const double v = value * scale;
+    double v = value, largest = eis_kernels_get()->slots.scale_and_round(&v, 1, scale);
     eis_status st = EIS_OK;
-    double largest = measure(&v, 1);
 
     EIS_REQUIRE(scale_ok(scale), EIS_ERR_SCALE, "a scale must be a positive normal number");
     EIS_TRY(check_extent(&largest, bits));
     for (size_t i = 0; i < like->limbs; i++)
-        limb_from_reals(&c[i], &v, 1, largest, bits, &eis_poly_plan(rns, like, i)->mod);
+        limb_from_integers(&c[i], &v, 1, largest, bits, &eis_poly_plan(rns, like, i)->mod);
 out:
     return st;
 }
@@ -318,32 +240,10 @@ static void mixed_digits(const eis_rns *rns, eis_poly *a, uint64_t *scratch)
     }
 }
 
-/* One coefficient from its digits. Half of (Q - 1) has the digits (q_i - 1) / 2, so the first unequal digit from the
- * top says whether the number stands for a negative one; that is Q - x, whose digits are those of Q - 1 - x plus 1. */
-static double centred_real(const eis_rns *rns, const eis_poly *a, size_t at)
-{
-    uint64_t negative = 0;
-    double v = 0;
-
-    for (size_t i = 0; i < a->limbs; i++) {
-        const uint64_t digit = eis_poly_limb(a, i)[at], half = (eis_rns_modulus(rns, i)->q - 1) / 2;
-
-        negative = eis_ct_mask_less(half, digit) | (negative & eis_ct_mask_equal(half, digit));
-    }
-    for (size_t i = a->limbs; i-- > 0;) {
-        const eis_modulus *m = eis_rns_modulus(rns, i);
-        const uint64_t digit = eis_poly_limb(a, i)[at];
-        const uint64_t magnitude = eis_ct_select(negative, m->q - 1 - digit + (i == 0), digit);
-
-        v = v * m->q_real + (double)(int64_t)magnitude;
-    }
-    return v * (1 - 2 * (double)(int64_t)(negative & 1));
-}
-
 /* The coefficients over the scale, real parts first: U is ready for its transform. */
 static eis_status coefficients(const eis_rns *rns, double *v, const eis_poly *in, double scale)
 {
-    const double over_scale = 1 / scale;
+    const eis_modulus *m[EIS_RNS_PRIMES_MAX];
     eis_status st = EIS_OK;
     eis_poly a = {0};
     uint64_t *scratch = NULL;
@@ -357,7 +257,8 @@ static eis_status coefficients(const eis_rns *rns, double *v, const eis_poly *in
     eis_poly_copy(rns, &a, in);
     if (a.domain == EIS_DOMAIN_NTT) eis_poly_to_coeff(rns, &a);
     mixed_digits(rns, &a, scratch);
-    for (size_t i = 0; i < a.degree; i++) v[i] = centred_real(rns, &a, i) * over_scale;
+    for (size_t i = 0; i < a.limbs; i++) m[i] = eis_rns_modulus(rns, i);
+    eis_kernels_get()->slots.reals_from_digits(v, a.words, a.limbs, a.degree, a.degree, m, 1 / scale);
 out:
     eis_poly_clear(&a);
     eis_mem_free_wiped(scratch, in->degree, sizeof *scratch);
@@ -376,7 +277,7 @@ static eis_status decode(const eis_slots *s, const eis_rns *rns, double *re, dou
     v = eis_mem_new_secret(s->degree, sizeof *v);
     if (v == NULL) return EIS_ERR_MEMORY;
     EIS_TRY(coefficients(rns, v, in, scale));
-    forward(s, v, v + s->count);
+    eis_kernels_get()->slots.forward(v, v + s->count, s->root_re, s->root_im, s->count);
     for (size_t k = 0; k < count; k++) {
         re[k * step] = v[s->place[k]];
         if (im != NULL) im[k * step] = k % 2 == 0 ? v[s->count + s->place[k]] : -v[s->count + s->place[k]];

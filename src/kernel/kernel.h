@@ -11,6 +11,7 @@
 #include "kernel/ntt.h"
 #include "kernel/sample.h"
 #include "kernel/seed.h"
+#include "kernel/slots.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -191,6 +192,9 @@ typedef struct eis_kernels {
 
     /* Random words and coefficients; see kernel/sample.h. */
     eis_sample_kernels sample;
+
+    /* Slots and integer polynomials; see kernel/slots.h. */
+    eis_slot_kernels slots;
 } eis_kernels;
 
 /* Returns the bytes of n packed 52-bit words. */

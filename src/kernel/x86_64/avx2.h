@@ -61,4 +61,12 @@ void sample_words_from_small_avx2(uint64_t *words, const int8_t *coeff, size_t n
 void seed_blake2xb_avx2(uint8_t *out, const uint8_t *seed, uint64_t counter, size_t blocks);
 void seed_shake256_avx2(uint8_t *out, const uint8_t *seed, uint64_t counter, size_t blocks);
 
+/* slots_avx2.c */
+void slots_forward_avx2(double *re, double *im, const double *root_re, const double *root_im, size_t n);
+void slots_inverse_avx2(double *re, double *im, const double *root_re, const double *root_im, size_t n);
+double slots_scale_and_round_avx2(double *v, size_t n, double factor);
+void slots_words_from_integers_avx2(uint64_t *words, const double *v, size_t n, const eis_modulus *m);
+void slots_reals_from_digits_avx2(double *v, const uint64_t *digits, size_t limbs, size_t n, size_t stride,
+                                  const eis_modulus *const *m, double factor);
+
 #endif
