@@ -42,7 +42,7 @@ static eis_status prepare(caller *c)
     c->planes = PLANES;
     EIS_ASSERT(c->layers.layers[0].planes == PLANES);
     EIS_TRY(eis_split_evaluator_new(&c->evaluator, c->pack, &c->planes, 1, NULL, 4 * PAYLOAD_BYTES));
-    EIS_TRY(eis_embedded_start(&c->embedded, NULL, c->pack_fd, 1, 1));
+    EIS_TRY(eis_embedded_start(&c->embedded, NULL, "split", c->pack_fd, 1, 1));
     eis_bench_random(c->payload, sizeof c->payload, 21);
 out:
     eis_model_free(model);

@@ -104,7 +104,7 @@ eis_status eis_bench_run_memory(eis_bench *bench)
     EIS_TRY(eis_bench_model_gpt2(&model, BLOCKS, EIS_BENCH_GPT2_VOCABULARY));
     EIS_TRY(
         eis_split_prepare_in_memory(&layers, &pack_fd, model, &(eis_split_prepare_options){.profile = EIS_SPLIT_P24}));
-    EIS_TRY(eis_embedded_start(&embedded, NULL, pack_fd, SERVERS, 1));
+    EIS_TRY(eis_embedded_start(&embedded, NULL, "split", pack_fd, SERVERS, 1));
     for (size_t i = 0; i < CLIENTS; i++) {
         EIS_TRY(new_client(&clients[i], model, &layers, embedded));
         EIS_TRY(use_client(clients[i], model));

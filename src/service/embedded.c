@@ -48,32 +48,39 @@ static void close_from(unsigned first)
     for (int fd = (int)first; fd < 65536; fd++) close(fd); /* a kernel before 5.9 */
 }
 
-_Noreturn static void become_server(const char *program, pid_t parent, int pack_fd, int socket_fd)
+/* What a child is to become. */
+typedef struct errand {
+    const char *program;
+    char engine[16];
+    int order_fd;
+} errand;
+
+_Noreturn static void become_server(errand *e, pid_t parent, int socket_fd)
 {
-    static char name[] = "eis", serve[] = "serve", split[] = "split", embedded[] = "--embedded";
-    char *const arguments[] = {name, serve, split, embedded, NULL};
+    static char name[] = "eis", serve[] = "serve", embedded[] = "--embedded";
+    char *const arguments[] = {name, serve, e->engine, embedded, NULL};
     sigset_t none;
-    int nothing, high_pack, high_socket;
+    int nothing, high_order, high_socket;
 
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != parent) _exit(127);
     /* Away from the numbers that they are to have, so that neither overwrites the other. */
-    high_pack = fcntl(pack_fd, F_DUPFD, EIS_EMBEDDED_SOCKET_FD + 1);
+    high_order = fcntl(e->order_fd, F_DUPFD, EIS_EMBEDDED_SOCKET_FD + 1);
     high_socket = fcntl(socket_fd, F_DUPFD, EIS_EMBEDDED_SOCKET_FD + 1);
     nothing = open("/dev/null", O_RDWR);
-    if (high_pack < 0 || high_socket < 0 || nothing < 0) _exit(127);
+    if (high_order < 0 || high_socket < 0 || nothing < 0) _exit(127);
     /* Standard output is the parent's result; standard error may carry our warnings. */
     if (place(nothing, STDIN_FILENO) != 0 || place(nothing, STDOUT_FILENO) != 0) _exit(127);
-    if (place(high_pack, EIS_EMBEDDED_PACK_FD) != 0 || place(high_socket, EIS_EMBEDDED_SOCKET_FD) != 0) _exit(127);
+    if (place(high_order, EIS_EMBEDDED_ORDER_FD) != 0 || place(high_socket, EIS_EMBEDDED_SOCKET_FD) != 0) _exit(127);
     close_from(EIS_EMBEDDED_SOCKET_FD + 1);
-    execv(program, arguments);
+    execv(e->program, arguments);
     _exit(127);
 }
 
 /* ---- starting ---- */
 
-static eis_status fork_child(eis_embedded *embedded, size_t i, const char *program, int pack_fd)
+static eis_status fork_child(eis_embedded *embedded, size_t i, errand *e)
 {
     eis_status st = EIS_OK;
     pid_t parent = getpid(), child;
@@ -82,7 +89,7 @@ static eis_status fork_child(eis_embedded *embedded, size_t i, const char *progr
     EIS_REQUIRE(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == 0, EIS_ERR_LIMIT,
                 "no descriptor for a server process: %s", strerror(errno));
     child = fork();
-    if (child == 0) become_server(program, parent, pack_fd, pair[1]);
+    if (child == 0) become_server(e, parent, pair[1]);
     EIS_REQUIRE(child > 0, EIS_ERR_LIMIT, "cannot start a server process: %s", strerror(errno));
     embedded->processes[i] = child;
     embedded->sockets[i] = pair[0];
@@ -139,12 +146,16 @@ static eis_status hear_port(eis_embedded *embedded, size_t i)
     return st;
 }
 
-eis_status eis_embedded_start(eis_embedded **out_embedded, const char *program, int pack_fd, size_t count,
-                              unsigned threads_each)
+eis_status eis_embedded_start(eis_embedded **out_embedded, const char *program, const char *engine, int order_fd,
+                              size_t count, unsigned threads_each)
 {
-    const char *path = program != NULL ? program : "/proc/self/exe";
+    errand e = {.program = program != NULL ? program : "/proc/self/exe", .order_fd = order_fd};
     eis_status st = EIS_OK;
     eis_embedded *embedded = NULL;
+    size_t length = strlen(engine);
+
+    EIS_ASSERT(length < sizeof e.engine);
+    memcpy(e.engine, engine, length + 1);
 
     *out_embedded = NULL;
     EIS_NEW(embedded, 1);
@@ -155,7 +166,7 @@ eis_status eis_embedded_start(eis_embedded **out_embedded, const char *program, 
     EIS_NEW(embedded->sockets, count);
     for (size_t i = 0; i < count; i++) embedded->sockets[i] = -1;
     EIS_TRY(make_authority(embedded));
-    for (size_t i = 0; i < count; i++) EIS_TRY(fork_child(embedded, i, path, pack_fd));
+    for (size_t i = 0; i < count; i++) EIS_TRY(fork_child(embedded, i, &e));
     for (size_t i = 0; i < count; i++) EIS_TRY(give_papers(embedded, i, threads_each));
     for (size_t i = 0; i < count; i++) EIS_TRY(hear_port(embedded, i));
     *out_embedded = embedded;

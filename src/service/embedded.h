@@ -14,17 +14,18 @@
 
 typedef struct eis_embedded eis_embedded;
 
-/* Starts `count` servers of the pack behind pack_fd (each maps the same pages) and waits until all listen.
+/* Starts `count` servers of an engine, "split" or "api", and waits until all listen. What they serve is behind
+ * order_fd: a pack (each maps the same pages), or an entry of a registry.
  *
- * Each child is a fresh process of this very program, `serve split --embedded`, so nothing of the parent's memory gets
- * into it; certificates, key and pack come over inherited descriptors, never the command line, the environment or the
+ * Each child is a fresh process of this very program, `serve ENGINE --embedded`, so nothing of the parent's memory gets
+ * into it; certificates, key and order come over inherited descriptors, never the command line, the environment or the
  * disk. program is what to run (NULL: /proc/self/exe); tests name build/eis. The death of the parent ends the child
  * (PR_SET_PDEATHSIG and a closed socket); so does the end of the thread that called this, which therefore outlives
  * them.
  *
  * Errors: EIS_ERR_LIMIT, EIS_ERR_MEMORY, EIS_ERR_UNAVAILABLE (a child ended early); nothing is left running. */
-EIS_MUST_USE eis_status eis_embedded_start(eis_embedded **embedded, const char *program, int pack_fd, size_t count,
-                                           unsigned threads_each);
+EIS_MUST_USE eis_status eis_embedded_start(eis_embedded **embedded, const char *program, const char *engine,
+                                           int order_fd, size_t count, unsigned threads_each);
 
 /* What a child does with what it inherited: reads its papers, serves until the pipe closes or SIGTERM comes.
  * `serve split --embedded` calls it and exits with its status. */

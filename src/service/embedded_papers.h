@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 /* The descriptors that a child inherits beside standard error. */
-#define EIS_EMBEDDED_PACK_FD   3
+#define EIS_EMBEDDED_ORDER_FD  3 /* what to serve */
 #define EIS_EMBEDDED_SOCKET_FD 4
 
 /* The papers of one server. */
@@ -32,5 +32,17 @@ void eis_embedded_tell(int fd, eis_status st, uint16_t port);
 
 /* Reads that. Errors: what the child said; EIS_ERR_CLOSED  it ended without a word; EIS_ERR_TIMEOUT. */
 EIS_MUST_USE eis_status eis_embedded_hear(uint16_t *port, int fd, uint32_t timeout_ms);
+
+/* How one engine serves in a child. */
+typedef struct eis_embedded_service {
+    /* Starts on 127.0.0.1, port 0, and gives the port; *server is NULL on error. */
+    eis_status (*start)(void **server, uint16_t *port, const eis_embedded_papers *papers);
+    /* Lets what is in flight finish for at most drain_ms, and frees. */
+    void (*stop)(void *server, uint32_t drain_ms);
+} eis_embedded_service;
+
+/* The life of a child: reads its papers (threads, where not 0, in place of theirs), starts, tells the parent, serves
+ * until the socket closes or SIGTERM comes. Errors: those of papers and start, which the parent has been told. */
+EIS_MUST_USE eis_status eis_embedded_child_serve(const eis_embedded_service *service, unsigned threads);
 
 #endif

@@ -148,7 +148,8 @@ static eis_status start_servers(eis_split_session *session, const eis_split_sess
 
     if (threads == 0) threads = processors / (unsigned)session->scheme.servers;
     if (threads == 0) threads = 1;
-    return eis_embedded_start(&session->embedded, config->program, session->pack_fd, session->scheme.servers, threads);
+    return eis_embedded_start(&session->embedded, config->program, "split", session->pack_fd, session->scheme.servers,
+                              threads);
 }
 
 static eis_status connect_client(eis_split_session *session, const eis_split_session_config *config)
