@@ -32,17 +32,21 @@ struct eis_http_request {
     const char *param; /* inside path, or "" */
     uint8_t *body;
     size_t body_bytes, body_capacity;
-    size_t thrown_bytes;  /* of a body that is too long */
-    uint64_t deadline_ns; /* of the body's last byte */
-    eis_status verdict;   /* what was found wrong before the handler */
+    size_t announced_bytes; /* Content-Length, 0 where there is none */
+    size_t reserved_bytes;  /* by hooks.reserve */
+    size_t thrown_bytes;    /* of a body that is too long */
+    uint64_t deadline_ns;   /* of the body's last byte */
+    eis_status verdict;     /* what was found wrong before the handler */
     char detail[256];
     char allow[EIS_HTTP_ALLOW_BYTES_MAX]; /* methods of this path, for 405 */
     bool has_body, wants_close;
+    eis_http_reply reply; /* what admission has put into it already */
 };
 
-/* Replaces a reply by the problem+json body of a status. detail may be NULL. Errors: EIS_ERR_MEMORY. */
+/* Replaces the body of a reply by the problem+json body of a status. detail and api_version may be NULL.
+ * Errors: EIS_ERR_MEMORY. */
 EIS_MUST_USE eis_status eis_net_http_problem(eis_http_reply *reply, eis_status st, const char *detail,
-                                             const char *instance);
+                                             const char *instance, const char *api_version);
 
 /* Sends a reply, whose body moves to the HTTP library. Returns what the access handler returns. */
 enum MHD_Result eis_net_http_reply_queue(eis_http_reply *reply, struct MHD_Connection *connection, bool close);
@@ -54,7 +58,7 @@ void eis_net_http_reply_clear(eis_http_reply *reply);
  * Errors: EIS_ERR_NOT_FOUND, EIS_ERR_METHOD. */
 EIS_MUST_USE eis_status eis_net_http_route(eis_http_request *request, const eis_http_route *routes, size_t count);
 
-/* Sets request->has_body and checks that its end is beyond doubt and within the limit.
+/* Sets request->has_body and announced_bytes, and checks that its end is beyond doubt and within the limit.
  * Errors: EIS_ERR_PARSE, EIS_ERR_TOO_LARGE. */
 EIS_MUST_USE eis_status eis_net_http_check_framing(eis_http_request *request, size_t body_bytes_max);
 

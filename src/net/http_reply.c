@@ -25,6 +25,23 @@ eis_status eis_net_http_reply_set(eis_http_reply *reply, int http_status, const 
     return EIS_OK;
 }
 
+eis_status eis_net_http_reply_take(eis_http_reply *reply, int http_status, const char *media_type, eis_writer *body)
+{
+    eis_status st = EIS_OK;
+    uint8_t *data;
+    size_t bytes;
+
+    EIS_ASSERT(http_status >= 200 && http_status <= 599 && strlen(media_type) < sizeof reply->media_type);
+    EIS_TRY(eis_wire_writer_take(body, &data, &bytes));
+    eis_mem_free_wiped(reply->body, reply->body_bytes, 1);
+    reply->body = data;
+    reply->body_bytes = bytes;
+    reply->http_status = http_status;
+    snprintf(reply->media_type, sizeof reply->media_type, "%s", media_type);
+out:
+    return st;
+}
+
 static bool is_header_text(const char *text)
 {
     for (; *text != '\0'; text++)
@@ -120,7 +137,8 @@ const char *eis_net_http_action(eis_status st)
 
 static bool asks_to_wait(int http_status) { return http_status == 429 || http_status == 503; }
 
-static void write_problem(eis_json_writer *w, eis_status st, const char *detail, const char *instance, unsigned wait_s)
+static void write_problem(eis_json_writer *w, eis_status st, const char *detail, const char *instance,
+                          const char *api_version, unsigned wait_s)
 {
     const char *code = eis_status_code(st);
     char type[96];
@@ -132,6 +150,7 @@ static void write_problem(eis_json_writer *w, eis_status st, const char *detail,
     eis_json_writer_key(w, "status"), eis_json_writer_i64(w, eis_status_http(st));
     eis_json_writer_key(w, "detail"), eis_json_writer_text(w, detail);
     eis_json_writer_key(w, "instance"), eis_json_writer_text(w, instance);
+    if (api_version != NULL) eis_json_writer_key(w, "api_version"), eis_json_writer_text(w, api_version);
     eis_json_writer_key(w, "error");
     eis_json_writer_begin_object(w);
     eis_json_writer_key(w, "code"), eis_json_writer_text(w, code);
@@ -146,7 +165,8 @@ static void write_problem(eis_json_writer *w, eis_status st, const char *detail,
     eis_json_writer_end_object(w);
 }
 
-eis_status eis_net_http_problem(eis_http_reply *reply, eis_status st, const char *detail, const char *instance)
+eis_status eis_net_http_problem(eis_http_reply *reply, eis_status st, const char *detail, const char *instance,
+                                const char *api_version)
 {
     eis_status result = EIS_OK;
     eis_json_writer json;
@@ -157,7 +177,7 @@ eis_status eis_net_http_problem(eis_http_reply *reply, eis_status st, const char
     if (detail == NULL || detail[0] == '\0') detail = eis_status_text(st);
     eis_wire_writer_init(&text, PROBLEM_BYTES_MAX);
     eis_json_writer_to_buffer(&json, &text);
-    write_problem(&json, st, detail, instance, reply->retry_after_s);
+    write_problem(&json, st, detail, instance, api_version, reply->retry_after_s);
     result = eis_json_writer_status(&json);
     if (result == EIS_OK)
         result = eis_net_http_reply_set(reply, eis_status_http(st), "application/problem+json", text.data, text.bytes);

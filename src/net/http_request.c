@@ -4,6 +4,8 @@
 #include "net/http_exchange.h"
 
 #include <inttypes.h>
+#include <netdb.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -29,19 +31,27 @@ static void allow(char *list, const char *method)
     if (strcmp(method, "GET") == 0) allow(list, "HEAD");
 }
 
-eis_status eis_net_http_route(eis_http_request *request, const eis_http_route *routes, size_t count)
+static bool find_route(eis_http_request *request, const eis_http_route *routes, size_t count, const char *method)
 {
-    const char *method = strcmp(request->method, "HEAD") == 0 ? "GET" : request->method, *param;
+    const char *param;
 
     for (size_t i = 0; i < count; i++) {
-        if (!matches(&param, routes[i].pattern, request->path)) continue;
-        if (strcmp(routes[i].method, method) == 0) {
-            request->route = &routes[i];
-            request->param = param;
-            return EIS_OK;
-        }
-        allow(request->allow, routes[i].method);
+        if (strcmp(routes[i].method, method) != 0 || !matches(&param, routes[i].pattern, request->path)) continue;
+        request->route = &routes[i];
+        request->param = param;
+        return true;
     }
+    return false;
+}
+
+eis_status eis_net_http_route(eis_http_request *request, const eis_http_route *routes, size_t count)
+{
+    const char *param;
+
+    if (find_route(request, routes, count, request->method)) return EIS_OK;
+    if (strcmp(request->method, "HEAD") == 0 && find_route(request, routes, count, "GET")) return EIS_OK;
+    for (size_t i = 0; i < count; i++)
+        if (matches(&param, routes[i].pattern, request->path)) allow(request->allow, routes[i].method);
     if (request->allow[0] != '\0') return eis_fail(EIS_ERR_METHOD, "allowed here: %s", request->allow);
     return eis_fail(EIS_ERR_NOT_FOUND, "there is nothing at this path");
 }
@@ -53,6 +63,30 @@ const char *eis_net_http_request_param(const eis_http_request *request) { return
 eis_span eis_net_http_request_body(const eis_http_request *request)
 {
     return (eis_span){.data = request->body, .bytes = request->body_bytes};
+}
+
+void eis_net_http_request_take_body(const eis_http_request *request, uint8_t **body, size_t *body_bytes,
+                                    size_t *reserved)
+{
+    eis_http_request *r = (eis_http_request *)(uintptr_t)request; /* what is taken is gone from it */
+
+    *body = r->body;
+    *body_bytes = r->body_bytes;
+    *reserved = r->reserved_bytes;
+    r->body = NULL;
+    r->body_bytes = r->body_capacity = r->reserved_bytes = 0;
+}
+
+void eis_net_http_request_peer(char peer[EIS_ADDRESS_HOST_BYTES_MAX], const eis_http_request *request)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(request->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    socklen_t bytes;
+
+    snprintf(peer, EIS_ADDRESS_HOST_BYTES_MAX, "?");
+    if (info == NULL || info->client_addr == NULL) return;
+    bytes = info->client_addr->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
+    (void)getnameinfo(info->client_addr, bytes, peer, EIS_ADDRESS_HOST_BYTES_MAX, NULL, 0, NI_NUMERICHOST);
 }
 
 const char *eis_net_http_request_header(const eis_http_request *request, const char *name)
@@ -127,22 +161,33 @@ eis_status eis_net_http_check_framing(eis_http_request *request, size_t body_byt
                 "Content-Length is no number");
     EIS_REQUIRE(length <= body_bytes_max, EIS_ERR_TOO_LARGE, "a body of %" PRIu64 " bytes is above the limit of %zu",
                 length, body_bytes_max);
+    request->announced_bytes = (size_t)length;
 out:
     return st;
+}
+
+static bool is_wanted(const eis_http_request *request)
+{
+    const char *type = eis_net_http_request_header(request, "Content-Type");
+    const eis_http_route *route = request->route;
+
+    return is_media_type(type, route->media_type) ||
+           (route->media_type_other != NULL && is_media_type(type, route->media_type_other));
 }
 
 eis_status eis_net_http_check_media_type(const eis_http_request *request)
 {
     const char *encoding = eis_net_http_request_header(request, "Content-Encoding");
-    const char *wanted = request->route->media_type;
+    const eis_http_route *route = request->route;
     eis_status st = EIS_OK;
 
     if (!request->has_body) return EIS_OK;
-    EIS_REQUIRE(wanted != NULL, EIS_ERR_PARSE, "this request takes no body");
+    EIS_REQUIRE(route->media_type != NULL, EIS_ERR_PARSE, "this request takes no body");
     EIS_REQUIRE(encoding == NULL || strcasecmp(encoding, "identity") == 0, EIS_ERR_MEDIA_TYPE,
                 "a body is sent as it is, without Content-Encoding");
-    EIS_REQUIRE(is_media_type(eis_net_http_request_header(request, "Content-Type"), wanted), EIS_ERR_MEDIA_TYPE,
-                "the body must be %s", wanted);
+    EIS_REQUIRE(is_wanted(request), EIS_ERR_MEDIA_TYPE, "the body must be %s%s%s", route->media_type,
+                route->media_type_other != NULL ? " or " : "",
+                route->media_type_other != NULL ? route->media_type_other : "");
 out:
     return st;
 }

@@ -20,8 +20,8 @@
 #define THROWN_BYTES_MAX                                                                         \
     ((size_t)1 << 20) /* of a chunked body that is too long, so that the client reads our answer \
                        */
-#define HEADER_MEMORY_BYTES ((size_t)32 << 10)
-#define PRIORITIES          "NORMAL:-VERS-ALL:+VERS-TLS1.3"
+#define READ_BYTES_DEFAULT ((size_t)32 << 10)
+#define PRIORITIES         "NORMAL:-VERS-ALL:+VERS-TLS1.3"
 
 struct eis_http_server {
     eis_http_config config; /* the spans are empty; what they held is below */
@@ -49,17 +49,19 @@ static void count_in_flight(eis_http_server *s, int step)
     pthread_mutex_unlock(&s->lock);
 }
 
-static void free_request(eis_http_request *r)
+static void free_request(const eis_http_server *s, eis_http_request *r)
 {
     if (r == NULL) return;
+    if (r->reserved_bytes > 0) s->config.hooks.release(s->config.hooks.context, r->reserved_bytes);
+    eis_net_http_reply_clear(&r->reply);
     eis_mem_free(r->method);
     eis_mem_free(r->path);
     eis_mem_free_wiped(r->body, r->body_capacity, 1);
     eis_mem_free(r);
 }
 
-static eis_status new_request(eis_http_request **request, struct MHD_Connection *connection, const char *method,
-                              const char *path, unsigned timeout_s)
+static eis_status new_request(eis_http_request **request, const eis_http_server *s, struct MHD_Connection *connection,
+                              const char *method, const char *path)
 {
     eis_status st = EIS_OK;
     eis_http_request *r = NULL;
@@ -67,36 +69,74 @@ static eis_status new_request(eis_http_request **request, struct MHD_Connection 
     EIS_NEW(r, 1);
     r->connection = connection;
     r->param = "";
-    r->deadline_ns = eis_clock_ns() + timeout_s * 1000 * EIS_NS_PER_MS;
+    r->deadline_ns = eis_clock_ns() + s->config.request_timeout_s * 1000 * EIS_NS_PER_MS;
     r->method = eis_mem_strdup(method);
     r->path = eis_mem_strdup(path);
     if (r->method == NULL || r->path == NULL) st = EIS_ERR_MEMORY;
 out:
     if (st != EIS_OK)
-        free_request(r);
+        free_request(s, r);
     else
         *request = r;
     return st;
+}
+
+/* Reserves memory for so many bytes of the body in all. */
+static eis_status reserve(const eis_http_server *s, eis_http_request *r, size_t bytes)
+{
+    const eis_http_hooks *hooks = &s->config.hooks;
+    eis_status st = EIS_OK;
+
+    if (hooks->reserve == NULL || bytes <= r->reserved_bytes) return EIS_OK;
+    EIS_TRY(hooks->reserve(hooks->context, bytes - r->reserved_bytes));
+    r->reserved_bytes = bytes;
+out:
+    return st;
+}
+
+static eis_status authorize(const eis_http_server *s, const eis_http_request *r)
+{
+    const eis_http_hooks *hooks = &s->config.hooks;
+    bool open = r->route != NULL && r->route->open;
+
+    if (hooks->authorize != NULL) {
+        eis_status st = hooks->authorize(hooks->context, r, open);
+        if (st != EIS_OK) return st;
+    }
+    if (s->config.token == NULL || open ||
+        eis_net_token_authorizes(&s->token, eis_net_http_request_header(r, "Authorization")))
+        return EIS_OK;
+    return eis_fail(EIS_ERR_UNAUTHENTICATED, "a bearer token is needed");
 }
 
 /* Everything that the headers can decide, in the order in which a stranger may learn it: whether we serve at all and
  * who they are comes before what exists. */
 static eis_status judge_headers(eis_http_server *s, eis_http_request *r)
 {
-    const char *authorization = eis_net_http_request_header(r, "Authorization");
+    const eis_http_hooks *hooks = &s->config.hooks;
     eis_status st = EIS_OK, found;
 
     EIS_TRY(eis_net_http_check_framing(r, s->config.body_bytes_max));
     EIS_REQUIRE(!atomic_load(&s->draining), EIS_ERR_UNAVAILABLE, "the server is going down");
     if (s->client_ca != NULL) EIS_TRY(eis_net_http_check_client(r->connection));
     found = eis_net_http_route(r, s->routes, s->config.route_count);
-    EIS_REQUIRE(s->config.token == NULL || (r->route != NULL && r->route->open) ||
-                    eis_net_token_authorizes(&s->token, authorization),
-                EIS_ERR_UNAUTHENTICATED, "a bearer token is needed");
+    EIS_TRY(authorize(s, r));
+    if (found != EIS_OK) found = eis_net_http_route(r, s->routes, s->config.route_count); /* its text once more */
     EIS_TRY(found);
+    if (hooks->admit != NULL) EIS_TRY(hooks->admit(hooks->context, &r->reply, r, r->route->kind));
     EIS_TRY(eis_net_http_check_media_type(r));
+    EIS_TRY(reserve(s, r, r->announced_bytes));
 out:
     return st;
+}
+
+/* How much memory a body gets when it has outgrown what it had: what it announced, or twice as much as before. */
+static size_t next_capacity(const eis_http_request *r, size_t needed)
+{
+    size_t capacity = r->body_capacity < BODY_BYTES_FIRST ? BODY_BYTES_FIRST : 2 * r->body_capacity;
+
+    if (r->announced_bytes > 0) capacity = r->announced_bytes;
+    return capacity < needed ? needed : capacity;
 }
 
 static eis_status keep_piece(eis_http_server *s, eis_http_request *r, const char *data, size_t bytes)
@@ -107,8 +147,8 @@ static eis_status keep_piece(eis_http_server *s, eis_http_request *r, const char
     EIS_REQUIRE(eis_size_add(&needed, r->body_bytes, bytes) && needed <= s->config.body_bytes_max, EIS_ERR_TOO_LARGE,
                 "the body is above the limit of %zu bytes", s->config.body_bytes_max);
     if (needed > r->body_capacity) {
-        capacity = r->body_capacity < BODY_BYTES_FIRST ? BODY_BYTES_FIRST : 2 * r->body_capacity;
-        if (capacity < needed) capacity = needed;
+        capacity = next_capacity(r, needed);
+        EIS_TRY(reserve(s, r, capacity));
         EIS_TRY(eis_mem_resize(&r->body, r->body_capacity, capacity, 1));
         r->body_capacity = capacity;
     }
@@ -153,20 +193,18 @@ static eis_status add_refusal_headers(eis_http_reply *reply, const eis_http_requ
 }
 
 /* A fault of ours is told in general words; its detail, which may name files, is for the log. */
-static eis_status turn_into_problem(eis_http_reply *reply, const eis_http_request *r, eis_status st, const char *detail)
+static eis_status turn_into_problem(const eis_http_server *s, const eis_http_request *r, eis_http_reply *reply,
+                                    eis_status st, const char *detail)
 {
-    unsigned wait_s = reply->retry_after_s;
     bool ours = eis_status_http(st) >= 500;
 
     if (ours) eis_log(EIS_LOG_WARN, "request", "%s: %s (%s)", r->method, eis_status_text(st), detail);
-    eis_net_http_reply_clear(reply);
-    reply->retry_after_s = wait_s;
-    return eis_net_http_problem(reply, st, ours ? NULL : detail, r->path);
+    return eis_net_http_problem(reply, st, ours ? NULL : detail, r->path, s->config.api_version);
 }
 
 static enum MHD_Result answer(eis_http_server *s, eis_http_request *r)
 {
-    eis_http_reply reply = {0};
+    eis_http_reply *reply = &r->reply;
     eis_status st = r->verdict;
     enum MHD_Result queued = MHD_NO;
     size_t bytes;
@@ -174,20 +212,20 @@ static enum MHD_Result answer(eis_http_server *s, eis_http_request *r)
 
     if (st == EIS_OK) {
         eis_error_clear();
-        st = r->route->handle(r->route->context, &reply, r);
-        if (st == EIS_OK && reply.http_status == 0) st = eis_fail(EIS_ERR_INTERNAL, "a handler gave no answer");
+        st = r->route->handle(r->route->context, reply, r);
+        if (st == EIS_OK && reply->http_status == 0) st = eis_fail(EIS_ERR_INTERNAL, "a handler gave no answer");
         if (st != EIS_OK) note_verdict(r, st);
     }
     if (st != EIS_OK &&
-        (turn_into_problem(&reply, r, st, r->detail) != EIS_OK || add_refusal_headers(&reply, r, st) != EIS_OK))
+        (turn_into_problem(s, r, reply, st, r->detail) != EIS_OK || add_refusal_headers(reply, r, st) != EIS_OK))
         goto out; /* not even memory for a problem: the connection is closed */
-    bytes = reply.body_bytes;
-    hundreds = reply.http_status / 100;
-    queued = eis_net_http_reply_queue(&reply, r->connection, r->wants_close || atomic_load(&s->draining));
+    bytes = reply->body_bytes;
+    hundreds = reply->http_status / 100;
+    queued = eis_net_http_reply_queue(reply, r->connection, r->wants_close || atomic_load(&s->draining));
     atomic_fetch_add_explicit(&s->replies[hundreds], 1, memory_order_relaxed);
     atomic_fetch_add_explicit(&s->bytes_out, bytes, memory_order_relaxed);
 out:
-    eis_net_http_reply_clear(&reply);
+    eis_net_http_reply_clear(reply);
     return queued;
 }
 
@@ -202,7 +240,7 @@ static enum MHD_Result handle_event(void *context, struct MHD_Connection *connec
     (void)version;
     if (r == NULL) {
         eis_error_clear();
-        if (new_request(&r, connection, method, path, s->config.request_timeout_s) != EIS_OK) return MHD_NO;
+        if (new_request(&r, s, connection, method, path) != EIS_OK) return MHD_NO;
         *state = r;
         count_in_flight(s, 1);
         atomic_fetch_add_explicit(&s->requests, 1, memory_order_relaxed);
@@ -222,7 +260,7 @@ static void request_completed(void *context, struct MHD_Connection *connection, 
 {
     (void)connection, (void)code;
     if (*state == NULL) return;
-    free_request(*state);
+    free_request(context, *state);
     *state = NULL;
     count_in_flight(context, -1);
 }
@@ -281,6 +319,7 @@ static eis_status copy_config(eis_http_server *s, const eis_http_config *c)
     if (s->config.connections_max == 0) s->config.connections_max = 64;
     if (s->config.idle_timeout_s == 0) s->config.idle_timeout_s = 30;
     if (s->config.request_timeout_s == 0) s->config.request_timeout_s = 60;
+    if (s->config.read_bytes == 0) s->config.read_bytes = READ_BYTES_DEFAULT;
     if (c->token != NULL) s->token = *c->token;
     EIS_NEW(s->routes, c->route_count);
     if (c->route_count > 0) memcpy(s->routes, c->routes, c->route_count * sizeof *c->routes);
@@ -302,7 +341,7 @@ static eis_status start_daemon(eis_http_server *s)
     options[n++] = (struct MHD_OptionItem){MHD_OPTION_LISTEN_SOCKET, s->fd, NULL};
     options[n++] = (struct MHD_OptionItem){MHD_OPTION_CONNECTION_LIMIT, (intptr_t)s->config.connections_max, NULL};
     options[n++] = (struct MHD_OptionItem){MHD_OPTION_CONNECTION_TIMEOUT, (intptr_t)s->config.idle_timeout_s, NULL};
-    options[n++] = (struct MHD_OptionItem){MHD_OPTION_CONNECTION_MEMORY_LIMIT, (intptr_t)HEADER_MEMORY_BYTES, NULL};
+    options[n++] = (struct MHD_OptionItem){MHD_OPTION_CONNECTION_MEMORY_LIMIT, (intptr_t)s->config.read_bytes, NULL};
     options[n++] = (struct MHD_OptionItem){MHD_OPTION_STRICT_FOR_CLIENT, 1, NULL};
     if (s->cert != NULL) {
         flags |= MHD_USE_TLS;
