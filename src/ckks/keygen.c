@@ -117,15 +117,13 @@ static int compare_elements(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static eis_status sort_elements(uint32_t *sorted, const uint32_t *element, size_t count, size_t degree)
+static eis_status check_elements(const uint32_t *element, size_t count, size_t degree)
 {
     eis_status st = EIS_OK;
 
-    memcpy(sorted, element, count * sizeof *element);
-    qsort(sorted, count, sizeof *sorted, compare_elements);
     for (size_t i = 0; i < count; i++)
-        EIS_REQUIRE(sorted[i] % 2 == 1 && sorted[i] > 1 && sorted[i] < 2 * degree &&
-                        (i == 0 || sorted[i] > sorted[i - 1]),
+        EIS_REQUIRE(element[i] % 2 == 1 && element[i] > 1 && element[i] < 2 * degree &&
+                        (i == 0 || element[i] > element[i - 1]),
                     EIS_ERR_RANGE, "Galois elements are odd, in (1, 2N), and each occurs once");
 out:
     return st;
@@ -139,6 +137,7 @@ static eis_status generate_galois_keys(eis_ckks_galois_keys *keys, const eis_ckk
     const eis_ckks_params *params = secret->params;
     eis_poly turned = {0};
 
+    EIS_TRY(check_elements(element, count, params->degree));
     EIS_TRY(eis_ckks_galois_keys_init(keys, params, element, count));
     EIS_TRY(eis_poly_init_secret(&params->rns, &turned, secret->s.limbs, secret->s.special, EIS_DOMAIN_NTT));
     for (size_t i = 0; i < count; i++) {
@@ -158,7 +157,8 @@ eis_status eis_ckks_galois_keys_generate(eis_ckks_galois_keys *keys, const eis_c
     uint32_t *sorted = NULL;
 
     EIS_NEW(sorted, count);
-    EIS_TRY(sort_elements(sorted, element, count, secret->params->degree));
+    memcpy(sorted, element, count * sizeof *element);
+    qsort(sorted, count, sizeof *sorted, compare_elements);
     EIS_TRY(generate_galois_keys(keys, secret, sorted, NULL, count));
 out:
     if (st != EIS_OK) eis_ckks_galois_keys_clear(keys);
@@ -169,14 +169,35 @@ out:
 eis_status eis_ckks_galois_keys_generate_cut(eis_ckks_galois_keys *keys, const eis_ckks_secret_key *secret,
                                              const uint32_t *element, const size_t *limbs, size_t count)
 {
-    eis_status st = EIS_OK;
+    return generate_galois_keys(keys, secret, element, limbs, count);
+}
 
-    for (size_t i = 0; i < count; i++)
-        EIS_REQUIRE(element[i] % 2 == 1 && element[i] > 1 && element[i] < 2 * secret->params->degree &&
-                        (i == 0 || element[i] > element[i - 1]),
-                    EIS_ERR_RANGE, "Galois elements are odd, in (1, 2N), and rise");
-    EIS_TRY(generate_galois_keys(keys, secret, element, limbs, count));
+eis_status eis_ckks_key_set_generate(eis_ckks_key_set *set, const eis_ckks_secret_key *secret,
+                                     const eis_ckks_key_need *need, size_t count)
+{
+    eis_status st = EIS_OK;
+    uint32_t *element = NULL;
+    size_t *limbs = NULL, turns = 0;
+
+    eis_ckks_key_set_clear(set);
+    EIS_TRY(eis_ckks_key_needs_check(secret->params, need, count));
+    set->params = secret->params;
+    EIS_NEW(element, count);
+    EIS_NEW(limbs, count);
+    for (size_t i = 0; i < count; i++) {
+        if (need[i].id == EIS_CKKS_KEY_RELIN) {
+            EIS_TRY(eis_ckks_relin_key_generate_cut(&set->relin, secret, need[i].limbs));
+        } else if (need[i].id == EIS_CKKS_KEY_PUBLIC) {
+            EIS_TRY(eis_ckks_public_key_generate(&set->public_key, secret));
+        } else {
+            element[turns] = need[i].id;
+            limbs[turns++] = need[i].limbs;
+        }
+    }
+    EIS_TRY(eis_ckks_galois_keys_generate_cut(&set->galois, secret, element, limbs, turns));
 out:
-    if (st != EIS_OK) eis_ckks_galois_keys_clear(keys);
+    if (st != EIS_OK) eis_ckks_key_set_clear(set);
+    eis_mem_free(element);
+    eis_mem_free(limbs);
     return st;
 }

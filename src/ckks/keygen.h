@@ -4,7 +4,7 @@
 #ifndef EIS_CKKS_KEYGEN_H
 #define EIS_CKKS_KEYGEN_H
 
-#include "ckks/keys.h"
+#include "ckks/he_keys.h"
 #include "ckks/secret.h"
 
 /* Makes the public key: an encryption of zero at key level.
@@ -31,5 +31,11 @@ EIS_MUST_USE eis_status eis_ckks_galois_keys_generate(eis_ckks_galois_keys *keys
                                                       const uint32_t *element, size_t count);
 EIS_MUST_USE eis_status eis_ckks_galois_keys_generate_cut(eis_ckks_galois_keys *keys, const eis_ckks_secret_key *secret,
                                                           const uint32_t *element, const size_t *limbs, size_t count);
+
+/* Makes all keys of a list.
+ *
+ * Errors:  as eis_ckks_key_needs_check, and as the makers of keys; *set is zeroed. */
+EIS_MUST_USE eis_status eis_ckks_key_set_generate(eis_ckks_key_set *set, const eis_ckks_secret_key *secret,
+                                                  const eis_ckks_key_need *need, size_t count);
 
 #endif

@@ -71,6 +71,15 @@ static void cut_poly(eis_poly *r, const eis_poly *a, size_t limbs)
     memcpy(eis_poly_limb(r, limbs), eis_poly_limb(a, a->limbs - a->special), a->special * bytes);
 }
 
+void eis_ckks_row_cut(eis_ckks_row *r, const eis_ckks_row *row, size_t limbs)
+{
+    EIS_ASSERT(r->b.limbs == limbs + r->b.special && r->b.special == row->b.special && r->b.limbs <= row->b.limbs);
+    cut_poly(&r->b, &row->b, limbs);
+    cut_poly(&r->a, &row->a, limbs);
+    r->generator = r->b.limbs == row->b.limbs ? row->generator : 0;
+    if (r->generator != 0) memcpy(r->seed, row->seed, sizeof r->seed);
+}
+
 eis_status eis_ckks_switch_key_cut(eis_ckks_switch_key *r, const eis_ckks_switch_key *key, size_t limbs)
 {
     eis_status st = EIS_OK;
@@ -79,13 +88,7 @@ eis_status eis_ckks_switch_key_cut(eis_ckks_switch_key *r, const eis_ckks_switch
     EIS_ASSERT(limbs >= 1 && limbs <= key->limbs);
     if (r == key && limbs == key->limbs) return EIS_OK;
     EIS_TRY(eis_ckks_switch_key_init_cut(&cut, key->params, limbs));
-    for (size_t j = 0; j < cut.digits; j++) {
-        cut_poly(&cut.row[j].b, &key->row[j].b, limbs);
-        cut_poly(&cut.row[j].a, &key->row[j].a, limbs);
-        if (limbs < key->limbs) continue;
-        cut.row[j].generator = key->row[j].generator;
-        memcpy(cut.row[j].seed, key->row[j].seed, sizeof cut.row[j].seed);
-    }
+    for (size_t j = 0; j < cut.digits; j++) eis_ckks_row_cut(&cut.row[j], &key->row[j], limbs);
     eis_ckks_switch_key_clear(r);
     *r = cut;
 out:

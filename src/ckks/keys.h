@@ -52,6 +52,10 @@ EIS_MUST_USE eis_status eis_ckks_row_init(eis_ckks_row *row, const eis_ckks_para
 /* The same on the primes of a level and the special ones. Range: 1 <= limbs <= limbs_max (asserted). */
 EIS_MUST_USE eis_status eis_ckks_row_init_cut(eis_ckks_row *row, const eis_ckks_params *params, size_t limbs);
 
+/* Copies a row to one that is made on the primes of the same or a lower level. Seeds are copied where nothing is left
+ * out. */
+void eis_ckks_row_cut(eis_ckks_row *r, const eis_ckks_row *row, size_t limbs);
+
 /* Allocates a key of zeros, whole or cut. What it held is freed.
  *
  * Range:   1 <= limbs <= limbs_max (asserted).

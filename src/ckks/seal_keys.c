@@ -84,6 +84,18 @@ out:
 
 /* ---- Entries of key-switching keys ------------------------------------------------------------------------------ */
 
+/* SEAL knows one special prime and whole keys. */
+static bool is_seal_key(const eis_ckks_switch_key *key)
+{
+    return key->params->special_count == 1 && key->limbs == key->params->limbs_max;
+}
+
+static void refuse(eis_writer *w)
+{
+    if (w->st == EIS_OK)
+        w->st = eis_fail(EIS_ERR_UNSUPPORTED, "a cut key, or one of several special primes, has no SEAL form");
+}
+
 static void write_entry(eis_writer *w, const eis_ckks_switch_key *key, eis_seal_form form, bool seeded)
 {
     eis_wire_writer_u64(w, key->digits);
@@ -109,6 +121,7 @@ static eis_status open_list(eis_seal_object *object, uint64_t *count, const char
     size_t level;
 
     EIS_REQUIRE(params->has_special, EIS_ERR_UNSUPPORTED, "a chain of one prime has no key switching");
+    EIS_REQUIRE(params->special_count == 1, EIS_ERR_UNSUPPORTED, "keys of several special primes have no SEAL form");
     EIS_TRY(eis_seal_object_open(object, what, data, bytes, object_bytes_max));
     id = eis_wire_reader_bytes(&object->body, EIS_CKKS_PARMS_ID_BYTES);
     *count = eis_wire_reader_u64(&object->body);
@@ -168,6 +181,7 @@ void eis_ckks_relin_key_write(eis_writer *w, const eis_ckks_switch_key *key, eis
 {
     size_t begin = eis_seal_begin(w, style.form);
 
+    if (!is_seal_key(key)) return refuse(w);
     eis_wire_writer_bytes(w, key->params->parms_id[key->params->prime_count], EIS_CKKS_PARMS_ID_BYTES);
     eis_wire_writer_u64(w, 1);
     write_entry(w, key, style.form, seeded);
@@ -216,6 +230,7 @@ void eis_ckks_galois_keys_write(eis_writer *w, const eis_ckks_galois_keys *keys,
     for (size_t i = 0; i < keys->count; i++, index++) {
         size_t next = (size_t)(keys->key[i].element - 1) / 2;
 
+        if (!is_seal_key(&keys->key[i].key)) return refuse(w);
         eis_wire_writer_zeros(w, 8 * (next - index));
         index = next;
         write_entry(w, &keys->key[i].key, style.form, seeded);

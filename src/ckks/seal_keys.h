@@ -14,7 +14,8 @@ size_t eis_ckks_galois_keys_bytes(const eis_ckks_params *params, uint32_t elemen
                                   bool seeded);
 
 /* Append an object; rows are written seeded where they have a seed and `seeded` is set. The list of a Galois object is
- * cut behind the highest element. Errors: sticky in w. */
+ * cut behind the highest element. Errors: sticky in w; EIS_ERR_UNSUPPORTED for switching keys that are cut to a level
+ * or belong to several special primes, which travel as a key set (he_keys.h) alone. */
 void eis_ckks_public_key_write(eis_writer *w, const eis_ckks_public_key *key, eis_seal_style style, bool seeded);
 void eis_ckks_relin_key_write(eis_writer *w, const eis_ckks_switch_key *key, eis_seal_style style, bool seeded);
 void eis_ckks_galois_keys_write(eis_writer *w, const eis_ckks_galois_keys *keys, eis_seal_style style, bool seeded);
@@ -26,7 +27,7 @@ void eis_ckks_galois_keys_write(eis_writer *w, const eis_ckks_galois_keys *keys,
  * than one entry; more entries than N; a number of rows that is not the digits'; a key for element 1.
  *          EIS_ERR_CONTEXT_MISMATCH   made under other parameters.
  *          EIS_ERR_KEYS_INSUFFICIENT  an entry that is wanted is empty or absent.
- *          EIS_ERR_UNSUPPORTED        the chain has no special prime (relinearisation and Galois keys).
+ *          EIS_ERR_UNSUPPORTED        the chain has not one special prime (relinearisation and Galois keys).
  *          EIS_ERR_MEMORY             the key is zeroed on error. */
 EIS_MUST_USE eis_status eis_ckks_public_key_read(eis_ckks_public_key *key, const eis_ckks_params *params,
                                                  const void *data, size_t bytes);

@@ -5,9 +5,6 @@
 
 #include "ckks/polynomial.h"
 
-#define CHAIN_B1 \
-    ((eis_ckks_literal){.degree = 16384, .prime_count = 8, .bits = {50, 40, 40, 40, 40, 40, 40, 50}, .scale = 0x1p40})
-
 /* Deterministic coefficients that fall like those of a smooth function. */
 static void smooth_coefficients(double *c, size_t degree, unsigned seed)
 {

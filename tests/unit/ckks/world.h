@@ -38,6 +38,16 @@ typedef struct world {
     ((eis_ckks_literal){.degree = 8192, .prime_count = 7, .bits = {38, 27, 27, 27, 27, 27, 41}, .scale = 0x1p27})
 #define CHAIN_S ((eis_ckks_literal){.degree = 4096, .prime_count = 3, .bits = {38, 30, 38}, .scale = 0x1p30})
 
+#define CHAIN_A1 ((eis_ckks_literal){.degree = 8192, .prime_count = 3, .bits = {50, 40, 50}, .scale = 0x1p40})
+#define CHAIN_B1 \
+    ((eis_ckks_literal){.degree = 16384, .prime_count = 8, .bits = {50, 40, 40, 40, 40, 40, 40, 50}, .scale = 0x1p40})
+#define CHAIN_B3                                                          \
+    ((eis_ckks_literal){.degree = 16384,                                  \
+                        .prime_count = 10,                                \
+                        .special_count = 3,                               \
+                        .bits = {50, 40, 40, 40, 40, 40, 40, 45, 45, 45}, \
+                        .scale = 0x1p40})
+
 /* Makes parameters and a secret key; steps[step_count] are the rotations that get keys, beside the conjugation. */
 static inline void world_open(world *w, eis_ckks_literal literal, const int32_t *steps, size_t step_count)
 {
