@@ -12,6 +12,7 @@
 #include "kernel/sample.h"
 #include "kernel/seed.h"
 #include "kernel/slots.h"
+#include "kernel/text.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -195,6 +196,9 @@ typedef struct eis_kernels {
 
     /* Slots and integer polynomials; see kernel/slots.h. */
     eis_slot_kernels slots;
+
+    /* Hex and base64; see kernel/text.h. */
+    eis_text_kernels text;
 } eis_kernels;
 
 /* Returns the bytes of n packed 52-bit words. */
@@ -232,6 +236,7 @@ void eis_kernels_generic(eis_kernels *k);
 void eis_kernels_avx2(eis_kernels *k);
 void eis_kernels_avxvnni(eis_kernels *k);
 void eis_kernels_avx512(eis_kernels *k);
+void eis_kernels_avx512ifma(eis_kernels *k);
 void eis_kernels_avx512vnni(eis_kernels *k);
 
 #endif

@@ -1,30 +1,33 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Base64 by OpenSSL, with the strictness that it leaves out; hex and decimal words without branches on values. */
+/* Base64 and hex by kernels, with lengths, padding and errors around them; decimal words without branches on values. */
 #include "wire/text.h"
 
 #include "base/ct.h"
 #include "base/mem.h"
+#include "kernel/kernel.h"
 
-#include <openssl/evp.h>
 #include <string.h>
 
-/* EVP counts in int: work in pieces, multiples of 4 characters. */
-#define PIECE_CHARS ((size_t)4 << 20)
+/* A last group of 1 or 2 bytes: zeros behind them, and '=' for what only zeros give. */
+static void write_last(char text[4], const uint8_t *from, size_t bytes)
+{
+    uint8_t group[3] = {0};
+
+    memcpy(group, from, bytes);
+    eis_kernels_get()->text.base64_write(text, group, 1);
+    memset(text + 1 + bytes, '=', 3 - bytes);
+    eis_mem_wipe(group, sizeof group);
+}
 
 void eis_wire_base64_write(eis_writer *w, const void *data, size_t bytes)
 {
     const uint8_t *from = data;
-    uint8_t piece[4 * 256 + 1]; /* EVP ends each piece with a zero, which must not land behind a reserved space */
+    const size_t groups = bytes / 3;
+    char *text = (char *)eis_wire_writer_reserve(w, eis_wire_base64_length(bytes));
 
-    while (bytes > 0) {
-        size_t n = bytes < 3 * 256 ? bytes : 3 * 256;
-        int length = EVP_EncodeBlock(piece, from, (int)n);
-
-        eis_wire_writer_bytes(w, piece, (size_t)length);
-        from += n;
-        bytes -= n;
-    }
-    eis_mem_wipe(piece, sizeof piece);
+    if (text == NULL) return;
+    eis_kernels_get()->text.base64_write(text, from, groups);
+    if (bytes % 3 != 0) write_last(text + 4 * groups, from + 3 * groups, bytes % 3);
 }
 
 /* Returns the number of '=' at the end, 0 to 2. */
@@ -42,93 +45,54 @@ eis_status eis_wire_base64_bytes(size_t *bytes, const void *text, size_t length)
     return EIS_OK;
 }
 
-/* Whether every character in front of the padding belongs to the standard alphabet: EVP also skips white space. */
-static int alphabet_is_standard(const uint8_t *text, size_t length)
+/* Reads a last group of 1 or 2 bytes: its padding stands for zeros, which all bits behind the bytes must be. Returns 0
+ * where that is so. */
+static uint32_t read_last(uint8_t *out, size_t bytes, const uint8_t text[4])
 {
-    for (size_t i = 0; i < length; i++) {
-        uint8_t c = text[i];
+    uint8_t group[3], filled[4] = {'A', 'A', 'A', 'A'};
+    uint32_t bad;
 
-        if (!((c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '+' || c == '/'))
-            return 0;
-    }
-    return 1;
-}
-
-/* Decodes the last four characters into 1 to 3 bytes; stray bits show when they are encoded again. */
-static int decode_last(uint8_t *out, size_t out_bytes, const uint8_t text[4])
-{
-    uint8_t whole[3], again[5];
-    int same;
-
-    if (EVP_DecodeBlock(whole, text, 4) != 3) return 0;
-    (void)EVP_EncodeBlock(again, whole, (int)out_bytes);
-    same = memcmp(again, text, 4) == 0;
-    if (same) memcpy(out, whole, out_bytes);
-    eis_mem_wipe(whole, sizeof whole);
-    eis_mem_wipe(again, sizeof again);
-    return same;
+    memcpy(filled, text, bytes + 1);
+    bad = eis_kernels_get()->text.base64_read(group, filled, 1);
+    for (size_t i = bytes; i < sizeof group; i++) bad |= group[i];
+    memcpy(out, group, bytes);
+    eis_mem_wipe(group, sizeof group);
+    eis_mem_wipe(filled, sizeof filled);
+    return bad;
 }
 
 eis_status eis_wire_base64_read(uint8_t *out, size_t out_bytes, const void *text, size_t length)
 {
     const uint8_t *from = text;
-    size_t bytes = 0, done = 0;
+    const size_t groups = out_bytes / 3;
+    size_t bytes = 0;
+    uint32_t bad;
     eis_status st = EIS_OK;
 
     EIS_TRY(eis_wire_base64_bytes(&bytes, text, length));
     EIS_REQUIRE(bytes == out_bytes, EIS_ERR_ENCODING, "base64 text of %zu bytes, %zu were expected", bytes, out_bytes);
-    if (length == 0) return EIS_OK;
-    EIS_REQUIRE(alphabet_is_standard(from, length - padding_of(text, length)), EIS_ERR_ENCODING,
-                "base64 text holds a foreign character");
-    while (length - done > 4) {
-        size_t n = length - done - 4 < PIECE_CHARS ? length - done - 4 : PIECE_CHARS;
-
-        EIS_REQUIRE(EVP_DecodeBlock(out + done / 4 * 3, from + done, (int)n) == (int)(n / 4 * 3), EIS_ERR_ENCODING,
-                    "base64 text is malformed");
-        done += n;
-    }
-    EIS_REQUIRE(decode_last(out + done / 4 * 3, out_bytes - done / 4 * 3, from + done), EIS_ERR_ENCODING,
-                "base64 text has stray bits or padding at its end");
+    bad = eis_kernels_get()->text.base64_read(out, from, groups);
+    if (bytes % 3 != 0) bad |= read_last(out + 3 * groups, bytes % 3, from + 4 * groups);
+    EIS_REQUIRE(bad == 0, EIS_ERR_ENCODING, "base64 text holds a foreign character, or stray bits at its end");
 out:
     if (st != EIS_OK) eis_mem_wipe(out, out_bytes);
     return st;
 }
 
-/* '0' to '9', then 39 further for 'a' to 'f'. */
-static char hex_digit(unsigned nibble) { return (char)(nibble + '0' + (eis_ct_mask_less(9, nibble) & 39)); }
-
 void eis_wire_hex_write(char *out, const void *data, size_t bytes)
 {
-    const uint8_t *from = data;
-
-    for (size_t i = 0; i < bytes; i++) {
-        out[2 * i] = hex_digit(from[i] >> 4);
-        out[2 * i + 1] = hex_digit(from[i] & 15);
-    }
+    eis_kernels_get()->text.hex_write(out, data, bytes);
     out[2 * bytes] = '\0';
-}
-
-static int hex_value(uint8_t c)
-{
-    if (c >= '0' && c <= '9') return c - '0';
-    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-    return -1;
 }
 
 eis_status eis_wire_hex_read(uint8_t *out, size_t out_bytes, const void *text, size_t length)
 {
-    const uint8_t *from = text;
     eis_status st = EIS_OK;
 
     EIS_REQUIRE(length % 2 == 0 && length / 2 == out_bytes, EIS_ERR_ENCODING, "hex text of %zu digits for %zu bytes",
                 length, out_bytes);
-    for (size_t i = 0; i < out_bytes; i++) {
-        int high = hex_value(from[2 * i]), low = hex_value(from[2 * i + 1]);
-
-        EIS_REQUIRE(high >= 0 && low >= 0, EIS_ERR_ENCODING, "hex text holds another character");
-        out[i] = (uint8_t)(16 * high + low);
-    }
+    EIS_REQUIRE(eis_kernels_get()->text.hex_read(out, text, out_bytes) == 0, EIS_ERR_ENCODING,
+                "hex text holds another character");
 out:
     if (st != EIS_OK) eis_mem_wipe(out, out_bytes);
     return st;

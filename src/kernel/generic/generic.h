@@ -71,4 +71,10 @@ void slots_words_from_integers_generic(uint64_t *words, const double *v, size_t 
 void slots_reals_from_digits_generic(double *v, const uint64_t *digits, size_t limbs, size_t n, size_t stride,
                                      const eis_modulus *const *m, double factor);
 
+/* text_generic.c */
+void text_hex_write_generic(char *text, const uint8_t *bytes, size_t n);
+uint32_t text_hex_read_generic(uint8_t *bytes, const uint8_t *text, size_t n);
+void text_base64_write_generic(char *text, const uint8_t *bytes, size_t groups);
+uint32_t text_base64_read_generic(uint8_t *bytes, const uint8_t *text, size_t groups);
+
 #endif

@@ -39,6 +39,7 @@ void eis_kernels_generic(eis_kernels *k)
             },
         .sample = {sample_reduce_below_var_generic, sample_errors_generic, sample_trits_generic,
                    sample_words_from_small_generic},
+        .text = {text_hex_write_generic, text_hex_read_generic, text_base64_write_generic, text_base64_read_generic},
         .slots = {slots_forward_generic, slots_inverse_generic, slots_scale_and_round_generic,
                   slots_words_from_integers_generic, slots_reals_from_digits_generic},
         .seed = {seed_blake2xb_generic, seed_shake256_generic},

@@ -69,4 +69,10 @@ void slots_words_from_integers_avx2(uint64_t *words, const double *v, size_t n, 
 void slots_reals_from_digits_avx2(double *v, const uint64_t *digits, size_t limbs, size_t n, size_t stride,
                                   const eis_modulus *const *m, double factor);
 
+/* text_avx2.c */
+void text_hex_write_avx2(char *text, const uint8_t *bytes, size_t n);
+uint32_t text_hex_read_avx2(uint8_t *bytes, const uint8_t *text, size_t n);
+void text_base64_write_avx2(char *text, const uint8_t *bytes, size_t groups);
+uint32_t text_base64_read_avx2(uint8_t *bytes, const uint8_t *text, size_t groups);
+
 #endif

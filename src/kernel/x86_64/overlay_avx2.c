@@ -32,6 +32,8 @@ void eis_kernels_avx2(eis_kernels *k)
     k->sample.reduce_below_var = sample_reduce_below_var_avx2;
     k->sample.errors = sample_errors_avx2;
     k->sample.words_from_small = sample_words_from_small_avx2;
+    k->text =
+        (eis_text_kernels){text_hex_write_avx2, text_hex_read_avx2, text_base64_write_avx2, text_base64_read_avx2};
     k->slots = (eis_slot_kernels){slots_forward_avx2, slots_inverse_avx2, slots_scale_and_round_avx2,
                                   slots_words_from_integers_avx2, slots_reals_from_digits_avx2};
     k->seed = (eis_seed_kernels){seed_blake2xb_avx2, seed_shake256_avx2};

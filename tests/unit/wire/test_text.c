@@ -66,6 +66,29 @@ static void other_spellings_are_refused(void **state)
     assert_int_equal(eis_wire_base64_read((uint8_t[4]){0}, 4, "Zm9v", 4), EIS_ERR_ENCODING);
 }
 
+/* Of the spellings of a last group exactly one per value is taken: 256 of one byte, 65536 of two. */
+static void last_groups_have_one_spelling(void **state)
+{
+    static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    size_t taken[3] = {0};
+
+    (void)state;
+    for (size_t spelling = 0; spelling < (size_t)1 << 18; spelling++) {
+        for (size_t bytes = spelling >> 12 == 0 ? 1 : 2; bytes <= 2; bytes++) { /* two digits, or three */
+            const size_t digits = bytes == 1 ? spelling << 6 : spelling;
+            char text[4] = {alphabet[digits >> 12], alphabet[digits >> 6 & 63], '=', '='};
+            uint8_t out[2];
+
+            if (bytes == 2) text[2] = alphabet[digits & 63];
+            if (eis_wire_base64_read(out, bytes, text, 4) != EIS_OK) continue;
+            taken[bytes]++;
+            for (size_t i = 0; i < bytes; i++) assert_int_equal(out[i], digits >> (10 - 8 * i) & 255);
+        }
+    }
+    assert_int_equal(taken[1], 256);
+    assert_int_equal(taken[2], 65536);
+}
+
 static void hex_goes_there_and_back(void **state)
 {
     uint8_t back[4];
@@ -133,9 +156,9 @@ static void malformed_words_are_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(base64_goes_there_and_back),  cmocka_unit_test(other_spellings_are_refused),
-        cmocka_unit_test(hex_goes_there_and_back),     cmocka_unit_test(words_have_one_width_per_ring),
-        cmocka_unit_test(malformed_words_are_refused),
+        cmocka_unit_test(base64_goes_there_and_back),    cmocka_unit_test(other_spellings_are_refused),
+        cmocka_unit_test(last_groups_have_one_spelling), cmocka_unit_test(hex_goes_there_and_back),
+        cmocka_unit_test(words_have_one_width_per_ring), cmocka_unit_test(malformed_words_are_refused),
     };
     return cmocka_run_group_tests_name("wire/text", tests, NULL, NULL);
 }
