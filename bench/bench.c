@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "bench/bench_blas.h"
+#include "bench/bench_he.h"
 #include "bench/bench_peer.h"
 #include "cli/cli.h"
 #include "cli/commands.h"
@@ -29,14 +30,16 @@ typedef struct flags {
 } flags;
 
 static const struct {
-    const char *name;
+    const char *engine, *name;
     eis_status (*run)(eis_bench *bench);
 } groups[] = {
-    {"matmul", eis_bench_run_matmul},         {"share", eis_bench_run_share},       {"call", eis_bench_run_call},
-    {"end-to-end", eis_bench_run_end_to_end}, {"accuracy", eis_bench_run_accuracy}, {"memory", eis_bench_run_memory},
+    {"split", "matmul", eis_bench_run_matmul},     {"split", "share", eis_bench_run_share},
+    {"split", "call", eis_bench_run_call},         {"split", "end-to-end", eis_bench_run_end_to_end},
+    {"split", "accuracy", eis_bench_run_accuracy}, {"split", "memory", eis_bench_run_memory},
+    {"he", "ntt", eis_bench_run_he_ntt},           {"he", "ops", eis_bench_run_he_ops},
 };
 
-#define GROUPS "matmul, share, call, end-to-end, accuracy or memory"
+#define GROUPS "split: matmul, share, call, end-to-end, accuracy or memory; he: ntt or ops"
 
 static const struct argp_option options[] = {
     {"quick", KEY_QUICK, NULL, 0, "Fewer rounds and less cold memory: done within a minute", 1},
@@ -49,10 +52,11 @@ static const struct argp_option options[] = {
     {0},
 };
 
-static bool group_exists(const char *name)
+/* Tells whether there is a group of this name, or of any, in this engine. */
+static bool group_exists(const char *engine, const char *name)
 {
     for (size_t i = 0; i < sizeof groups / sizeof groups[0]; i++)
-        if (strcmp(name, groups[i].name) == 0) return true;
+        if (strcmp(engine, groups[i].engine) == 0 && (name == NULL || strcmp(name, groups[i].name) == 0)) return true;
     return false;
 }
 
@@ -77,16 +81,16 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         f->kernels = arg;
         return 0;
     case KEY_ONLY:
-        if (!group_exists(arg)) argp_error(state, "--only takes %s", GROUPS);
         f->only = arg;
         return 0;
     case ARGP_KEY_ARG:
-        if (f->engine != NULL || strcmp(arg, "split") != 0)
-            argp_error(state, "the engine that can be measured is split");
+        if (f->engine != NULL || !group_exists(arg, NULL))
+            argp_error(state, "the engines that can be measured are split and he");
         f->engine = arg;
         return 0;
     case ARGP_KEY_END:
-        if (f->engine == NULL) argp_error(state, "say which engine: eis bench split");
+        if (f->engine == NULL) argp_error(state, "say which engine: eis bench split, eis bench he");
+        if (f->only != NULL && !group_exists(f->engine, f->only)) argp_error(state, "--only takes, for %s", GROUPS);
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -171,12 +175,13 @@ static void print_table(const eis_bench *bench)
             printf(" %10.4g %8.3f", row->peer_value, ratio_of(row));
         else
             printf(" %10s %8s", "", "");
-        if (row->has_goal) printf(" %7.3g%s", row->goal, misses(row) ? "  missed" : "");
+        if (row->has_goal)
+            printf(" %7.3g%s", row->value_goal > 0 ? row->value_goal : row->goal, misses(row) ? "  missed" : "");
         if (row->has_peer) printf("%*s%s", row->has_goal ? (misses(row) ? 2 : 10) : 18, "", row->peer);
         putchar('\n');
     }
-    printf("\nTimes are medians of interleaved runs. A goal is one for the ratio where there is a peer, else for the "
-           "value.\n");
+    printf("\nTimes are medians of interleaved runs. A goal is one for the ratio where this program measured the "
+           "peer, else for the value.\n");
 }
 
 static void write_row(eis_json_writer *w, const eis_bench_row *row)
@@ -236,6 +241,16 @@ static size_t cold_bytes(bool quick)
     return room < COLD_BYTES_MIN ? COLD_BYTES_MIN : room;
 }
 
+static void prepare_split(eis_bench *bench)
+{
+    eis_bench_condition_set(bench, "threads", "1 per product and per server");
+    eis_bench_condition_set(bench, "cold",
+                            "b=1 and batches walk through %.0f MiB of each kind of weights; the warm rows say so",
+                            (double)bench->cold_bytes / (1 << 20));
+    eis_bench_condition_set(bench, "weights", "random, made in memory");
+    bench->blas = eis_bench_blas_open(bench);
+}
+
 static eis_status prepare(eis_bench *bench, const flags *f)
 {
     eis_status st = EIS_OK;
@@ -248,14 +263,9 @@ static eis_status prepare(eis_bench *bench, const flags *f)
     bench->cold_bytes = cold_bytes(f->quick);
     eis_bench_conditions_read(bench);
     eis_bench_condition_set(bench, "kernels", "%s", bench->level->name);
-    eis_bench_condition_set(bench, "threads", "1 per product and per server");
     eis_bench_condition_set(bench, "time",
                             "processor time of the thread; wall clock for calls and end to end; medians");
-    eis_bench_condition_set(bench, "cold",
-                            "b=1 and batches walk through %.0f MiB of each kind of weights; the warm rows say so",
-                            (double)bench->cold_bytes / (1 << 20));
-    eis_bench_condition_set(bench, "weights", "random, made in memory");
-    bench->blas = eis_bench_blas_open(bench);
+    if (strcmp(f->engine, "split") == 0) prepare_split(bench);
 out:
     return st;
 }
@@ -270,6 +280,7 @@ static eis_status run_bench(const flags *f)
         EIS_TRY(eis_bench_peer_read(bench, f->peer)); /* there are no rows yet: a bad file is found early */
     EIS_TRY(prepare(bench, f));
     for (size_t i = 0; i < sizeof groups / sizeof groups[0]; i++) {
+        if (strcmp(f->engine, groups[i].engine) != 0) continue;
         if (f->only != NULL && strcmp(f->only, groups[i].name) != 0) continue;
         EIS_TRY(eis_cli_check_interrupted());
         EIS_TRY(groups[i].run(bench));
@@ -294,17 +305,18 @@ int eis_cmd_bench(int argc, char **argv)
     static const struct argp argp = {
         options,
         parse,
-        "split",
-        "Measure the split engine beside OpenBLAS (float32) and a plain int8 product.\v"
+        "split|he",
+        "Measure an engine: split beside OpenBLAS (float32) and a plain int8 product; he alone, or beside the times of "
+        "another program.\v"
         "OpenBLAS is opened where it is installed (Debian: libopenblas0-pthread); without it the figures stand "
         "alone. Exit code 1 where a kernel gave other words than plain C.\n\n"
-        "Example:\n\n  eis bench split --quick\n",
+        "Examples:\n\n  eis bench split --quick\n  eis bench he --only ops\n",
         children,
         NULL,
         NULL};
     flags f = {0};
 
     if (!eis_cli_parse(&argp, argc, argv, &f)) return 2;
-    eis_bench_blas_restart();
+    if (strcmp(f.engine, "split") == 0) eis_bench_blas_restart();
     return eis_cli_finish(run_bench(&f));
 }

@@ -13,7 +13,10 @@
  *   bench_model.c       a random GPT-2 in memory, and its local forward pass with OpenBLAS
  *   bench_end_to_end.c  a token through two servers
  *   bench_accuracy.c    errors
- *   bench_memory.c      memory of a server */
+ *   bench_memory.c      memory of a server
+ *   bench_he_chain.c    one chain with its keys, and a clock for operations
+ *   bench_he_ntt.c      transforms
+ *   bench_he_ops.c      operations of the scheme */
 #ifndef EIS_BENCH_BENCH_H
 #define EIS_BENCH_BENCH_H
 
@@ -31,7 +34,7 @@
 typedef struct eis_bench_row {
     char name[112], unit[16], peer[64];
     double value, peer_value; /* in the same unit */
-    double goal;
+    double goal, value_goal;  /* value_goal: what tables show in place of a goal that was turned into one for a ratio */
     bool has_peer, has_goal;
 } eis_bench_row;
 

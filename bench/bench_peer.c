@@ -39,7 +39,8 @@ static eis_status take_row(eis_bench *bench, eis_json_value entry, const char *a
         eis_bench_row *row = &bench->rows[i];
         if (row->has_peer || strcmp(row->name, name) != 0 || strcmp(row->unit, unit) != 0) continue;
         eis_bench_against(row, peer, value);
-        row->has_goal = false;
+        row->value_goal = row->goal;
+        row->goal /= value;
     }
 out:
     return st;
