@@ -94,11 +94,36 @@ static void vectors_do_not_look_at_words(void **state)
     }
 }
 
+/* Shares and keys are written as text too; whether a text is one is told, its bytes are not. */
+static void text_entries(const eis_text_kernels *k)
+{
+    uint8_t bytes[3 * WORDS] = {0};
+    char text[6 * WORDS];
+    uint32_t bad;
+
+    memset(text, 'A', sizeof text);
+    EIS_SECRET(bytes, sizeof bytes);
+    EIS_SECRET(text, sizeof text);
+    bad = k->hex_read(bytes, (const uint8_t *)text, sizeof bytes);
+    k->hex_write(text, bytes, sizeof bytes);
+    k->base64_write(text, bytes, WORDS);
+    bad |= k->base64_read(bytes, (const uint8_t *)text, WORDS);
+    EIS_PUBLIC(&bad, sizeof bad); /* the test is over */
+    assert_int_equal(bad, 0);
+}
+
+static void text_does_not_look_at_bytes(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < eis_kernels_level_count(); i++) text_entries(&eis_kernels_level(i)->text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(products_do_not_look_at_shares),
         cmocka_unit_test(vectors_do_not_look_at_words),
+        cmocka_unit_test(text_does_not_look_at_bytes),
     };
 
     printf("levels tested:");
