@@ -50,15 +50,23 @@ out:
 
 /* TRUNCATE and EXTRA: the end of the journal is what commits, and it is synced too, so that a power failure right
  * after a commit cannot bring the row back. */
-static const char *const settings = "PRAGMA locking_mode=EXCLUSIVE;"
-                                    "PRAGMA journal_mode=TRUNCATE;"
-                                    "PRAGMA synchronous=EXTRA;"
-                                    "PRAGMA secure_delete=ON;"
-                                    "PRAGMA temp_store=MEMORY;"
-                                    "PRAGMA trusted_schema=OFF;"
-                                    "PRAGMA cell_size_check=ON;";
+static const char *const once_settings = "PRAGMA locking_mode=EXCLUSIVE;"
+                                         "PRAGMA journal_mode=TRUNCATE;"
+                                         "PRAGMA synchronous=EXTRA;"
+                                         "PRAGMA secure_delete=ON;";
 
-eis_status eis_store_db_open(sqlite3 **db, const char *path)
+/* The lock comes first: in exclusive mode the log needs no memory shared with others. */
+static const char *const log_settings = "PRAGMA locking_mode=EXCLUSIVE;"
+                                        "PRAGMA journal_mode=WAL;"
+                                        "PRAGMA synchronous=FULL;"
+                                        "PRAGMA secure_delete=FAST;"
+                                        "PRAGMA journal_size_limit=16777216;";
+
+static const char *const common_settings = "PRAGMA temp_store=MEMORY;"
+                                           "PRAGMA trusted_schema=OFF;"
+                                           "PRAGMA cell_size_check=ON;";
+
+static eis_status open_db(sqlite3 **db, const char *path, const char *settings)
 {
     sqlite3 *made = NULL;
     eis_status st = EIS_OK;
@@ -70,6 +78,7 @@ eis_status eis_store_db_open(sqlite3 **db, const char *path)
     }
     (void)sqlite3_db_config(made, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
     EIS_TRY(eis_store_db_exec(made, settings));
+    EIS_TRY(eis_store_db_exec(made, common_settings));
     /* Takes the lock now, and shows a file that is no database. */
     EIS_TRY(eis_store_db_exec(made, "BEGIN IMMEDIATE; SELECT count(*) FROM sqlite_schema; COMMIT;"));
     *db = made;
@@ -79,6 +88,10 @@ out:
     eis_store_db_close(made);
     return st;
 }
+
+eis_status eis_store_db_open(sqlite3 **db, const char *path) { return open_db(db, path, once_settings); }
+
+eis_status eis_store_db_open_log(sqlite3 **db, const char *path) { return open_db(db, path, log_settings); }
 
 void eis_store_db_close(sqlite3 *db) { (void)sqlite3_close_v2(db); }
 

@@ -16,6 +16,10 @@
  *         *db is untouched. */
 EIS_MUST_USE eis_status eis_store_db_open(sqlite3 **db, const char *path);
 
+/* The same for what is written often: a write-ahead log with synchronous=FULL, so that a commit is on the disk when it
+ * returns and costs one sync, and deleted content is overwritten where that costs nothing more. */
+EIS_MUST_USE eis_status eis_store_db_open_log(sqlite3 **db, const char *path);
+
 /* Closes a database. NULL is allowed. */
 void eis_store_db_close(sqlite3 *db);
 
