@@ -61,6 +61,7 @@ static eis_step *add_step(builder *b, eis_step_op op, shape out)
     eis_step *step = &b->steps[b->step_count++];
 
     *step = (eis_step){.op = op,
+                       .layer = (uint32_t)b->layer,
                        .in_channels = b->at.channels,
                        .in_height = b->at.height,
                        .in_width = b->at.width,
@@ -206,7 +207,10 @@ static eis_status build_batch_norm(builder *b, const eis_layer *layer)
         if (!(deviation > 0) || !isfinite(scale[i]) || !isfinite(shift[i]))
             return fail_layer(b, EIS_ERR_MODEL, "variance + eps is not above 0, or the norm is not finite");
     }
-    if (b->scale == NULL && before != NULL) return fold_into_rows(b, before, scale, shift);
+    if (b->scale == NULL && before != NULL) {
+        b->steps[b->step_count - 1].layer = (uint32_t)b->layer;
+        return fold_into_rows(b, before, scale, shift);
+    }
     if (b->scale != NULL) {
         join_pending(b, scale, shift);
         return EIS_OK;

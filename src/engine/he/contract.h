@@ -93,6 +93,9 @@ typedef struct eis_he_contract {
  * Errors:  EIS_ERR_PROTOCOL, with a text that names the member. */
 EIS_MUST_USE eis_status eis_he_contract_check(const eis_he_contract *contract);
 
+/* Returns how many numbers a local step makes. Range: a checked one. */
+uint32_t eis_he_local_count(const eis_he_local *local);
+
 /* Returns which number of the input stands in a slot: its index below size, or -1 for a zero.
  * Range:   ciphertext < packing->ciphertexts, slot < slots. FEATURES: slot is the sample, the answer `ciphertext`. */
 int64_t eis_he_packing_index(const eis_he_packing *packing, size_t slots, uint32_t ciphertext, size_t slot);

@@ -11,20 +11,9 @@
 #ifndef EIS_ENGINE_HE_GRAPH_H
 #define EIS_ENGINE_HE_GRAPH_H
 
-#include "model/graph.h"
+#include "engine/he/map.h"
 
 #include <stdbool.h>
-
-/* A sparse matrix by rows and a bias: y[i] = bias[i] + sum of weight[k] x[column[k]], k in [start[i], start[i + 1]). */
-typedef struct eis_he_map {
-    uint32_t rows, columns;
-    uint64_t *start;  /* [rows + 1] */
-    uint32_t *column; /* [start[rows]], rising in a row */
-    double *weight;   /* [start[rows]], finite; zeros may be among them */
-    double *bias;     /* [rows] */
-} eis_he_map;
-
-#define EIS_HE_TERMS_MAX ((uint64_t)1 << 25) /* weights of one map; a convolution counts each use */
 
 typedef enum eis_he_node_kind {
     EIS_HE_NODE_MAP = 1,
@@ -39,6 +28,7 @@ typedef struct eis_he_node {
     uint32_t in, out;                 /* numbers */
     uint32_t step_first, step_count;  /* of the model: what it was made of */
     eis_he_map map;                   /* MAP */
+    double factor, shift;             /* SQUARE: factor x^2 + shift; 1 (or -1, in the last node) and 0 (likewise) */
     const double *coeff;              /* POLYNOMIAL: rising powers; the model's */
     uint32_t coeff_count;
     double interval[2]; /* POLYNOMIAL: where it is meant to be used */
@@ -63,22 +53,6 @@ EIS_MUST_USE eis_status eis_he_graph_new(eis_he_graph **graph, const eis_model *
 
 /* Frees. NULL is allowed. */
 void eis_he_graph_free(eis_he_graph *graph);
-
-/* Writes row i of a map as a dense vector. Shape: row[columns]. */
-void eis_he_map_row(double *row, const eis_he_map *map, uint32_t i);
-
-/* Bounds of a map for |x| <= x_max in each number: of any output, bias included; and of the sum of squares of a row's
- * weights, by which the variance of an error grows. */
-double eis_he_map_bound(const eis_he_map *map, double x_max);
-double eis_he_map_square_norm(const eis_he_map *map);
-
-/* Returns the largest |weight|. */
-double eis_he_map_largest(const eis_he_map *map);
-
-/* Returns the most weights of a row. */
-uint64_t eis_he_map_terms(const eis_he_map *map);
-
-void eis_he_map_clear(eis_he_map *map);
 
 /* Says what a refused step could be replaced by: the polynomials of degree 2 to 7 that come nearest to it on the
  * interval that the model declares for what goes in, with their errors, and --interactive. `interval` 0: not known. */

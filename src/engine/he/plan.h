@@ -8,7 +8,7 @@
 #include "model/graph.h"
 
 typedef enum eis_he_form {
-    EIS_HE_FORM_AUTO = 0,
+    EIS_HE_FORM_AUTO = 0,   /* SINGLE where it can be, else BATCH */
     EIS_HE_FORM_SINGLE = 1, /* one input spread over the slots of few ciphertexts */
     EIS_HE_FORM_BATCH = 2   /* FEATURES: one ciphertext per number, slot j is sample j */
 } eis_he_form;
@@ -19,10 +19,11 @@ typedef struct eis_he_wish {
     eis_ckks_literal own;   /* degree not 0: these parameters instead */
     eis_ckks_policy policy; /* of chains found by name or chosen */
     eis_he_form form;
-    bool interactive;   /* the client computes every layer that is not linear, between rounds */
-    uint32_t batch_max; /* 0: N/2 with BATCH, 1 with SINGLE */
-    double input_max;   /* |x| to be covered; 0: by the model's own scaling (1 behind `divide`), else 8 */
-    double tolerance;   /* refuse where the error bound is larger; 0: report it only */
+    bool three_polynomials; /* a square at the end of a batch model is answered without relinearising */
+    bool interactive;       /* the client computes every layer that is not linear, between rounds */
+    uint32_t batch_max;     /* 0: N/2 with BATCH, 1 with SINGLE */
+    double input_max;       /* |x| to be covered; 0: by the model's own scaling (1 behind `divide`), else 8 */
+    double tolerance;       /* refuse where the error bound is larger; 0: report it only */
 } eis_he_wish;
 
 /* One line of `eis plan`. */

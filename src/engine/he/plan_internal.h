@@ -21,7 +21,6 @@
 typedef struct eis_he_track {
     double magnitude; /* bound of |value| in any slot */
     double variance;  /* of the error of the real part of a slot, in values (not in units of the scale) */
-    double rounding;  /* bound of the error that weights bring by being rounded; not random */
     double scale;
     uint32_t limbs;
 } eis_he_track;
@@ -49,7 +48,7 @@ void eis_he_track_switch(eis_he_track *t, const eis_ckks_params *params, double 
 /* A square, or a product with itself: scale squared. */
 void eis_he_track_square(eis_he_track *t);
 
-/* Returns the bound of the error: the tail of the noise, and the roundings. */
+/* Returns the bound of the error: the tail of the noise. */
 double eis_he_track_error(const eis_he_track *t);
 
 /* Tells whether magnitude and error fit the modulus of t's level at its scale.
@@ -106,12 +105,25 @@ void eis_he_draft_row_end(eis_he_plan_row *row, const eis_he_track *t);
 /* Adds the rotation by `steps` to the contract's elements, once. Errors: EIS_ERR_UNSUPPORTED  too many. */
 EIS_MUST_USE eis_status eis_he_draft_rotation(eis_he_draft *draft, int32_t steps);
 
+/* Returns the chain's default scale, or where it has none the largest power of two below its last data prime. */
+double eis_he_draft_scale(const eis_he_draft *draft);
+
+/* Tells whether the chain has that many levels. Errors: EIS_ERR_UNSUPPORTED. */
+EIS_MUST_USE eis_status eis_he_draft_levels(const eis_he_draft *draft, unsigned depth);
+
+/* Returns the map that is the whole graph, or NULL. */
+const eis_he_node *eis_he_draft_lone_map(const eis_he_draft *draft);
+
 /* Returns the scale of an answer: the chain's default, or less where the magnitude needs the room. */
 double eis_he_draft_answer_scale(const eis_he_draft *draft, double magnitude);
 
 /* Plans one stage that is a single map of one vector, by the cheapest of the forms that can (rows, blocks); for
  * interactive stages. `node` is the map's number in the graph. Errors: as the plan function of a form. */
 EIS_MUST_USE eis_status eis_he_plan_affine(eis_he_draft *draft, uint32_t stage, uint32_t node, double input_max);
+
+/* The same by one form, for that function. */
+EIS_MUST_USE eis_status eis_he_rows_plan_map(eis_he_draft *draft, uint32_t stage, uint32_t node, double input_max);
+EIS_MUST_USE eis_status eis_he_blocks_plan_map(eis_he_draft *draft, uint32_t stage, uint32_t node, double input_max);
 
 /* ---- Forms --------------------------------------------------------------------------------------------------------
  */
@@ -122,9 +134,10 @@ struct eis_he_method {
      * Errors: EIS_ERR_UNSUPPORTED  not a model for this form or chain; EIS_ERR_RANGE  it does not fit the chain. */
     eis_status (*plan)(eis_he_draft *draft);
     void (*layout_free)(void *layout);
-    /* Encodes the weights of one stage. *bytes: what they take. `program` has slots and plan. */
+    /* Encodes the weights of one stage. *bytes: what they take. `program` has slots and plan. The graph is the planned
+     * one, made again; a form may take maps out of it (and zero them there). */
     eis_status (*prepare)(void **data, size_t *bytes, const struct eis_he_program *program, uint32_t stage,
-                          const eis_he_graph *graph, eis_pool *pool);
+                          eis_he_graph *graph, eis_pool *pool);
     void (*data_free)(void *data);
     /* As eis_he_eval and eis_he_eval_bytes; out is cleared by the caller on error. */
     eis_status (*eval)(eis_ckks_ct *out, const struct eis_he_program *program, uint32_t stage,

@@ -33,6 +33,9 @@ EIS_MUST_USE eis_status eis_he_bias_add(eis_ckks_ct *ct, const eis_he_program *p
 EIS_MUST_USE eis_status eis_he_input_next(eis_ckks_ct *ct, const eis_he_program *program, uint32_t stage,
                                           const eis_he_source *source, uint32_t index, uint32_t limbs);
 
+/* Rescales to the planned scale, or where the input was off it, to whatever scale that gives. */
+EIS_MUST_USE eis_status eis_he_rescale(eis_ckks_ct *ct, double target);
+
 /* ---- Folds --------------------------------------------------------------------------------------------------------
  */
 

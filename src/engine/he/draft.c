@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What forms put into a draft. */
+#include "engine/he/plan_internal.h"
+
+#include "base/mem.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+eis_status eis_he_draft_row(eis_he_draft *draft, const char *name, const char *method, eis_he_plan_row **row)
+{
+    eis_status st = EIS_OK;
+    eis_he_plan *plan = draft->plan;
+
+    *row = NULL;
+    EIS_TRY(eis_mem_resize(&plan->rows, plan->row_count, plan->row_count + 1, sizeof *plan->rows));
+    *row = &plan->rows[plan->row_count++];
+    snprintf((*row)->name, sizeof(*row)->name, "%s", name);
+    (*row)->method = method;
+out:
+    return st;
+}
+
+void eis_he_draft_row_end(eis_he_plan_row *row, const eis_he_track *t)
+{
+    row->limbs_out = t->limbs;
+    row->magnitude = t->magnitude;
+    row->error = eis_he_track_error(t);
+}
+
+eis_status eis_he_draft_rotation(eis_he_draft *draft, int32_t steps)
+{
+    eis_he_contract *c = &draft->plan->contract;
+    uint32_t element = eis_ckks_rotation_element(draft->params, steps), i = 0;
+
+    if (element == 1) return EIS_OK;
+    while (i < c->element_count && c->element[i] < element) i++;
+    if (i < c->element_count && c->element[i] == element) return EIS_OK;
+    if (c->element_count == EIS_HE_ELEMENTS_MAX)
+        return eis_fail(EIS_ERR_UNSUPPORTED, "the model needs more than %d rotation keys", EIS_HE_ELEMENTS_MAX);
+    memmove(&c->element[i + 1], &c->element[i], (c->element_count - i) * sizeof c->element[0]);
+    c->element[i] = element;
+    c->element_count++;
+    return EIS_OK;
+}
+
+double eis_he_draft_scale(const eis_he_draft *draft)
+{
+    const eis_ckks_params *params = draft->params;
+
+    if (params->scale > 0) return params->scale;
+    return ldexp(1, (int)floor(log2((double)eis_ckks_last_prime(params, params->limbs_max))));
+}
+
+double eis_he_draft_answer_scale(const eis_he_draft *draft, double magnitude)
+{
+    double scale = eis_he_draft_scale(draft), room = eis_rns_log2(&draft->params->rns, 1) - 2;
+
+    while (scale > 2 && log2(scale) + log2(fmax(magnitude, 0x1p-20)) > room) scale /= 2;
+    return scale;
+}
+
+eis_status eis_he_draft_levels(const eis_he_draft *draft, unsigned depth)
+{
+    if (depth + 1 <= draft->params->limbs_max) return EIS_OK;
+    return eis_fail(EIS_ERR_UNSUPPORTED, "the model needs %u levels, and the chain has %zu", depth,
+                    draft->params->limbs_max - 1);
+}
+
+const eis_he_node *eis_he_draft_lone_map(const eis_he_draft *draft)
+{
+    return draft->graph->count == 1 && draft->graph->node[0].kind == EIS_HE_NODE_MAP ? &draft->graph->node[0] : NULL;
+}
