@@ -5,6 +5,7 @@
 
 #include "base/ct.h"
 #include "base/mem.h"
+#include "kernel/kernel.h"
 #include "rand/entropy.h"
 #include "ring/sampler.h"
 
@@ -90,24 +91,38 @@ eis_status eis_ckks_zero_encrypt(eis_poly *b, eis_poly *a, uint8_t seed[EIS_EXPA
     return eis_ckks_zero_encrypt_under(b, a, seed, &key->params->rns, &s);
 }
 
+/* b -= a s, limb by limb, so that the product is still in a near cache when it is taken away. */
+static eis_status subtract_product(const eis_rns *rns, eis_poly *b, const eis_poly *a, const eis_poly *s)
+{
+    const eis_zq_kernels *k = &eis_kernels_get()->zq;
+    uint64_t *product = eis_mem_new_secret(b->degree, sizeof *product);
+
+    EIS_ASSERT(a->limbs == b->limbs && s->limbs == b->limbs && a->special == b->special && s->special == b->special);
+    if (product == NULL) return EIS_ERR_MEMORY;
+    for (size_t i = 0; i < b->limbs; i++) {
+        const eis_modulus *m = &eis_poly_plan(rns, b, i)->mod;
+
+        k->mul(product, eis_poly_limb(a, i), eis_poly_limb(s, i), b->degree, m);
+        k->sub(eis_poly_limb(b, i), eis_poly_limb(b, i), product, b->degree, m);
+    }
+    eis_mem_free_wiped(product, b->degree, sizeof *product);
+    return EIS_OK;
+}
+
+/* The e that is drawn here is that of the header, negated: both are distributed alike. */
 eis_status eis_ckks_zero_encrypt_under(eis_poly *b, eis_poly *a, uint8_t seed[EIS_EXPAND_SEED_BYTES],
                                        const eis_rns *rns, const eis_poly *s)
 {
     eis_status st = EIS_OK;
-    eis_poly e = {0};
     eis_prg prg = {0};
 
-    EIS_TRY(eis_poly_init_secret(rns, &e, b->limbs, b->special, EIS_DOMAIN_NTT));
     EIS_TRY(eis_entropy_draw(seed, EIS_EXPAND_SEED_BYTES));
     /* The seed stands in the object in place of `a`: it is published. */
     EIS_PUBLIC(seed, EIS_EXPAND_SEED_BYTES);
     EIS_TRY(eis_sampler_uniform_seeded(rns, a, EIS_CKKS_GENERATOR, seed));
     EIS_TRY(eis_ckks_secret_stream(&prg));
-    EIS_TRY(eis_ckks_error_draw(rns, &e, &prg));
-    b->domain = EIS_DOMAIN_NTT;
-    eis_poly_mul(rns, b, a, s);
-    eis_poly_add(rns, b, b, &e);
-    eis_poly_neg(rns, b, b);
+    EIS_TRY(eis_ckks_error_draw(rns, b, &prg));
+    EIS_TRY(subtract_product(rns, b, a, s));
     /* b and a go to the server: under LWE they are uniform to whoever has not the key. */
     EIS_PUBLIC(b->words, b->limbs * b->degree * sizeof *b->words);
 out:
@@ -116,7 +131,6 @@ out:
         eis_mem_wipe(a->words, a->limbs * a->degree * sizeof *a->words);
         eis_mem_wipe(seed, EIS_EXPAND_SEED_BYTES);
     }
-    eis_poly_clear(&e);
     eis_prg_clear(&prg);
     return st;
 }

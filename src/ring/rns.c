@@ -89,6 +89,7 @@ unsigned eis_rns_bits(const eis_rns *rns, size_t limbs)
             carry >>= 64;
         }
     }
-    while (bits > 0 && (product[(bits - 1) / 64] >> ((bits - 1) % 64) & 1) == 0) bits--;
+    while (bits > 64 && product[bits / 64 - 1] == 0) bits -= 64;
+    while (product[(bits - 1) / 64] >> (bits - 1) % 64 == 0) bits--; /* the product is at least 1 */
     return bits;
 }
