@@ -38,7 +38,12 @@ typedef struct eis_ntt_plan {
     const double *inverse_roots_real, *inverse_roots_over_q; /* [n] */
     double degree_inverse_real, degree_inverse_over_q;
     double last_inverse_real, last_inverse_over_q;
-    void *block; /* all tables, one allocation */
+
+    /* For the same primes, where this processor multiplies words of 52 bits, else NULL: the roots times 2^52, and these
+     * divided by q modulo 2^52. */
+    const uint64_t *roots_52, *roots_52_low;                 /* [n] */
+    const uint64_t *inverse_roots_52, *inverse_roots_52_low; /* [n] */
+    void *block;                                             /* all tables, one allocation */
 } eis_ntt_plan;
 
 /* One prime's part of a sum of products. Shape: a[terms][n], b[terms][n] by pointers. */

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LEVELS_MAX  5
+#define LEVELS_MAX  6
 #define NAMES_BYTES 80
 
 static eis_kernels levels[LEVELS_MAX];
@@ -44,6 +44,9 @@ static void build_levels(void)
 #endif
 #ifdef EIS_HAVE_KERNELS_AVX512
     add_level("avx512", cpu->avx512 && cpu->fma && cpu->bmi2, eis_kernels_avx512);
+#endif
+#ifdef EIS_HAVE_KERNELS_AVX512IFMA
+    add_level("avx512ifma", cpu->avx512ifma && cpu->fma && cpu->bmi2, eis_kernels_avx512ifma);
 #endif
 #ifdef EIS_HAVE_KERNELS_AVX512VNNI
     add_level("avx512vnni", cpu->avx512vnni && cpu->avx512ifma && cpu->avx512vbmi && cpu->fma && cpu->bmi2,

@@ -107,6 +107,26 @@ static inline uint64_t eis_zq_centre(uint64_t a, uint64_t p, uint64_t p_mod_q, c
     return eis_zq_sub(eis_zq_reduce(a, m), p_mod_q & negative, m->q);
 }
 
+/* A constant for products of 52-bit words: with t = y low mod 2^52, (y value - t q) / 2^52 is an integer congruent to y
+ * times the constant. Source: [Mon85]. */
+typedef struct eis_zq_factor52 {
+    uint64_t value; /* the constant times 2^52, canonical */
+    uint64_t low;   /* value / q mod 2^52 */
+} eis_zq_factor52;
+
+#define EIS_ZQ_MASK52 (UINT64_MAX >> 12)
+
+/* Makes such a constant. Range: w canonical. Each step of Newton's doubles the right bits of 1/q, of which q has 3. */
+static inline eis_zq_factor52 eis_zq_factor52_make(uint64_t w, const eis_modulus *m)
+{
+    eis_zq_factor52 f = {.value = eis_zq_mul(w, eis_zq_reduce(UINT64_C(1) << 52, m), m)};
+    uint64_t inverse = m->q;
+
+    for (int step = 0; step < 5; step++) inverse *= 2 - m->q * inverse;
+    f.low = f.value * inverse & EIS_ZQ_MASK52;
+    return f;
+}
+
 /* Reduces a signed 64-bit number: |a| is reduced, then negated where a < 0. */
 static inline uint64_t eis_zq_from_i64(int64_t a, const eis_modulus *m)
 {

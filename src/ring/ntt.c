@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ring/ntt.h"
 
+#include "base/cpu.h"
 #include "base/mem.h"
 #include "kernel/kernel.h"
 #include "ring/zq.h"
@@ -19,6 +20,7 @@ uint32_t eis_ntt_bit_reverse(uint32_t i, unsigned bits)
 typedef struct tables {
     uint64_t *value, *shoup;
     double *real, *over_q; /* NULL for large primes */
+    uint64_t *value52, *low52;
 } tables;
 
 static double centred(uint64_t w, uint64_t q) { return w > q / 2 ? -(double)(q - w) : (double)w; }
@@ -39,6 +41,12 @@ static void fill_tables(const tables *t, uint64_t root, unsigned degree_log2, co
             t->real[at] = centred(power, m->q);
             t->over_q[at] = centred(power, m->q) / m->q_real;
         }
+        if (t->value52 != NULL) {
+            const eis_zq_factor52 factor52 = eis_zq_factor52_make(factor.value, m);
+
+            t->value52[at] = factor52.value;
+            t->low52[at] = factor52.low;
+        }
         power = eis_zq_mul_factor(power, step, m->q);
     }
 }
@@ -57,12 +65,32 @@ static void fill_last(eis_ntt_plan *plan)
     plan->last_inverse_over_q = plan->last_inverse_real / m->q_real;
 }
 
+/* The tables of one direction, in turn out of the block. */
+static tables take_tables(uint64_t **words, size_t n, bool real, bool words52)
+{
+    tables t = {.value = *words, .shoup = *words + n};
+
+    *words += 2 * n;
+    if (real) {
+        t.real = (double *)(void *)*words;
+        t.over_q = t.real + n;
+        *words += 2 * n;
+    }
+    if (real && words52) {
+        t.value52 = *words;
+        t.low52 = *words + n;
+        *words += 2 * n;
+    }
+    return t;
+}
+
 eis_status eis_ntt_plan_init(eis_ntt_plan *plan, unsigned degree_log2, uint64_t q)
 {
     const size_t n = (size_t)1 << (degree_log2 <= EIS_NTT_DEGREE_LOG2_MAX ? degree_log2 : 0);
+    const bool words52 = eis_cpu_get()->avx512ifma;
     eis_status st = EIS_OK;
     uint64_t *words = NULL;
-    double *reals = NULL;
+    tables forward, inverse;
     bool real;
 
     memset(plan, 0, sizeof *plan);
@@ -70,24 +98,26 @@ eis_status eis_ntt_plan_init(eis_ntt_plan *plan, unsigned degree_log2, uint64_t 
     EIS_TRY(eis_modulus_init(&plan->mod, q));
     EIS_TRY(eis_zq_root_find_var(&plan->psi, n, &plan->mod));
     real = plan->mod.bits <= EIS_ZQ_REAL_BITS_MAX;
-    EIS_NEW(words, n * (real ? 8 : 4));
-    if (real) reals = (double *)(void *)(words + 4 * n);
+    EIS_NEW(words, n * (real ? words52 ? 12 : 8 : 4));
     plan->block = words;
     plan->degree_log2 = degree_log2;
     plan->degree = n;
-    fill_tables(&(tables){words, words + n, reals, real ? reals + n : NULL}, plan->psi, degree_log2, &plan->mod);
-    fill_tables(&(tables){words + 2 * n, words + 3 * n, real ? reals + 2 * n : NULL, real ? reals + 3 * n : NULL},
-                eis_zq_inverse_var(plan->psi, &plan->mod), degree_log2, &plan->mod);
-    plan->roots = words;
-    plan->roots_shoup = words + n;
-    plan->inverse_roots = words + 2 * n;
-    plan->inverse_roots_shoup = words + 3 * n;
-    if (real) {
-        plan->roots_real = reals;
-        plan->roots_over_q = reals + n;
-        plan->inverse_roots_real = reals + 2 * n;
-        plan->inverse_roots_over_q = reals + 3 * n;
-    }
+    forward = take_tables(&words, n, real, words52);
+    inverse = take_tables(&words, n, real, words52);
+    fill_tables(&forward, plan->psi, degree_log2, &plan->mod);
+    fill_tables(&inverse, eis_zq_inverse_var(plan->psi, &plan->mod), degree_log2, &plan->mod);
+    plan->roots = forward.value;
+    plan->roots_shoup = forward.shoup;
+    plan->inverse_roots = inverse.value;
+    plan->inverse_roots_shoup = inverse.shoup;
+    plan->roots_real = forward.real;
+    plan->roots_over_q = forward.over_q;
+    plan->inverse_roots_real = inverse.real;
+    plan->inverse_roots_over_q = inverse.over_q;
+    plan->roots_52 = forward.value52;
+    plan->roots_52_low = forward.low52;
+    plan->inverse_roots_52 = inverse.value52;
+    plan->inverse_roots_52_low = inverse.low52;
     fill_last(plan);
 out:
     if (st != EIS_OK) memset(plan, 0, sizeof *plan);

@@ -9,7 +9,7 @@
 /* Makes the tables of one prime.
  *
  * Range:   1 <= degree_log2 <= EIS_NTT_DEGREE_LOG2_MAX.
- * Cost:    about 64 n bytes, 96 n for primes of up to 50 bits.
+ * Cost:    32 n bytes, 64 n for primes of up to 50 bits, 96 n for these where the processor has AVX-512 IFMA.
  * Errors:  EIS_ERR_RANGE   q is no prime below 2^61 with q = 1 mod 2n, or the degree is out of range.
  *          EIS_ERR_MEMORY  *plan is zeroed on error. */
 EIS_MUST_USE eis_status eis_ntt_plan_init(eis_ntt_plan *plan, unsigned degree_log2, uint64_t q);

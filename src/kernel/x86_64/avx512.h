@@ -31,6 +31,12 @@ size_t matmul_w20_scratch_avx512vnni(const eis_matmul *job);
 void matmul_w20_prepare_avx512vnni(const eis_matmul *job);
 void matmul_w20_run_avx512vnni(const eis_matmul *job, size_t panel_first, size_t panel_last);
 
+/* ntt_avx512.c, ntt_avx512ifma.c */
+void ntt_forward_avx512(uint64_t *a, const eis_ntt_plan *plan);
+void ntt_inverse_avx512(uint64_t *a, const eis_ntt_plan *plan);
+void ntt_forward_avx512ifma(uint64_t *a, const eis_ntt_plan *plan);
+void ntt_inverse_avx512ifma(uint64_t *a, const eis_ntt_plan *plan);
+
 /* words_avx512vnni.c */
 void planes_from_words_avx512vnni(uint8_t *planes, const uint64_t *words, size_t n, unsigned p);
 void words_from_planes_avx512vnni(uint64_t *words, const uint8_t *planes, size_t n, unsigned p);

@@ -17,6 +17,7 @@
 #include "base/status.h"
 
 #define LANES         ((size_t)4)
+#define DEGREE_MIN    32 /* a node of the first pass has at least 4 nodes of 4 words */
 #define FORWARD_BOUND 5
 #define INVERSE_BOUND (1 + 0x1p-17) /* 1, and room for the few units by which a half may be rounded up */
 
@@ -178,13 +179,13 @@ static inline void forward_end(const void *ctx, size_t i, size_t last)
     }
 }
 
-static const forward_passes forward = {forward_one, forward_begin, forward_node, forward_end};
+static const forward_passes forward = {2, forward_one, forward_begin, forward_node, forward_end};
 
 void ntt_forward_avx2(uint64_t *a, const eis_ntt_plan *plan)
 {
     const transform f = transform_of(a, plan, plan->roots_real, plan->roots_over_q);
 
-    if (plan->roots_real == NULL || plan->degree < NTT_PASSES_DEGREE_MIN) {
+    if (plan->roots_real == NULL || plan->degree < DEGREE_MIN) {
         ntt_forward_wide_avx2(a, plan);
         return;
     }
@@ -289,13 +290,13 @@ static void inverse_end(const void *ctx)
     }
 }
 
-static const inverse_passes inverse = {inverse_begin, inverse_node, inverse_one, inverse_end};
+static const inverse_passes inverse = {2, inverse_begin, inverse_node, inverse_one, inverse_end};
 
 void ntt_inverse_avx2(uint64_t *a, const eis_ntt_plan *plan)
 {
     const transform f = transform_of(a, plan, plan->inverse_roots_real, plan->inverse_roots_over_q);
 
-    if (plan->roots_real == NULL || plan->degree < NTT_PASSES_DEGREE_MIN) {
+    if (plan->roots_real == NULL || plan->degree < DEGREE_MIN) {
         ntt_inverse_wide_avx2(a, plan);
         return;
     }

@@ -3,7 +3,7 @@
  *
  * Node i of m is one of the m polynomials that the ring has split into; a pass takes the nodes of m to those of 4m.
  * Once a node fits into a block its passes run to the end before the next node begins, so that a block stays in the
- * first cache. The last pass takes several nodes of 4 words at a time, as many as a vector has lanes. */
+ * first cache. The last pass ends inside vectors: it takes nodes of 2^end_log2 words, several at a time. */
 #ifndef EIS_KERNEL_X86_64_NTT_PASSES_H
 #define EIS_KERNEL_X86_64_NTT_PASSES_H
 
@@ -12,20 +12,19 @@
 /* 16 KiB: half of a first cache. */
 #define NTT_BLOCK_WORDS ((size_t)2048)
 
-/* The smallest degree: a node of the first pass has at least 4 nodes of 4 words. */
-#define NTT_PASSES_DEGREE_MIN 32
-
 /* What the passes are; `f` is what they share, `quarter` a fourth of a node's words. All are known at compile time and
  * inlined. */
 typedef struct forward_passes {
+    unsigned end_log2;            /* stages of the last pass */
     void (*one)(const void *f);   /* the first stage alone, for odd numbers of stages */
     void (*begin)(const void *f); /* the first two stages, for even numbers */
     void (*node)(const void *f, size_t m, size_t i, size_t quarter); /* two stages on node i of m */
-    void (*end)(const void *f, size_t first, size_t after_last);     /* the last two, on nodes of 4 words */
+    void (*end)(const void *f, size_t first, size_t after_last);     /* the last end_log2 */
 } forward_passes;
 
 typedef struct inverse_passes {
-    void (*begin)(const void *f, size_t first, size_t after_last);   /* the first two stages, on nodes of 4 words */
+    unsigned begin_log2;                                             /* stages of the first pass */
+    void (*begin)(const void *f, size_t first, size_t after_last);   /* the first begin_log2 */
     void (*node)(const void *f, size_t m, size_t i, size_t quarter); /* two stages that end in node i of m */
     void (*one)(const void *f);                                      /* the last stage alone */
     void (*end)(const void *f);                                      /* the last two stages */
@@ -45,13 +44,13 @@ NTT_INLINE void forward_rest(const forward_passes *p, const void *f, size_t degr
 {
     size_t m = nodes;
 
-    for (; m < degree / 4; m *= 4) NTT_RUN_NODES(p, f, degree, m, m / nodes * i, m / nodes * (i + 1));
+    for (; m < degree >> p->end_log2; m *= 4) NTT_RUN_NODES(p, f, degree, m, m / nodes * i, m / nodes * (i + 1));
     p->end(f, m / nodes * i, m / nodes * (i + 1));
 }
 
 NTT_INLINE void run_forward(const forward_passes *p, const void *f, const eis_ntt_plan *plan)
 {
-    size_t m = plan->degree_log2 % 2 == 1 ? 2 : 4;
+    size_t m = (plan->degree_log2 - p->end_log2) % 2 == 1 ? 2 : 4;
 
     if (m == 2) {
         p->one(f);
@@ -65,7 +64,7 @@ NTT_INLINE void run_forward(const forward_passes *p, const void *f, const eis_nt
 /* All stages inside node i of `nodes`. */
 NTT_INLINE void inverse_block(const inverse_passes *p, const void *f, size_t degree, size_t nodes, size_t i)
 {
-    size_t m = degree / 4;
+    size_t m = degree >> p->begin_log2;
 
     p->begin(f, m / nodes * i, m / nodes * (i + 1));
     while (m > nodes) {
@@ -76,7 +75,7 @@ NTT_INLINE void inverse_block(const inverse_passes *p, const void *f, size_t deg
 
 NTT_INLINE void run_inverse(const inverse_passes *p, const void *f, const eis_ntt_plan *plan)
 {
-    const size_t top = plan->degree_log2 % 2 == 1 ? 2 : 4; /* nodes before the last pass */
+    const size_t top = (plan->degree_log2 - p->begin_log2) % 2 == 1 ? 2 : 4; /* nodes before the last pass */
     size_t m = top;
 
     while (plan->degree / m > NTT_BLOCK_WORDS) m *= 4;

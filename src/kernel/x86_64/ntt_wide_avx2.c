@@ -17,6 +17,7 @@
 #include "base/status.h"
 
 #define LANES         ((size_t)4)
+#define DEGREE_MIN    32 /* a node of the first pass has at least 4 nodes of 4 words */
 #define BITS_MAX      60
 #define FORWARD_BOUND 8
 #define INVERSE_BOUND 4
@@ -198,13 +199,13 @@ static inline void forward_end(const void *ctx, size_t i, size_t last)
     }
 }
 
-static const forward_passes forward = {forward_one, forward_begin, forward_node, forward_end};
+static const forward_passes forward = {2, forward_one, forward_begin, forward_node, forward_end};
 
 void ntt_forward_wide_avx2(uint64_t *a, const eis_ntt_plan *plan)
 {
     const transform f = transform_of(a, plan, plan->roots, plan->roots_shoup);
 
-    if (plan->mod.bits > BITS_MAX || plan->degree < NTT_PASSES_DEGREE_MIN) {
+    if (plan->mod.bits > BITS_MAX || plan->degree < DEGREE_MIN) {
         ntt_forward_generic(a, plan);
         return;
     }
@@ -320,13 +321,13 @@ static void inverse_end(const void *ctx)
     }
 }
 
-static const inverse_passes inverse = {inverse_begin, inverse_node, inverse_one, inverse_end};
+static const inverse_passes inverse = {2, inverse_begin, inverse_node, inverse_one, inverse_end};
 
 void ntt_inverse_wide_avx2(uint64_t *a, const eis_ntt_plan *plan)
 {
     const transform f = transform_of(a, plan, plan->inverse_roots, plan->inverse_roots_shoup);
 
-    if (plan->mod.bits > BITS_MAX || plan->degree < NTT_PASSES_DEGREE_MIN) {
+    if (plan->mod.bits > BITS_MAX || plan->degree < DEGREE_MIN) {
         ntt_inverse_generic(a, plan);
         return;
     }

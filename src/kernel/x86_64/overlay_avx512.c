@@ -11,4 +11,6 @@ void eis_kernels_avx512(eis_kernels *k)
     k->words_from_reals = words_from_reals_avx512;
     k->words_to_reals = words_to_reals_avx512;
     k->f61_axpy = f61_axpy_avx512;
+    k->zq.ntt_forward = ntt_forward_avx512;
+    k->zq.ntt_inverse = ntt_inverse_avx512;
 }

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Words modulo a prime, eight at a time. */
+#ifndef EIS_KERNEL_X86_64_ZQ_AVX512_H
+#define EIS_KERNEL_X86_64_ZQ_AVX512_H
+
+#include "kernel/zq_word.h"
+
+#include <immintrin.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#define ZQ_LANES ((size_t)8)
+
+/* The words of n that whole vectors hold. */
+static inline size_t whole(size_t n) { return n - n % ZQ_LANES; }
+
+static inline __m512i load_words(const uint64_t *p) { return _mm512_loadu_si512(p); }
+
+static inline void store_words(uint64_t *p, __m512i v) { _mm512_storeu_si512(p, v); }
+
+static inline __m512i all_lanes(uint64_t v) { return _mm512_set1_epi64((long long)v); }
+
+/* Hides from the compiler how a vector was made, lest it take a sum apart that is used twice. */
+static inline __m512i keep(__m512i v)
+{
+    __asm__("" : "+v"(v));
+    return v;
+}
+
+/* Subtracts m once where a >= m: elsewhere the difference wraps and is the larger. Range: a, m < 2^63. */
+static inline __m512i subtract_once(__m512i a, __m512i m) { return _mm512_min_epu64(a, _mm512_sub_epi64(a, m)); }
+
+/* a + b and a - b mod q, canonical. */
+static inline __m512i add_words(__m512i a, __m512i b, __m512i q) { return subtract_once(_mm512_add_epi64(a, b), q); }
+
+static inline __m512i sub_words(__m512i a, __m512i b, __m512i q)
+{
+    const __m512i low = _mm512_sub_epi64(a, b);
+
+    return _mm512_min_epu64(low, _mm512_add_epi64(low, q));
+}
+
+/* The words of two vectors in turn, from their low or high halves; and back: the words at even or odd places. */
+static inline __m512i interleave_low(__m512i a, __m512i b)
+{
+    return _mm512_permutex2var_epi64(a, _mm512_set_epi64(11, 3, 10, 2, 9, 1, 8, 0), b);
+}
+
+static inline __m512i interleave_high(__m512i a, __m512i b)
+{
+    return _mm512_permutex2var_epi64(a, _mm512_set_epi64(15, 7, 14, 6, 13, 5, 12, 4), b);
+}
+
+static inline __m512i even_words(__m512i a, __m512i b)
+{
+    return _mm512_permutex2var_epi64(a, _mm512_set_epi64(14, 12, 10, 8, 6, 4, 2, 0), b);
+}
+
+static inline __m512i odd_words(__m512i a, __m512i b)
+{
+    return _mm512_permutex2var_epi64(a, _mm512_set_epi64(15, 13, 11, 9, 7, 5, 3, 1), b);
+}
+
+/* 2 or 4 words, repeated. */
+static inline __m512i repeat_2(const uint64_t *p)
+{
+    return _mm512_broadcast_i64x2(_mm_loadu_si128((const __m128i *)(const void *)p));
+}
+
+static inline __m512i repeat_4(const uint64_t *p)
+{
+    return _mm512_broadcast_i64x4(_mm256_loadu_si256((const __m256i *)(const void *)p));
+}
+
+#endif
