@@ -52,6 +52,9 @@ void zq_dot_avx2(uint64_t *r, const uint64_t *const *a, const uint64_t *const *b
 void zq_dot_pair_avx2(uint64_t *r0, uint64_t *r1, const uint64_t *const *a, const uint64_t *const *b0,
                       const uint64_t *const *b1, size_t terms, const uint32_t *order, size_t n, const eis_modulus *m);
 
+/* zq_reduce_avx2.c */
+void zq_reduce_avx2(uint64_t *r, const uint64_t *a, size_t n, const eis_modulus *m);
+
 /* sample_avx2.c */
 size_t sample_reduce_below_var_avx2(uint64_t *words, size_t n, uint64_t bound, const eis_modulus *m);
 void sample_errors_avx2(int8_t *coeff, const uint8_t *bytes, size_t n);

@@ -28,6 +28,7 @@ void eis_kernels_avx2(eis_kernels *k)
     k->zq.sub_mul_factor = zq_sub_mul_factor_avx2;
     k->zq.dot = zq_dot_avx2;
     k->zq.dot_pair = zq_dot_pair_avx2;
+    k->zq.reduce = zq_reduce_avx2;
     k->zq.reduce_centred = zq_reduce_centred_avx2;
     k->sample.reduce_below_var = sample_reduce_below_var_avx2;
     k->sample.errors = sample_errors_avx2;
