@@ -29,7 +29,7 @@ static void *out_of_memory(size_t count, size_t size)
     return NULL;
 }
 
-void *eis_mem_new(size_t count, size_t size)
+static void *allocate(size_t *padded_bytes, size_t count, size_t size)
 {
     size_t bytes, padded;
     void *ptr;
@@ -41,7 +41,27 @@ void *eis_mem_new(size_t count, size_t size)
     padded = eis_round_up(bytes ? bytes : 1, ALIGN_BYTES);
     ptr = aligned_alloc(ALIGN_BYTES, padded);
     if (ptr == NULL) return out_of_memory(count, size);
-    memset(ptr, 0, padded);
+    *padded_bytes = padded;
+    return ptr;
+}
+
+void *eis_mem_new(size_t count, size_t size)
+{
+    size_t padded;
+    void *ptr = allocate(&padded, count, size);
+
+    if (ptr != NULL) memset(ptr, 0, padded);
+    return ptr;
+}
+
+void *eis_mem_new_raw(size_t count, size_t size)
+{
+    size_t padded;
+    void *ptr = allocate(&padded, count, size);
+
+#ifdef EIS_VERIFY_BUILD
+    if (ptr != NULL) memset(ptr, 0xe5, padded);
+#endif
     return ptr;
 }
 

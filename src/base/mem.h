@@ -14,6 +14,10 @@
  *         returns EIS_ERR_MEMORY. count * size == 0 gives a valid pointer. */
 EIS_MUST_USE void *eis_mem_new(size_t count, size_t size);
 
+/* The same without the zeros: for scratch that is written whole before it is read. The dev build fills it with a
+ * pattern that no sum or word survives. */
+EIS_MUST_USE void *eis_mem_new_raw(size_t count, size_t size);
+
 /* Grows or shrinks an array made by eis_mem_new; new space is zeroed; the old place is wiped when it moves.
  *
  * Errors: EIS_ERR_MEMORY  *ptr is untouched. */
@@ -40,13 +44,15 @@ EIS_MUST_USE void *eis_mem_new_secret(size_t count, size_t size);
 unsigned long eis_mem_fail_at(unsigned long n);
 
 /* Allocates or jumps to out with EIS_ERR_MEMORY. */
-#define EIS_NEW(ptr, count)                          \
-    do {                                             \
-        (ptr) = eis_mem_new((count), sizeof *(ptr)); \
-        if ((ptr) == NULL) {                         \
-            st = EIS_ERR_MEMORY;                     \
-            goto out;                                \
-        }                                            \
+#define EIS_NEW_BY(ptr, count, allocate)          \
+    do {                                          \
+        (ptr) = allocate((count), sizeof *(ptr)); \
+        if ((ptr) == NULL) {                      \
+            st = EIS_ERR_MEMORY;                  \
+            goto out;                             \
+        }                                         \
     } while (0)
+#define EIS_NEW(ptr, count)     EIS_NEW_BY(ptr, count, eis_mem_new)
+#define EIS_NEW_RAW(ptr, count) EIS_NEW_BY(ptr, count, eis_mem_new_raw)
 
 #endif

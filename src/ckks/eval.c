@@ -209,10 +209,23 @@ out:
     return st;
 }
 
+/* r, made for it, = a b. r is neither. */
+static void multiply(eis_ckks_ct *r, const eis_ckks_ct *a, const eis_ckks_ct *b)
+{
+    const eis_rns *rns = &a->params->rns;
+
+    eis_poly_mul(rns, &r->poly[0], &a->poly[0], &b->poly[0]);
+    eis_poly_mul(rns, &r->poly[1], &a->poly[0], &b->poly[1]);
+    if (a == b)
+        eis_poly_add(rns, &r->poly[1], &r->poly[1], &r->poly[1]);
+    else
+        eis_poly_mul_add(rns, &r->poly[1], &a->poly[1], &b->poly[0]);
+    eis_poly_mul(rns, &r->poly[2], &a->poly[1], &b->poly[1]);
+}
+
 eis_status eis_ckks_ct_mul(eis_ckks_ct *r, const eis_ckks_ct *a, const eis_ckks_ct *b)
 {
     eis_status st = EIS_OK;
-    const eis_rns *rns = &a->params->rns;
     double scale = a->scale * b->scale;
     eis_ckks_ct product = {0};
 
@@ -221,14 +234,13 @@ eis_status eis_ckks_ct_mul(eis_ckks_ct *r, const eis_ckks_ct *a, const eis_ckks_
     EIS_ASSERT(a->params == b->params && a->polys == 2 && b->polys == 2);
     EIS_TRY(check_levels(a->limbs, b->limbs));
     EIS_TRY(check_product(a->params, scale, a->limbs));
+    if (r != a && r != b) {
+        EIS_TRY(eis_ckks_ct_init(r, a->params, 3, a->limbs, scale));
+        multiply(r, a, b);
+        return EIS_OK;
+    }
     EIS_TRY(eis_ckks_ct_init(&product, a->params, 3, a->limbs, scale));
-    eis_poly_mul(rns, &product.poly[0], &a->poly[0], &b->poly[0]);
-    eis_poly_mul(rns, &product.poly[1], &a->poly[0], &b->poly[1]);
-    if (a == b)
-        eis_poly_add(rns, &product.poly[1], &product.poly[1], &product.poly[1]);
-    else
-        eis_poly_mul_add(rns, &product.poly[1], &a->poly[1], &b->poly[0]);
-    eis_poly_mul(rns, &product.poly[2], &a->poly[1], &b->poly[1]);
+    multiply(&product, a, b);
     eis_ckks_ct_clear(r);
     *r = product;
     product = (eis_ckks_ct){0};
@@ -340,7 +352,7 @@ eis_status eis_ckks_ct_rescale(eis_ckks_ct *ct)
     EIS_REQUIRE(ct->limbs > 1, EIS_ERR_LEVEL, "the last prime cannot be rescaled away");
     scale = ct->scale / (double)eis_ckks_last_prime(ct->params, ct->limbs);
     EIS_TRY(check_product(ct->params, scale, ct->limbs - 1));
-    EIS_NEW(scratch, ct->params->degree);
+    EIS_NEW_RAW(scratch, ct->params->degree);
     for (size_t c = 0; c < ct->polys; c++) eis_poly_rescale_raw(rns, &ct->poly[c], scratch);
     ct->limbs--;
     ct->scale = scale;
@@ -394,58 +406,72 @@ static eis_status check_key(const eis_ckks_switch_key *key, size_t limbs)
     return eis_fail(EIS_ERR_KEYS_INSUFFICIENT, "a key for %zu limbs, used at %zu", key->limbs, limbs);
 }
 
-/* r = the pair (a0, a1) + the switched t, where a1 may be NULL for zero. Nothing of r is read. */
-static eis_status add_switched(eis_ckks_ct *r, const eis_ckks_ct *like, const eis_poly *a0, const eis_poly *a1,
-                               const eis_poly *t, const eis_ckks_switch_key *key, eis_ckks_digit_form form)
+/* r = the pair of a switch at the level and scale of a, which may be r. */
+static eis_status switch_pair(eis_ckks_ct *r, const eis_ckks_ct *a, const eis_ckks_switching *job)
 {
     eis_status st = EIS_OK;
-    const eis_rns *rns = &like->params->rns;
-    eis_ckks_lifted lifted = {0};
-    double scale = like->scale; /* r may be like */
 
-    EIS_ASSERT(key->params == like->params);
-    EIS_TRY(check_key(key, like->limbs));
-    EIS_TRY(eis_ckks_lifted_init(&lifted, like->params, like->limbs, scale));
-    EIS_TRY(eis_ckks_switch(&lifted, t, key, form));
-    EIS_TRY(eis_ckks_lifted_down(&lifted));
-    eis_poly_add(rns, &lifted.c0, &lifted.c0, a0);
-    if (a1 != NULL) eis_poly_add(rns, &lifted.c1, &lifted.c1, a1);
-    EIS_TRY(eis_ckks_ct_init(r, lifted.params, 2, lifted.limbs, scale));
-    eis_poly_copy(rns, &r->poly[0], &lifted.c0);
-    eis_poly_copy(rns, &r->poly[1], &lifted.c1);
+    if (r != a) EIS_TRY(eis_ckks_ct_init(r, a->params, 2, a->limbs, a->scale));
+    EIS_TRY(eis_ckks_switch_lowered(&r->poly[0], &r->poly[1], job));
+    for (size_t c = 2; c < r->polys; c++) eis_poly_clear(&r->poly[c]);
+    r->polys = 2;
+    r->generator = 0;
 out:
-    eis_ckks_lifted_clear(&lifted);
+    if (st != EIS_OK && r != a) eis_ckks_ct_clear(r);
     return st;
 }
 
 eis_status eis_ckks_ct_relinearise(eis_ckks_ct *r, const eis_ckks_ct *a, const eis_ckks_switch_key *key,
                                    eis_ckks_digit_form form)
 {
+    eis_status st = EIS_OK;
+
     verify(a);
     if (a->polys == 2) return eis_ckks_ct_copy(r, a);
-    return add_switched(r, a, &a->poly[0], &a->poly[1], &a->poly[2], key, form);
+    EIS_ASSERT(key->params == a->params);
+    EIS_TRY(check_key(key, a->limbs));
+    EIS_TRY(switch_pair(
+        r, a, &(eis_ckks_switching){.key = key, .t = &a->poly[2], .form = form, .a0 = &a->poly[0], .a1 = &a->poly[1]}));
+out:
+    return st;
+}
+
+/* The reference form of a turn: the polynomials are permuted first, for its digits do not commute with that. */
+static eis_status galois_reference(eis_ckks_ct *r, const eis_ckks_ct *a, const eis_ckks_galois_key *key)
+{
+    eis_status st = EIS_OK;
+    const eis_rns *rns = &a->params->rns;
+    eis_poly turned[2] = {{0}, {0}};
+
+    for (size_t c = 0; c < 2; c++) {
+        EIS_TRY(eis_poly_init(rns, &turned[c], a->limbs, 0, EIS_DOMAIN_NTT));
+        eis_poly_permute(rns, &turned[c], &a->poly[c], key->order);
+    }
+    EIS_TRY(switch_pair(
+        r, a,
+        &(eis_ckks_switching){.key = &key->key, .t = &turned[1], .form = EIS_CKKS_DIGITS_REFERENCE, .a0 = &turned[0]}));
+out:
+    eis_poly_clear(&turned[0]);
+    eis_poly_clear(&turned[1]);
+    return st;
 }
 
 eis_status eis_ckks_ct_galois(eis_ckks_ct *r, const eis_ckks_ct *a, uint32_t element, const eis_ckks_galois_keys *keys,
                               eis_ckks_digit_form form)
 {
     eis_status st = EIS_OK;
-    const eis_rns *rns = &a->params->rns;
     const eis_ckks_galois_key *key;
-    eis_poly turned[2] = {{0}, {0}};
 
     verify(a);
     EIS_ASSERT(a->polys == 2 && keys->params == a->params);
     if (element == 1) return eis_ckks_ct_copy(r, a);
     EIS_TRY(eis_ckks_galois_key_find(&key, keys, element));
-    for (size_t c = 0; c < 2; c++) {
-        EIS_TRY(eis_poly_init(rns, &turned[c], a->limbs, 0, EIS_DOMAIN_NTT));
-        eis_poly_permute(rns, &turned[c], &a->poly[c], key->order);
-    }
-    EIS_TRY(add_switched(r, a, &turned[0], NULL, &turned[1], &key->key, form));
+    EIS_TRY(check_key(&key->key, a->limbs));
+    if (form == EIS_CKKS_DIGITS_REFERENCE) return galois_reference(r, a, key);
+    EIS_TRY(switch_pair(r, a,
+                        &(eis_ckks_switching){
+                            .key = &key->key, .t = &a->poly[1], .form = form, .order = key->order, .a0 = &a->poly[0]}));
 out:
-    eis_poly_clear(&turned[0]);
-    eis_poly_clear(&turned[1]);
     return st;
 }
 
@@ -531,13 +557,16 @@ eis_status eis_ckks_hoisted_galois(eis_ckks_ct *r, const eis_ckks_hoisted *h, ui
                                    const eis_ckks_galois_keys *keys)
 {
     eis_status st = EIS_OK;
-    eis_ckks_lifted lifted = {0};
+    const eis_ckks_galois_key *key;
 
+    EIS_ASSERT(keys->params == h->ct.params);
     if (element == 1) return eis_ckks_ct_copy(r, &h->ct);
-    EIS_TRY(eis_ckks_hoisted_lift(&lifted, h, element, keys));
-    EIS_TRY(eis_ckks_lifted_lower(r, &lifted));
+    EIS_TRY(eis_ckks_galois_key_find(&key, keys, element));
+    EIS_TRY(check_key(&key->key, h->ct.limbs));
+    EIS_TRY(switch_pair(
+        r, &h->ct,
+        &(eis_ckks_switching){.key = &key->key, .digits = &h->digits, .order = key->order, .a0 = &h->ct.poly[0]}));
 out:
-    eis_ckks_lifted_clear(&lifted);
     return st;
 }
 
@@ -591,12 +620,10 @@ out:
 eis_status eis_ckks_lifted_lower(eis_ckks_ct *r, eis_ckks_lifted *lifted)
 {
     eis_status st = EIS_OK;
-    const eis_rns *rns = &lifted->params->rns;
 
-    EIS_TRY(eis_ckks_lifted_down(lifted));
     EIS_TRY(eis_ckks_ct_init(r, lifted->params, 2, lifted->limbs, lifted->scale));
-    eis_poly_copy(rns, &r->poly[0], &lifted->c0);
-    eis_poly_copy(rns, &r->poly[1], &lifted->c1);
+    EIS_TRY(eis_ckks_lifted_down_to(&r->poly[0], &r->poly[1], lifted));
 out:
+    if (st != EIS_OK) eis_ckks_ct_clear(r);
     return st;
 }

@@ -56,11 +56,11 @@ static eis_status cutter_begin(cutter *c, const eis_ckks_params *params, const e
     EIS_VERIFY(eis_poly_canonical(&params->rns, t));
     *c = (cutter){.params = params, .limbs = t->limbs, .form = form, .values = t->words};
     c->digits = eis_ckks_digit_count(params, t->limbs);
-    EIS_NEW(c->coeff, t->limbs * n);
+    EIS_NEW_RAW(c->coeff, t->limbs * n);
     memcpy(c->coeff, t->words, t->limbs * n * sizeof *c->coeff);
     for (size_t i = 0; i < t->limbs; i++) eis_ring_ntt_inverse(c->coeff + i * n, &params->rns.plan[i]);
     if (params->special_count == 1) return EIS_OK;
-    EIS_NEW(c->excess, (c->digits + 1) * n);
+    EIS_NEW_RAW(c->excess, (c->digits + 1) * n);
     for (size_t d = 0; d < c->digits; d++) {
         const eis_rns_group group = digit_primes(c, d);
 
@@ -91,29 +91,25 @@ static const uint64_t *digit_on(const cutter *c, uint64_t *r, size_t d, size_t i
     return r;
 }
 
-/* ---- Products with keys ----------------------------------------------------------------------------------------- */
+/* ---- Digits, from either place ----------------------------------------------------------------------------------- */
 
-/* One prime of the product with a key. Shape: digit[digits]. */
-static void multiply_on(eis_ckks_lifted *r, const uint64_t *const *digit, const eis_ckks_switch_key *key,
-                        const uint32_t *order, size_t i)
+/* Digits that are cut as they are asked for, or were computed before. */
+typedef struct digit_source {
+    size_t digits;
+    const cutter *cutter;          /* NULL: stored */
+    const eis_ckks_digits *stored; /* NULL: cut */
+    uint64_t *words;               /* [digits][N], for those that are cut */
+} digit_source;
+
+/* Fills pointers to all digits on the i-th prime. Shape: digit[digits]. */
+static void digits_on(const uint64_t **digit, const digit_source *from, size_t i)
 {
-    const eis_ckks_params *params = r->params;
-    const size_t digits = eis_ckks_digit_count(params, r->limbs), limb = i < r->limbs ? i : key->limbs + (i - r->limbs);
-    const uint64_t *b[EIS_RNS_PRIMES_MAX], *a[EIS_RNS_PRIMES_MAX];
-
-    for (size_t d = 0; d < digits; d++) {
-        b[d] = eis_poly_limb(&key->row[d].b, limb);
-        a[d] = eis_poly_limb(&key->row[d].a, limb);
+    for (size_t d = 0; d < from->digits; d++) {
+        if (from->stored != NULL)
+            digit[d] = from->stored->words + (i * from->digits + d) * from->stored->params->degree;
+        else
+            digit[d] = digit_on(from->cutter, from->words + d * from->cutter->params->degree, d, i);
     }
-    eis_kernels_get()->zq.dot_pair(eis_poly_limb(&r->c0, i), eis_poly_limb(&r->c1, i), digit, b, a, digits, order,
-                                   params->degree, eis_rns_modulus(&params->rns, switch_prime(params, r->limbs, i)));
-}
-
-static void check_target(const eis_ckks_lifted *r, const eis_ckks_params *params, size_t limbs,
-                         const eis_ckks_switch_key *key)
-{
-    EIS_ASSERT(r->params == params && r->limbs == limbs && r->c0.special == params->special_count);
-    EIS_ASSERT(key->params == params && key->limbs >= limbs);
 }
 
 eis_status eis_ckks_digits_init(eis_ckks_digits *digits, const eis_ckks_params *params, const eis_poly *t,
@@ -125,7 +121,7 @@ eis_status eis_ckks_digits_init(eis_ckks_digits *digits, const eis_ckks_params *
 
     eis_ckks_digits_clear(digits);
     EIS_TRY(cutter_begin(&c, params, t, form));
-    EIS_NEW(digits->words, primes * c.digits * n);
+    EIS_NEW_RAW(digits->words, primes * c.digits * n);
     digits->params = params;
     digits->limbs = c.limbs;
     for (size_t i = 0; i < primes; i++)
@@ -146,6 +142,68 @@ void eis_ckks_digits_clear(eis_ckks_digits *digits)
     eis_mem_free(digits->words);
     *digits = (eis_ckks_digits){0};
 }
+
+/* ---- Products with keys ------------------------------------------------------------------------------------------ */
+
+/* One prime of the product with a key at a level. Shape: r0[N], r1[N]. */
+static void multiply_on(uint64_t *r0, uint64_t *r1, const digit_source *from, const eis_ckks_switch_key *key,
+                        const uint32_t *order, size_t limbs, size_t i)
+{
+    const eis_ckks_params *params = key->params;
+    const size_t limb = i < limbs ? i : key->limbs + (i - limbs);
+    const uint64_t *digit[EIS_RNS_PRIMES_MAX], *b[EIS_RNS_PRIMES_MAX], *a[EIS_RNS_PRIMES_MAX];
+
+    digits_on(digit, from, i);
+    for (size_t d = 0; d < from->digits; d++) {
+        b[d] = eis_poly_limb(&key->row[d].b, limb);
+        a[d] = eis_poly_limb(&key->row[d].a, limb);
+    }
+    eis_kernels_get()->zq.dot_pair(r0, r1, digit, b, a, from->digits, order, params->degree,
+                                   eis_rns_modulus(&params->rns, switch_prime(params, limbs, i)));
+}
+
+static void multiply(eis_ckks_lifted *r, const digit_source *from, const eis_ckks_switch_key *key,
+                     const uint32_t *order)
+{
+    for (size_t i = 0; i < switch_primes(r->params, r->limbs); i++)
+        multiply_on(eis_poly_limb(&r->c0, i), eis_poly_limb(&r->c1, i), from, key, order, r->limbs, i);
+}
+
+static void check_target(const eis_ckks_lifted *r, const eis_ckks_params *params, size_t limbs,
+                         const eis_ckks_switch_key *key)
+{
+    EIS_ASSERT(r->params == params && r->limbs == limbs && r->c0.special == params->special_count);
+    EIS_ASSERT(key->params == params && key->limbs >= limbs);
+}
+
+void eis_ckks_digits_multiply(eis_ckks_lifted *r, const eis_ckks_digits *digits, const eis_ckks_switch_key *key,
+                              const uint32_t *order)
+{
+    const digit_source from = {.digits = eis_ckks_digit_count(digits->params, digits->limbs), .stored = digits};
+
+    check_target(r, digits->params, digits->limbs, key);
+    multiply(r, &from, key, order);
+}
+
+eis_status eis_ckks_switch(eis_ckks_lifted *r, const eis_poly *t, const eis_ckks_switch_key *key,
+                           eis_ckks_digit_form form)
+{
+    eis_status st = EIS_OK;
+    cutter c = {0};
+    digit_source from = {.cutter = &c};
+
+    check_target(r, r->params, t->limbs, key);
+    EIS_TRY(cutter_begin(&c, r->params, t, form));
+    from.digits = c.digits;
+    EIS_NEW_RAW(from.words, c.digits * r->params->degree);
+    multiply(r, &from, key, NULL);
+out:
+    cutter_clear(&c);
+    eis_mem_free(from.words);
+    return st;
+}
+
+/* ---- Pairs times P ----------------------------------------------------------------------------------------------- */
 
 eis_status eis_ckks_lifted_init(eis_ckks_lifted *r, const eis_ckks_params *params, size_t limbs, double scale)
 {
@@ -172,42 +230,6 @@ void eis_ckks_lifted_clear(eis_ckks_lifted *r)
     eis_poly_clear(&r->c0);
     eis_poly_clear(&r->c1);
     *r = (eis_ckks_lifted){0};
-}
-
-void eis_ckks_digits_multiply(eis_ckks_lifted *r, const eis_ckks_digits *digits, const eis_ckks_switch_key *key,
-                              const uint32_t *order)
-{
-    const size_t n = digits->params->degree, count = eis_ckks_digit_count(digits->params, digits->limbs);
-    const uint64_t *digit[EIS_RNS_PRIMES_MAX];
-
-    check_target(r, digits->params, digits->limbs, key);
-    for (size_t i = 0; i < switch_primes(r->params, r->limbs); i++) {
-        for (size_t d = 0; d < count; d++) digit[d] = digits->words + (i * count + d) * n;
-        multiply_on(r, digit, key, order, i);
-    }
-}
-
-eis_status eis_ckks_switch(eis_ckks_lifted *r, const eis_poly *t, const eis_ckks_switch_key *key,
-                           eis_ckks_digit_form form)
-{
-    eis_status st = EIS_OK;
-    const eis_ckks_params *params = r->params;
-    const size_t n = params->degree;
-    cutter c = {0};
-    uint64_t *words = NULL;
-    const uint64_t *digit[EIS_RNS_PRIMES_MAX];
-
-    check_target(r, params, t->limbs, key);
-    EIS_TRY(cutter_begin(&c, params, t, form));
-    EIS_NEW(words, c.digits * n);
-    for (size_t i = 0; i < switch_primes(params, c.limbs); i++) {
-        for (size_t d = 0; d < c.digits; d++) digit[d] = digit_on(&c, words + d * n, d, i);
-        multiply_on(r, digit, key, NULL, i);
-    }
-out:
-    cutter_clear(&c);
-    eis_mem_free(words);
-    return st;
 }
 
 /* ---- Up and down by P ------------------------------------------------------------------------------------------- */
@@ -238,43 +260,141 @@ out:
     return st;
 }
 
-/* (x - (x centred mod P)) / P for several special primes. Shape: scratch[3][N]. */
-static void down_by_several(const eis_ckks_params *params, eis_poly *half, uint64_t *scratch)
+/* What is above P of one half: its limbs on the special primes, as coefficients, prepared for extension. */
+typedef struct remainder {
+    uint64_t *words;  /* [special_count][N] */
+    uint64_t *excess; /* [N], for several special primes; else NULL */
+} remainder;
+
+#define LOWER_SCRATCH 2 /* limbs, and one more for several special primes */
+
+static void remainder_begin(remainder *r, const eis_ckks_params *params)
+{
+    const eis_rns_group group = special_primes(params);
+
+    for (size_t i = 0; i < group.count; i++)
+        eis_ring_ntt_inverse(r->words + i * params->degree, &params->rns.plan[group.first + i]);
+    if (group.count > 1) eis_rns_split_raw(&params->rns, r->words, r->excess, group, true);
+}
+
+/* One limb of the mod-down: r = (x - remainder) / P + a, a permuted first where `order` is given.
+ * Shape:   r[N], x[N]; a[N] or NULL; scratch[LOWER_SCRATCH + 1][N]. r may be x or a; x is used up. */
+static void lower_limb(uint64_t *r, const uint64_t *x, const remainder *rest, const eis_ckks_params *params, size_t i,
+                       const uint64_t *a, const uint32_t *order, uint64_t *scratch)
 {
     const eis_zq_kernels *k = &eis_kernels_get()->zq;
     const eis_rns *rns = &params->rns;
+    const eis_modulus *m = eis_rns_modulus(rns, i);
     const eis_rns_group group = special_primes(params);
-    const size_t n = rns->degree, limbs = half->limbs - half->special;
-    uint64_t *rest = eis_poly_limb(half, limbs);
+    const size_t n = rns->degree;
+    uint64_t *turned = scratch + n;
 
-    for (size_t i = 0; i < group.count; i++) eis_ring_ntt_inverse(rest + i * n, &rns->plan[group.first + i]);
-    eis_rns_split_raw(rns, rest, scratch, group, true);
-    for (size_t i = 0; i < limbs; i++) {
-        eis_rns_extend_raw(rns, scratch + n, rest, scratch, group, i, scratch + 2 * n);
-        eis_ring_ntt_forward(scratch + n, &rns->plan[i]);
-        k->sub_mul_factor(eis_poly_limb(half, i), eis_poly_limb(half, i), scratch + n, n,
-                          eis_rns_group_inverse(rns, group, i), eis_rns_modulus(rns, i));
+    if (group.count == 1)
+        eis_poly_digit_raw(rns, scratch, rest->words, group.first, i, true);
+    else
+        eis_rns_extend_raw(rns, scratch, rest->words, rest->excess, group, i, scratch + LOWER_SCRATCH * n);
+    eis_ring_ntt_forward(scratch, &rns->plan[i]);
+    k->sub_mul_factor(a == NULL ? r : scratch, x, scratch, n, eis_rns_group_inverse(rns, group, i), m);
+    if (a == NULL) return;
+    if (order != NULL) {
+        eis_ring_permute_raw(turned, a, order, n);
+        a = turned;
     }
-    half->limbs = limbs;
-    half->special = 0;
+    k->add(r, scratch, a, n, m);
+}
+
+static void verify_lowered(const eis_ckks_params *params, const eis_poly *r)
+{
+    (void)params; /* unused where EIS_VERIFY is nothing */
+    (void)r;
+    EIS_VERIFY(eis_poly_canonical(&params->rns, r));
+}
+
+/* r = half / P, rounded; r may have half's words. Shape: scratch[LOWER_SCRATCH + 2][N]. */
+static void lower_half(eis_poly *r, const eis_poly *half, const eis_ckks_params *params, uint64_t *scratch)
+{
+    const size_t n = params->degree, limbs = half->limbs - half->special;
+    remainder rest = {eis_poly_limb(half, limbs), scratch + (LOWER_SCRATCH + 1) * n};
+
+    remainder_begin(&rest, params);
+    for (size_t i = 0; i < limbs; i++)
+        lower_limb(eis_poly_limb(r, i), eis_poly_limb(half, i), &rest, params, i, NULL, NULL, scratch);
+}
+
+eis_status eis_ckks_lifted_down_to(eis_poly *r0, eis_poly *r1, eis_ckks_lifted *lifted)
+{
+    eis_status st = EIS_OK;
+    const eis_ckks_params *params = lifted->params;
+    uint64_t *scratch = NULL;
+
+    EIS_ASSERT(lifted->c0.special == params->special_count && lifted->c1.special == params->special_count);
+    EIS_ASSERT(r0->limbs >= lifted->limbs && r1->limbs >= lifted->limbs);
+    EIS_NEW_RAW(scratch, (LOWER_SCRATCH + 2) * params->degree);
+    lower_half(r0, &lifted->c0, params, scratch);
+    lower_half(r1, &lifted->c1, params, scratch);
+    lifted->c0.limbs = lifted->c1.limbs = lifted->limbs;
+    lifted->c0.special = lifted->c1.special = 0;
+    verify_lowered(params, r0);
+    verify_lowered(params, r1);
+out:
+    eis_mem_free(scratch);
+    return st;
 }
 
 eis_status eis_ckks_lifted_down(eis_ckks_lifted *lifted)
 {
-    eis_status st = EIS_OK;
-    const eis_ckks_params *params = lifted->params;
-    eis_poly *half[2] = {&lifted->c0, &lifted->c1};
-    uint64_t *scratch = NULL;
+    return eis_ckks_lifted_down_to(&lifted->c0, &lifted->c1, lifted);
+}
 
-    EIS_ASSERT(lifted->c0.special == params->special_count && lifted->c1.special == params->special_count);
-    EIS_NEW(scratch, (params->special_count == 1 ? 1 : 3) * params->degree);
-    for (size_t i = 0; i < 2; i++) {
-        if (params->special_count == 1)
-            eis_poly_rescale_raw(&params->rns, half[i], scratch);
-        else
-            down_by_several(params, half[i], scratch);
+/* ---- Whole switches ---------------------------------------------------------------------------------------------- */
+
+/* The special primes come first: with both remainders there, each other prime is finished while its sums are in the
+ * cache. Shape: work[2 special_count + 2 + 2 + LOWER_SCRATCH + 1][N]. */
+static void switch_and_lower(eis_poly *r0, eis_poly *r1, const eis_ckks_switching *job, const digit_source *from,
+                             size_t limbs, uint64_t *work)
+{
+    const eis_ckks_params *params = job->key->params;
+    const size_t n = params->degree, special = params->special_count;
+    uint64_t *pair = work + 2 * special * n, *scratch = pair + 4 * n;
+    remainder rest0 = {work, pair + 2 * n}, rest1 = {work + special * n, pair + 3 * n};
+
+    for (size_t i = 0; i < special; i++)
+        multiply_on(rest0.words + i * n, rest1.words + i * n, from, job->key, job->order, limbs, limbs + i);
+    remainder_begin(&rest0, params);
+    remainder_begin(&rest1, params);
+    for (size_t i = 0; i < limbs; i++) {
+        const uint64_t *a0 = job->a0 == NULL ? NULL : eis_poly_limb(job->a0, i);
+        const uint64_t *a1 = job->a1 == NULL ? NULL : eis_poly_limb(job->a1, i);
+
+        multiply_on(pair, pair + n, from, job->key, job->order, limbs, i);
+        lower_limb(eis_poly_limb(r0, i), pair, &rest0, params, i, a0, job->order, scratch);
+        lower_limb(eis_poly_limb(r1, i), pair + n, &rest1, params, i, a1, job->order, scratch);
     }
+    verify_lowered(params, r0);
+    verify_lowered(params, r1);
+}
+
+eis_status eis_ckks_switch_lowered(eis_poly *r0, eis_poly *r1, const eis_ckks_switching *job)
+{
+    eis_status st = EIS_OK;
+    const eis_ckks_params *params = job->key->params;
+    const size_t n = params->degree, special = params->special_count;
+    const size_t limbs = job->digits != NULL ? job->digits->limbs : job->t->limbs;
+    cutter c = {0};
+    digit_source from = {.digits = eis_ckks_digit_count(params, limbs), .stored = job->digits};
+    uint64_t *work = NULL;
+
+    EIS_ASSERT(job->key->limbs >= limbs && r0->limbs == limbs && r1->limbs == limbs);
+    EIS_ASSERT(job->order == NULL || job->digits != NULL || job->form == EIS_CKKS_DIGITS_CENTRED);
+    if (job->digits == NULL) {
+        EIS_TRY(cutter_begin(&c, params, job->t, job->form));
+        from.cutter = &c;
+    }
+    EIS_NEW_RAW(work, (2 * special + LOWER_SCRATCH + 5 + (from.stored == NULL ? from.digits : 0)) * n);
+    from.words = work + (2 * special + LOWER_SCRATCH + 5) * n;
+    switch_and_lower(r0, r1, job, &from, limbs, work);
 out:
-    eis_mem_free(scratch);
+    cutter_clear(&c);
+    eis_mem_free(work);
     return st;
 }

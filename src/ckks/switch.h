@@ -80,4 +80,25 @@ EIS_MUST_USE eis_status eis_ckks_lift_add(const eis_ckks_params *params, eis_pol
  * Errors:  EIS_ERR_MEMORY  *lifted is untouched. */
 EIS_MUST_USE eis_status eis_ckks_lifted_down(eis_ckks_lifted *lifted);
 
+/* The same into two polynomials of at least the level's limbs. */
+EIS_MUST_USE eis_status eis_ckks_lifted_down_to(eis_poly *r0, eis_poly *r1, eis_ckks_lifted *lifted);
+
+/* A switch from beginning to end. */
+typedef struct eis_ckks_switching {
+    const eis_ckks_switch_key *key;
+    const eis_poly *t;             /* what is switched, or NULL: `digits` are */
+    eis_ckks_digit_form form;      /* of t's digits */
+    const eis_ckks_digits *digits; /* or NULL */
+    const uint32_t *order;   /* [N] or NULL: permutes digits and a0. Permuting centred digits is cutting the permuted
+                              * polynomial; of the reference form it is not, so there it takes NULL (asserted) */
+    const eis_poly *a0, *a1; /* what is added in the end, or NULL for zero; a1 is not permuted: NULL with an order */
+} eis_ckks_switching;
+
+/* r0, r1 = (a0, a1) + the switched pair, rounded by P. All of it passes through the caches prime by prime.
+ *
+ * Shape:   r0, r1, a0, a1 at the level of t or the digits, value domain; r0 may be a0, r1 may be a1 or t.
+ * Range:   key not cut below that level (asserted).
+ * Errors:  EIS_ERR_MEMORY  r0 and r1 are untouched. */
+EIS_MUST_USE eis_status eis_ckks_switch_lowered(eis_poly *r0, eis_poly *r1, const eis_ckks_switching *job);
+
 #endif
