@@ -2,8 +2,28 @@
 #include "cli/backend.h"
 
 #include "base/clock.h"
+#include "model/classifier.h"
 
 #include <string.h>
+
+static eis_status open_he(eis_he_session **session, const eis_cli_split *flags, const eis_cli_common *common,
+                          const char *model_path, size_t input_count)
+{
+    const eis_cli_access access = {.ca = flags->ca,
+                                   .cert = flags->cert,
+                                   .key = flags->key,
+                                   .pin = flags->pins,
+                                   .token_file = flags->token_file,
+                                   .timeout_ms = flags->timeout_ms};
+    eis_he_session_wish wish;
+
+    eis_cli_he_wish(&wish, flags->he, &access, flags->own, common);
+    wish.model_id = flags->served_name;
+    wish.model_path = model_path;
+    wish.weights = flags->weights;
+    wish.inputs = input_count;
+    return eis_he_session_open(session, &wish);
+}
 
 eis_status eis_cli_backend_open(eis_cli_backend *backend, const eis_cli_split *flags, const eis_cli_common *common,
                                 const eis_model *model, const char *model_path, const eis_ids *ids,
@@ -17,6 +37,8 @@ eis_status eis_cli_backend_open(eis_cli_backend *backend, const eis_cli_split *f
         EIS_TRY(eis_pool_new(&backend->pool, common->threads));
         EIS_TRY(eis_plain_backend_new(&backend->plain, model, backend->pool));
         backend->seam = eis_plain_backend_seam(backend->plain);
+    } else if (flags->engine == EIS_ENGINE_HE) {
+        EIS_TRY(open_he(&backend->he, flags, common, model_path, input_count));
     } else {
         backend->verified = flags->verify;
         EIS_TRY(eis_cli_split_open(&backend->session, flags, common, model, model_path, ids, inputs, input_count));
@@ -28,8 +50,16 @@ out:
     return st;
 }
 
+eis_status eis_cli_backend_classify(const eis_cli_backend *backend, double *logits, bool *replaced, const double *x,
+                                    size_t batch, const eis_he_watch *watch)
+{
+    if (backend->he != NULL) return eis_he_session_classify(backend->he, logits, backend->model, x, batch, watch);
+    return eis_classifier_run(backend->model, &backend->seam, logits, replaced, x, batch);
+}
+
 void eis_cli_backend_close(eis_cli_backend *backend)
 {
+    eis_he_session_close(backend->he);
     eis_split_session_close(backend->session);
     eis_plain_backend_free(backend->plain);
     eis_pool_free(backend->pool);

@@ -48,7 +48,14 @@ unsigned long eis_cli_size(const struct argp_state *state, const char *flag, con
                            unsigned long max);
 
 /* Keys for long options without a letter. Each command counts up from EIS_CLI_KEY_COMMAND. */
-enum { EIS_CLI_KEY_COMMON = 0x100, EIS_CLI_KEY_SPLIT = 0x200, EIS_CLI_KEY_SERVER = 0x300, EIS_CLI_KEY_COMMAND = 0x400 };
+enum {
+    EIS_CLI_KEY_COMMON = 0x100,
+    EIS_CLI_KEY_SPLIT = 0x200,
+    EIS_CLI_KEY_SERVER = 0x300,
+    EIS_CLI_KEY_COMMAND = 0x400,
+    EIS_CLI_KEY_HE = 0x500,
+    EIS_CLI_KEY_ACCESS = 0x600
+};
 
 /* Prepares the process for work with secrets (no core dump, not traceable), sets logging, and makes Ctrl-C and SIGTERM
  * raise the flag that eis_cli_cancel returns. */

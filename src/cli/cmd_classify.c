@@ -4,6 +4,7 @@
 #include "cli/backend.h"
 #include "cli/cli.h"
 #include "cli/commands.h"
+#include "cli/he_report.h"
 #include "cli/report.h"
 #include "model/classifier.h"
 #include "model/input.h"
@@ -29,6 +30,8 @@ enum {
 typedef struct flags {
     eis_cli_common common;
     eis_cli_split split;
+    eis_cli_he he;
+    eis_cli_he_own own;
     const char *model, *weights, *input, *labels, *label_column;
     size_t limit, batch;
     bool json, report;
@@ -55,13 +58,17 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case ARGP_KEY_INIT:
         state->child_inputs[0] = &f->common;
         state->child_inputs[1] = &f->split;
+        state->child_inputs[2] = &f->he;
+        state->child_inputs[3] = &f->own;
+        f->split.he = &f->he;
+        f->split.own = &f->own;
         f->batch = BATCH_DEFAULT;
         return 0;
     case KEY_MODEL:
         f->model = arg;
         return 0;
     case KEY_WEIGHTS:
-        f->weights = arg;
+        f->weights = f->split.weights = arg;
         return 0;
     case KEY_INPUT:
         f->input = arg;
@@ -151,7 +158,8 @@ out:
 static eis_status classify_all(run *r, const eis_cli_backend *backend)
 {
     eis_status st = EIS_OK;
-    size_t classes = r->model->classifier.class_count, batch = r->flags->batch;
+    /* With ciphertexts all is asked before anything is printed, and the engine packs as many as it can. */
+    size_t classes = r->model->classifier.class_count, batch = backend->he != NULL ? r->inputs->count : r->flags->batch;
     double *logits = NULL;
     eis_cli_progress progress;
 
@@ -161,8 +169,8 @@ static eis_status classify_all(run *r, const eis_cli_backend *backend)
         size_t left = r->inputs->count - first, count = left < batch ? left : batch;
         bool replaced = false;
         EIS_TRY(eis_cli_check_interrupted());
-        EIS_TRY(eis_classifier_run(r->model, &backend->seam, logits, &replaced,
-                                   r->inputs->x + first * r->inputs->elements, count));
+        EIS_TRY(eis_cli_backend_classify(backend, logits, &replaced, r->inputs->x + first * r->inputs->elements, count,
+                                         &(eis_he_watch){eis_cli_progress_step, &progress}));
         r->replaced |= replaced;
         for (size_t i = 0; i < count; i++) EIS_TRY(print_result(r, first + i, logits + i * classes));
         eis_cli_progress_step(&progress, (double)(first + count) / (double)r->inputs->count);
@@ -238,6 +246,7 @@ static eis_status run_classify(const flags *f)
         fprintf(stderr, "accuracy: %zu of %zu (%.2f %%)\n", r.correct, inputs.count,
                 100.0 * (double)r.correct / (double)inputs.count);
     if (r.replaced) eis_log(EIS_LOG_WARN, "not_finite", "a value between two layers was not finite and was taken as 0");
+    if (backend.he != NULL) eis_cli_he_warn(backend.he);
     if (f->report) eis_cli_report_print(stderr, &backend, false);
 out:
     eis_cli_backend_close(&backend);
@@ -249,16 +258,21 @@ out:
 
 int eis_cmd_classify(int argc, char **argv)
 {
-    static const struct argp_child children[] = {
-        {&eis_cli_common_argp, 0, NULL, 0}, {&eis_cli_split_argp, 0, NULL, 0}, {0}};
+    static const struct argp_child children[] = {{&eis_cli_common_argp, 0, NULL, 0},
+                                                 {&eis_cli_split_argp, 0, NULL, 0},
+                                                 {&eis_cli_he_argp, 0, NULL, 0},
+                                                 {&eis_cli_he_own_argp, 0, NULL, 0},
+                                                 {0}};
     static const struct argp argp = {
         options,
         parse,
         NULL,
         "Classify inputs, here or on servers that see nothing of them. Prints INDEX<TAB>LABEL.\v"
-        "Example: a drawn digit on two embedded servers:\n\n"
+        "Example: a drawn digit on two embedded servers, and on one that computes on ciphertexts:\n\n"
         "  eis classify --engine split --model models/digits \\\n"
-        "      --input models/digits/samples/3.pgm\n",
+        "      --input models/digits/samples/3.pgm\n"
+        "  eis classify --engine he --model models/digits-square \\\n"
+        "      --input models/digits/samples/3.pgm --report\n",
         children,
         NULL,
         NULL};

@@ -4,8 +4,10 @@
 #include "base/pool.h"
 #include "cli/cli.h"
 #include "cli/commands.h"
+#include "cli/plan_he.h"
 #include "cli/report.h"
 #include "cli/split_flags.h"
+#include "engine/engine.h"
 #include "engine/split/plan.h"
 #include "engine/split/prepare.h"
 #include "wire/json_writer.h"
@@ -23,12 +25,17 @@ enum {
     KEY_PROFILE,
     KEY_TRUNCATE,
     KEY_JSON,
-    KEY_ENGINE
+    KEY_ENGINE,
+    KEY_POLICY,
+    KEY_TOLERANCE
 };
 
 typedef struct flags {
     eis_cli_common common;
-    const char *model, *weights;
+    eis_cli_he_own own;
+    eis_engine engine;
+    const char *model, *weights, *policy;
+    double tolerance;
     eis_split_profile profile;
     eis_split_scheme scheme;
     bool truncate, json, has_profile, has_shares;
@@ -37,18 +44,25 @@ typedef struct flags {
 static const struct argp_option options[] = {
     {"model", KEY_MODEL, "PATH", 0, "Model or client part", 1},
     {"weights", KEY_WEIGHTS, "FILE", 0, "Weights in place of DIR/model.safetensors", 1},
-    {"engine", KEY_ENGINE, "split", 0, "The engine to plan for (default split)", 1},
+    {"engine", KEY_ENGINE, "split|he", 0, "The engine to plan for (default split)", 1},
     {"shares", KEY_SHARES, "K", 0, "Number of servers (default 2; with --threshold T: T + 1)", 2},
     {"threshold", KEY_THRESHOLD, "T", 0, "Any T of them are enough (profile f61)", 2},
     {"profile", KEY_PROFILE, "NAME", 0, "p24 (default), p8, f61 or f61-8", 2},
     {"truncate", KEY_TRUNCATE, NULL, 0, "Servers answer with 32-bit words", 2},
-    {"json", KEY_JSON, NULL, 0, "Print one JSON object", 3},
+    {"security-policy", KEY_POLICY, "NAME", 0, "With he: the security bound (default he-guidelines-2024-128)", 31},
+    {"tolerance", KEY_TOLERANCE, "X", 0, "With he: refuse where answers may err by more", 31},
+    {"json", KEY_JSON, NULL, 0, "Print one JSON object", 40},
     {0},
 };
 
 static void settle(flags *f, const struct argp_state *state)
 {
+    bool split = f->has_shares || f->has_profile || f->scheme.threshold > 0 || f->truncate;
+    bool he = f->policy != NULL || f->tolerance != 0 || eis_cli_he_own_any(&f->own);
+
     if (f->model == NULL) argp_error(state, "--model is missing");
+    if (f->engine == EIS_ENGINE_HE && split) argp_error(state, "shares and profiles go with --engine split");
+    if (f->engine == EIS_ENGINE_SPLIT && he) argp_error(state, "chains, forms and bounds go with --engine he");
     if (!f->has_profile) f->profile = f->scheme.threshold > 0 ? EIS_SPLIT_F61_20 : EIS_SPLIT_P24;
     if (!f->has_shares) f->scheme.servers = f->scheme.threshold > 0 ? f->scheme.threshold + 1 : 2;
 }
@@ -60,6 +74,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     switch (key) {
     case ARGP_KEY_INIT:
         state->child_inputs[0] = &f->common;
+        state->child_inputs[1] = &f->own;
+        f->engine = EIS_ENGINE_SPLIT;
         return 0;
     case KEY_MODEL:
         f->model = arg;
@@ -68,7 +84,18 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         f->weights = arg;
         return 0;
     case KEY_ENGINE:
-        if (strcmp(arg, "split") != 0) argp_error(state, "there is a plan for the engine split only");
+        f->engine = eis_engine_parse(arg);
+        if (f->engine != EIS_ENGINE_SPLIT && f->engine != EIS_ENGINE_HE)
+            argp_error(state, "there are plans for the engines split and he");
+        return 0;
+    case KEY_POLICY:
+        if (!eis_ckks_policy_parse(&(eis_ckks_policy){0}, arg))
+            argp_error(state, "there is no security policy \"%s\"", arg);
+        f->policy = arg;
+        return 0;
+    case KEY_TOLERANCE:
+        f->tolerance = eis_cli_real(state, "--tolerance", arg);
+        if (!(f->tolerance > 0)) argp_error(state, "--tolerance takes a number above 0");
         return 0;
     case KEY_SHARES:
         f->scheme.servers = eis_cli_number(state, "--shares", arg, 2, 255);
@@ -222,6 +249,10 @@ static eis_status run_plan(flags *f)
     EIS_TRY(eis_cli_start(&f->common, false));
     EIS_TRY(eis_pool_new(&pool, f->common.threads));
     EIS_TRY(eis_model_open(&model, f->model, &(eis_model_options){.weights_path = f->weights}));
+    if (f->engine == EIS_ENGINE_HE) {
+        st = eis_cli_plan_he(model, &f->own, f->policy, f->tolerance, f->json);
+        goto out;
+    }
     EIS_TRY(find_layers(&info, &layers, f, model, pool));
     EIS_TRY(eis_plan_make(&plan, model, info, &f->scheme, f->truncate));
     if (f->json)
@@ -239,13 +270,16 @@ out:
 
 int eis_cmd_plan(int argc, char **argv)
 {
-    static const struct argp_child children[] = {{&eis_cli_common_argp, 0, NULL, 0}, {0}};
+    static const struct argp_child children[] = {
+        {&eis_cli_common_argp, 0, NULL, 0}, {&eis_cli_he_own_argp, 0, NULL, 0}, {0}};
     static const struct argp argp = {
         options,
         parse,
         NULL,
-        "Say what one token or one input will cost on split servers, layer by layer, without sending anything.\v"
-        "Example:\n\n  eis plan --model models/tiny-stories --profile p8\n",
+        "Say what one token or one input will cost on servers, layer by layer, without sending anything.\v"
+        "Example: on shares, and on ciphertexts:\n\n"
+        "  eis plan --model models/tiny-stories --profile p8\n"
+        "  eis plan --engine he --model models/digits-square\n",
         children,
         NULL,
         NULL};

@@ -5,6 +5,8 @@
 
 int eis_cmd_generate(int argc, char **argv);
 int eis_cmd_classify(int argc, char **argv);
+int eis_cmd_infer(int argc, char **argv);
+int eis_cmd_conform(int argc, char **argv);
 int eis_cmd_partition(int argc, char **argv);
 int eis_cmd_plan(int argc, char **argv);
 int eis_cmd_serve(int argc, char **argv);

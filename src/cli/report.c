@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "cli/he_report.h"
 #include "engine/split/profile.h"
 #include "service/split_client.h"
 
@@ -111,6 +112,8 @@ void eis_cli_report_print(FILE *out, const eis_cli_backend *backend, bool on_new
     if (on_new_line) fputc('\n', out);
     if (backend->session != NULL)
         print_split(out, backend, all_ns);
+    else if (backend->he != NULL)
+        eis_cli_he_report_print(out, backend->he, all_ns);
     else
         fprintf(out, "  plain engine: nothing left this process; %.1f ms in all\n", (double)all_ns / 1e6);
 }
@@ -181,6 +184,10 @@ static void write_split(eis_json_writer *w, const eis_cli_backend *backend)
 
 void eis_cli_report_json(eis_json_writer *w, const eis_cli_backend *backend)
 {
+    if (backend->he != NULL) {
+        eis_cli_he_report_json(w, backend->he, eis_clock_ns() - backend->opened_ns);
+        return;
+    }
     eis_json_writer_begin_object(w);
     eis_json_writer_key(w, "engine");
     eis_json_writer_text(w, backend->session != NULL ? "split" : "plain");

@@ -26,7 +26,9 @@ enum {
 };
 
 static const struct argp_option options[] = {
-    {"engine", KEY_ENGINE, "plain|split", 0, "Who multiplies: this process (default), or servers that see shares alone",
+    {"engine", KEY_ENGINE, "plain|split|he", 0,
+     "Who computes: this process (default), servers that see shares alone, or (classify) one that sees ciphertexts "
+     "alone",
      20},
     {"servers", KEY_SERVERS, "HOST:PORT,...", 0, "Use these servers (default: start some on this machine)", 21},
     {"shares", KEY_SHARES, "K", 0, "Without --servers: start K servers (default 2; with --threshold T: T + 1)", 21},
@@ -56,7 +58,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         return 0;
     case KEY_ENGINE:
         f->engine = eis_engine_parse(arg);
-        if (f->engine == EIS_ENGINE_NONE) argp_error(state, "there is no engine \"%s\"; choose plain or split", arg);
+        if (f->engine == EIS_ENGINE_NONE || (f->engine == EIS_ENGINE_HE && f->he == NULL))
+            argp_error(state, "there is no engine \"%s\" here; choose plain%s split%s", arg,
+                       f->he != NULL ? "," : " or", f->he != NULL ? " or he" : "");
         return 0;
     case KEY_SERVERS:
         f->servers = arg;
@@ -110,15 +114,41 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 const struct argp eis_cli_split_argp = {.options = options, .parser = parse};
 
+static bool any_access(const eis_cli_split *f)
+{
+    return f->ca != NULL || f->cert != NULL || f->pins != NULL || f->token_file != NULL;
+}
+
+/* The flags of the engine he, and those that it does not have. */
+static eis_status check_he(const eis_cli_split *f)
+{
+    eis_status st = EIS_OK;
+    bool here = f->engine == EIS_ENGINE_HE;
+
+    if (f->he == NULL) return EIS_OK;
+    EIS_REQUIRE(here || (!eis_cli_he_any(f->he) && !eis_cli_he_own_any(f->own)), EIS_ERR_USAGE,
+                "flags about URLs, keys of encryption and chains go with --engine he");
+    EIS_REQUIRE(!here || f->he->url != NULL ||
+                    (!any_access(f) && f->served_name == NULL && f->he->tenant == NULL && f->he->key_file == NULL &&
+                     !f->he->insecure_http),
+                EIS_ERR_USAGE, "names, certificates, tokens, tenants and key files are for a server that --url names");
+    EIS_REQUIRE(!here || f->he->url == NULL || f->served_name != NULL, EIS_ERR_USAGE,
+                "--url needs --model-name: what the model is called there");
+    EIS_REQUIRE(!here || f->he->url == NULL || (f->own->chain == NULL && f->own->form == NULL), EIS_ERR_USAGE,
+                "--chain and --form are for an embedded server; one that --url names has chosen them");
+out:
+    return st;
+}
+
 eis_status eis_cli_split_check(const eis_cli_split *f)
 {
     eis_status st = EIS_OK;
     bool any = f->servers != NULL || f->shares || f->threshold || f->profile != NULL || f->verify || f->prefetch ||
-               f->truncate || f->pack != NULL || f->ca != NULL || f->cert != NULL || f->pins != NULL ||
-               f->token_file != NULL;
+               f->truncate || f->pack != NULL || (any_access(f) && f->engine != EIS_ENGINE_HE);
 
     EIS_REQUIRE(f->engine == EIS_ENGINE_SPLIT || !any, EIS_ERR_USAGE,
                 "flags about servers and shares go with --engine split");
+    EIS_TRY(check_he(f));
     EIS_REQUIRE(f->servers == NULL || f->shares == 0, EIS_ERR_USAGE,
                 "--shares is for embedded servers; --servers gives their number");
     EIS_REQUIRE((f->cert == NULL) == (f->key == NULL), EIS_ERR_USAGE, "--cert and --key go together");
@@ -130,8 +160,8 @@ eis_status eis_cli_split_check(const eis_cli_split *f)
                 "--verify needs profile f61 (or f61-8), not %s", f->profile);
     EIS_REQUIRE(f->prefetch == 0 || f->threshold == 0, EIS_ERR_USAGE,
                 "--prefetch goes with additive shares, not with --threshold");
-    EIS_REQUIRE(f->servers != NULL || (f->ca == NULL && f->cert == NULL && f->pins == NULL && f->token_file == NULL),
-                EIS_ERR_USAGE, "certificates, pins and tokens are for --servers; embedded servers have their own");
+    EIS_REQUIRE(f->servers != NULL || f->engine == EIS_ENGINE_HE || !any_access(f), EIS_ERR_USAGE,
+                "certificates, pins and tokens are for --servers; embedded servers have their own");
 out:
     return st;
 }

@@ -6,6 +6,7 @@
 #include "ckks/seal_ct.h"
 #include "ckks/seal_keys.h"
 #include "ckks/seal_secret.h"
+#include "engine/he/recover.h"
 #include "service/he_client_internal.h"
 
 #include <stdio.h>
@@ -156,13 +157,30 @@ out:
     return st;
 }
 
+/* Whether answers have room for the noise that is to hide theirs: asked before anything is sent. */
+static eis_status check_publishing(const eis_he_remote *r)
+{
+    eis_status st = EIS_OK;
+    double deviation;
+
+    if (r->publish_bits == 0) return EIS_OK;
+    EIS_REQUIRE(!r->contract.interactive, EIS_ERR_USAGE, "answers of a model in rounds cannot be made fit to publish");
+    EIS_TRY(eis_he_publish_check(&deviation, &r->contract, 0, &(eis_he_publish){.bits = r->publish_bits}));
+out:
+    return st;
+}
+
 static eis_status get_key(eis_he_remote *r, const eis_he_remote_config *config)
 {
     eis_status st = EIS_OK;
     const eis_ckks_params *params = NULL;
 
+    /* More than one stage is for a client that computes in between. */
+    EIS_REQUIRE(r->contract.interactive || r->contract.stage_count == 1, EIS_ERR_PROTOCOL,
+                "the model %s has %u stages and says nothing of rounds", r->info.model_id, r->contract.stage_count);
     EIS_TRY(make_params(&params, r));
     EIS_TRY(check_bounds(r, params));
+    EIS_TRY(check_publishing(r));
     if (config->throw_away)
         EIS_TRY(eis_he_client_init(&r->client, &r->contract));
     else
@@ -185,6 +203,7 @@ eis_status eis_he_remote_open(eis_he_remote **out_remote, const eis_he_remote_co
     r->keys_bytes_max = config->keys_bytes_max != 0 ? config->keys_bytes_max : KEYS_BYTES_DEFAULT;
     r->job_timeout_ms = config->job_timeout_ms != 0 ? config->job_timeout_ms : JOB_TIMEOUT_DEFAULT;
     r->pool = config->pool;
+    r->publish_bits = config->publish_bits;
     EIS_TRY(eis_he_link_new(&r->link, &config->link));
     EIS_TRY(discover(r, config));
     r->contract.literal.policy = config->policy; /* never what the server says */
@@ -227,24 +246,31 @@ void eis_he_remote_report_get(eis_he_remote_report *report, const eis_he_remote 
 
 /* ---- scaling ---- */
 
-static double at(const double *values, uint32_t count, size_t feature, size_t per_channel, double otherwise)
+static double at(const double *values, uint32_t count, size_t channel, double otherwise)
 {
-    if (count == 0) return otherwise;
-    feature = count == 1 ? 0 : feature / per_channel;
-    return feature < count ? values[feature] : otherwise;
+    if (count == 1) return values[0];
+    return channel < count ? values[channel] : otherwise;
 }
 
-void eis_he_remote_scale(const eis_he_remote *r, double *x, size_t count)
+void eis_he_scale(double *x, size_t size, size_t count, const eis_he_scaling *s)
+{
+    if (s->divide == 0) return;
+    for (size_t i = 0; i < count * size; i++) {
+        size_t channel = i % size / s->per_channel;
+        x[i] = (x[i] / s->divide - at(s->mean, s->mean_count, channel, 0)) /
+               at(s->deviation, s->deviation_count, channel, 1);
+    }
+}
+
+eis_he_scaling eis_he_remote_scaling(const eis_he_remote *r)
 {
     const eis_he_info *info = &r->info;
-    size_t size = r->contract.stage[0].input.size;
-    /* One mean per channel of an image, or per number of a vector. */
-    size_t per_channel = info->height > 0 && info->width > 0 ? (size_t)info->height * info->width : 1;
 
-    if (info->divide == 0) return;
-    for (size_t i = 0; i < count * size; i++) {
-        size_t feature = i % size;
-        x[i] = (x[i] / info->divide - at(info->mean, info->mean_count, feature, per_channel, 0)) /
-               at(info->deviation, info->deviation_count, feature, per_channel, 1);
-    }
+    return (eis_he_scaling){.divide = info->divide,
+                            .mean = info->mean,
+                            .deviation = info->deviation,
+                            .mean_count = info->mean_count,
+                            .deviation_count = info->deviation_count,
+                            .per_channel =
+                                info->height > 0 && info->width > 0 ? (size_t)info->height * info->width : 1};
 }

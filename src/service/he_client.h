@@ -28,6 +28,7 @@ typedef struct eis_he_remote_config {
     eis_ckks_policy policy;         /* ours; zero: the guidelines of 2024 at 128 bits */
     const char *key_file;           /* the secret key's place, made where there is none; NULL: the default place */
     bool throw_away;                /* a key for this object alone, never written; key_file is NULL */
+    unsigned publish_bits;          /* flood answers so that they may be shown to others, see eis_he_publish; 0: not */
     eis_he_encoding encoding;       /* of requests; 0: binary, or hex where the server knows nothing newer */
     uint64_t request_bytes_max;     /* most that we send at once; 0: 1 GiB */
     uint64_t keys_bytes_max;        /* largest set of evaluation keys that we make; 0: 512 MiB */
@@ -56,20 +57,41 @@ bool eis_he_remote_is_original(const eis_he_remote *remote);
  * makes one and uploads it. Nothing where the model needs none. Errors: those of keygen, link and key file. */
 EIS_MUST_USE eis_status eis_he_remote_upload(eis_he_remote *remote);
 
-/* Runs inputs through the model; as many to a request as the contract allows.
+/* Return how many numbers one input and one answer have. */
+size_t eis_he_remote_size(const eis_he_remote *remote);
+size_t eis_he_remote_values(const eis_he_remote *remote);
+
+/* Who is told how far a run is: a fraction in [0, 1]. */
+typedef struct eis_he_watch {
+    void (*progress)(void *context, double fraction);
+    void *context;
+} eis_he_watch;
+
+/* Runs inputs through the model: as many to a request as the contract allows, or one after the other in rounds where
+ * the contract is interactive.
  *
- * Shape:   y[count][values]; x[count][size], the model's own scaling already applied (eis_he_remote_scale);
- *          values and size are those of stage 0 (asserted to be the only one). progress (NULL: none) gets [0, 1].
+ * Shape:   y[count][values]; x[count][size], the model's own scaling already applied (eis_he_scale). watch may
+ *          be NULL.
  * Secret:  x and y.
  * Errors:  EIS_ERR_RANGE  an input is not finite, nothing was sent; one is too large to be encoded;  EIS_ERR_INTEGRITY
- * a reply that is not the object that was promised;  EIS_ERR_JOB_FAILED and what the server says;  EIS_ERR_TIMEOUT;
- *          those of link and engine. y is wiped. */
+ *          a reply that is not the object that was promised;  EIS_ERR_JOB_FAILED and what the server says;
+ *          EIS_ERR_TIMEOUT;  those of link and engine. y is wiped. */
 EIS_MUST_USE eis_status eis_he_remote_infer(eis_he_remote *remote, double *y, const double *x, size_t count,
-                                            void (*progress)(void *context, double fraction), void *context);
+                                            const eis_he_watch *watch);
 
-/* Scales inputs as the entry says: x = (x / divide - mean) / deviation; as they are where it says nothing.
- * Shape:   x[count][input_dimension], in place. */
-void eis_he_remote_scale(const eis_he_remote *remote, double *x, size_t count);
+/* How a model scales its inputs: x = (x / divide - mean) / deviation. */
+typedef struct eis_he_scaling {
+    double divide;                  /* 0: nothing is scaled */
+    const double *mean, *deviation; /* [mean_count], [deviation_count]: 1, or one per channel; NULL: 0 and 1 */
+    uint32_t mean_count, deviation_count;
+    size_t per_channel; /* numbers of one channel; 1 for a vector */
+} eis_he_scaling;
+
+/* Scales x[count][size] in place. */
+void eis_he_scale(double *x, size_t size, size_t count, const eis_he_scaling *scaling);
+
+/* Returns how the entry says that inputs are scaled. */
+eis_he_scaling eis_he_remote_scaling(const eis_he_remote *remote);
 
 /* Where the ciphertexts of a request come from: makes ciphertext `index`, seeded, at the stage's level and scale.
  * Several threads may ask at once. *ct is zeroed or made. */

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "ckks/seal_ct.h"
+#include "engine/he/interactive.h"
 #include "engine/he/recover.h"
 #include "rand/entropy.h"
 #include "service/he_client_internal.h"
@@ -395,34 +396,83 @@ static eis_status look_at_inputs(eis_he_remote *r, const double *x, size_t count
     return EIS_OK;
 }
 
-eis_status eis_he_remote_infer(eis_he_remote *r, double *y, const double *x, size_t count,
-                               void (*progress)(void *context, double fraction), void *context)
+/* One request for as many inputs as the contract allows. */
+static eis_status infer_batches(eis_he_remote *r, double *y, const double *x, size_t count, const eis_he_watch *watch)
 {
-    const size_t size = r->contract.stage[0].input.size, values = r->contract.stage[0].output.count;
+    const size_t size = eis_he_remote_size(r), values = eis_he_remote_values(r), most = r->contract.batch_max;
+    const uint32_t replies = r->contract.stage[0].output.ciphertexts;
+    const eis_he_publish publish = {.bits = r->publish_bits, .values = (uint64_t)count * values};
     eis_status st = EIS_OK, recovered = EIS_OK;
-    uint32_t replies = r->contract.stage[0].output.ciphertexts;
     eis_ckks_ct *reply = NULL;
 
-    EIS_ASSERT(r->contract.stage_count == 1);
     EIS_NEW(reply, replies);
-    EIS_TRY(look_at_inputs(r, x, count));
-    for (size_t first = 0; first < count; first += r->contract.batch_max) {
-        size_t left = count - first, batch = left < r->contract.batch_max ? left : r->contract.batch_max;
+    for (size_t first = 0; first < count; first += most) {
+        size_t batch = count - first < most ? count - first : most;
         plain_batch b = {.remote = r, .x = x + first * size, .batch = batch};
         uint64_t begin;
         eis_status one;
 
         EIS_TRY(eis_he_remote_exchange(r, reply, 0, batch, &(eis_he_sealed){&b, protect_next}));
         begin = eis_clock_ns();
-        one = eis_he_recover(y + first * values, &r->client, 0, reply, batch, NULL);
+        one = eis_he_recover(y + first * values, &r->client, 0, reply, batch, &publish);
         if (recovered == EIS_OK) recovered = one; /* told at the end: the network sees the same requests either way */
         r->report.recover_ns += eis_clock_ns() - begin;
-        if (progress != NULL) progress(context, (double)(first + batch) / (double)count);
+        if (watch != NULL) watch->progress(watch->context, (double)(first + batch) / (double)count);
     }
     st = recovered;
 out:
     for (uint32_t i = 0; reply != NULL && i < replies; i++) eis_ckks_ct_clear(&reply[i]);
     eis_mem_free(reply);
-    if (st != EIS_OK) eis_mem_wipe(y, count * values * sizeof *y);
+    return st;
+}
+
+/* ---- rounds ---- */
+
+/* Hands over what the engine has encrypted. */
+static eis_status give_next(void *context, uint32_t index, eis_ckks_ct *ct)
+{
+    eis_ckks_ct *request = context;
+
+    eis_ckks_ct_clear(ct);
+    *ct = request[index];
+    request[index] = (eis_ckks_ct){0};
+    return EIS_OK;
+}
+
+static eis_status run_round(void *context, uint32_t stage, eis_ckks_ct *answer, eis_ckks_ct *request)
+{
+    return eis_he_remote_exchange(context, answer, stage, 1, &(eis_he_sealed){request, give_next});
+}
+
+static eis_status infer_rounds(eis_he_remote *r, double *y, const double *x, size_t count, const eis_he_watch *watch)
+{
+    const size_t size = eis_he_remote_size(r), values = eis_he_remote_values(r);
+    const eis_he_transport transport = {r, run_round};
+    eis_status st = EIS_OK;
+
+    for (size_t i = 0; i < count; i++) {
+        EIS_TRY(eis_he_interactive_run(y + i * values, &r->client, &transport, x + i * size));
+        if (watch != NULL) watch->progress(watch->context, (double)(i + 1) / (double)count);
+    }
+out:
+    return st;
+}
+
+size_t eis_he_remote_size(const eis_he_remote *r) { return r->contract.stage[0].input.size; }
+
+size_t eis_he_remote_values(const eis_he_remote *r)
+{
+    return r->contract.interactive ? eis_he_interactive_count(&r->contract) : r->contract.stage[0].output.count;
+}
+
+eis_status eis_he_remote_infer(eis_he_remote *r, double *y, const double *x, size_t count, const eis_he_watch *watch)
+{
+    eis_status st = EIS_OK;
+
+    EIS_ASSERT(r->contract.interactive || r->contract.stage_count == 1);
+    EIS_TRY(look_at_inputs(r, x, count));
+    EIS_TRY(r->contract.interactive ? infer_rounds(r, y, x, count, watch) : infer_batches(r, y, x, count, watch));
+out:
+    if (st != EIS_OK) eis_mem_wipe(y, count * eis_he_remote_values(r) * sizeof *y);
     return st;
 }

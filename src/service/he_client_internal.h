@@ -16,6 +16,7 @@ struct eis_he_remote {
     eis_he_key_file file;                      /* secret is NULL: the key is in `client` alone */
     char key_path[EIS_HE_KEY_FILE_PATH_BYTES]; /* "": thrown away */
     eis_he_encoding encoding;
+    unsigned publish_bits;
     uint64_t request_bytes_max, keys_bytes_max;
     uint32_t job_timeout_ms;
     eis_pool *pool;

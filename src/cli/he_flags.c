@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/he_flags.h"
+
+#include "base/log.h"
+
+#include <string.h>
+
+enum {
+    KEY_URL = EIS_CLI_KEY_HE,
+    KEY_TENANT,
+    KEY_KEY_FILE,
+    KEY_POLICY,
+    KEY_ENCODING,
+    KEY_INSECURE,
+    KEY_CHAIN,
+    KEY_FORM,
+    KEY_INTERACTIVE,
+};
+
+enum { KEY_CA = EIS_CLI_KEY_ACCESS, KEY_CERT, KEY_KEY, KEY_PIN, KEY_TOKEN_FILE, KEY_TIMEOUT };
+
+/* ---- a server that is named ---- */
+
+static const struct argp_option he_options[] = {
+    {"url", KEY_URL, "URL", 0, "A server of the Encrypted Inference API, such as http://127.0.0.1:8000", 30},
+    {"tenant", KEY_TENANT, "NAME", 0, "The tenant that we are there (default: the server's default)", 30},
+    {"key-file", KEY_KEY_FILE, "FILE", 0,
+     "Where the secret key is kept, made where there is none (default: one per server and chain in "
+     "~/.local/share/eis/he)",
+     30},
+    {"security-policy", KEY_POLICY, "NAME", 0,
+     "The security bound that parameters must keep: he-guidelines-2024-128 (default), he-guidelines-2024-192, "
+     "he-guidelines-2024-256 or he-standard-2018",
+     30},
+    {"encoding", KEY_ENCODING, "NAME", 0, "Send ciphertexts as binary, hex or base64 (default: as the server can)", 30},
+    {"insecure-http", KEY_INSECURE, NULL, 0, "Allow http:// beyond this machine", 30},
+    {0},
+};
+
+static error_t parse_he(int key, char *arg, struct argp_state *state)
+{
+    eis_cli_he *f = state->input;
+    eis_ckks_policy policy;
+
+    switch (key) {
+    case KEY_URL:
+        f->url = arg;
+        return 0;
+    case KEY_TENANT:
+        f->tenant = arg;
+        return 0;
+    case KEY_KEY_FILE:
+        f->key_file = arg;
+        return 0;
+    case KEY_POLICY:
+        if (!eis_ckks_policy_parse(&policy, arg)) argp_error(state, "there is no security policy \"%s\"", arg);
+        f->policy = arg;
+        return 0;
+    case KEY_ENCODING:
+        if (strcmp(arg, "binary") != 0 && strcmp(arg, "hex") != 0 && strcmp(arg, "base64") != 0)
+            argp_error(state, "--encoding takes binary, hex or base64");
+        f->encoding = arg;
+        return 0;
+    case KEY_INSECURE:
+        f->insecure_http = true;
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+const struct argp eis_cli_he_argp = {.options = he_options, .parser = parse_he};
+
+bool eis_cli_he_any(const eis_cli_he *f)
+{
+    return f->url != NULL || f->tenant != NULL || f->key_file != NULL || f->policy != NULL || f->encoding != NULL ||
+           f->insecure_http;
+}
+
+/* ---- a model of one's own ---- */
+
+static const struct argp_option own_options[] = {
+    {"chain", KEY_CHAIN, "NAME", 0,
+     "Encryption parameters by name: P0, L1, I16, A, A1, M, B1 or S (default: the cheapest that fits)", 31},
+    {"form", KEY_FORM, "NAME", 0,
+     "single: one input spread over slots; batch: one ciphertext per number, many inputs in its slots", 31},
+    {"interactive", KEY_INTERACTIVE, NULL, 0,
+     "Compute here, between rounds, the layers that ciphertexts cannot (ReLU, max pool)", 31},
+    {0},
+};
+
+static error_t parse_own(int key, char *arg, struct argp_state *state)
+{
+    eis_cli_he_own *f = state->input;
+    eis_ckks_literal literal;
+
+    switch (key) {
+    case KEY_CHAIN:
+        if (eis_he_chain_find(&literal, arg) != EIS_OK) argp_error(state, "%s", eis_error_detail());
+        f->chain = arg;
+        return 0;
+    case KEY_FORM:
+        if (strcmp(arg, "single") != 0 && strcmp(arg, "batch") != 0) argp_error(state, "--form takes single or batch");
+        f->form = arg;
+        return 0;
+    case KEY_INTERACTIVE:
+        f->interactive = true;
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+const struct argp eis_cli_he_own_argp = {.options = own_options, .parser = parse_own};
+
+bool eis_cli_he_own_any(const eis_cli_he_own *f) { return f->chain != NULL || f->form != NULL || f->interactive; }
+
+/* ---- who is at the other end ---- */
+
+static const struct argp_option access_options[] = {
+    {"ca", KEY_CA, "FILE", 0, "Trust this CA (default: the system's)", 32},
+    {"cert", KEY_CERT, "FILE", 0, "Our own certificate, for servers that ask", 32},
+    {"key", KEY_KEY, "FILE", 0, "Its key", 32},
+    {"pin", KEY_PIN, "SHA256", 0, "The server's public key", 32},
+    {"token-file", KEY_TOKEN_FILE, "FILE", 0, "A token that tells the server who we are", 32},
+    {"timeout", KEY_TIMEOUT, "MS", 0, "Wait this long for an answer (default 60000)", 32},
+    {0},
+};
+
+static error_t parse_access(int key, char *arg, struct argp_state *state)
+{
+    eis_cli_access *f = state->input;
+
+    switch (key) {
+    case KEY_CA:
+        f->ca = arg;
+        return 0;
+    case KEY_CERT:
+        f->cert = arg;
+        return 0;
+    case KEY_KEY:
+        f->key = arg;
+        return 0;
+    case KEY_PIN:
+        f->pin = arg;
+        return 0;
+    case KEY_TOKEN_FILE:
+        f->token_file = arg;
+        return 0;
+    case KEY_TIMEOUT:
+        f->timeout_ms = (unsigned)eis_cli_number(state, "--timeout", arg, 1, 3600000);
+        return 0;
+    case ARGP_KEY_END:
+        if ((f->cert == NULL) != (f->key == NULL)) argp_error(state, "--cert and --key go together");
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+const struct argp eis_cli_access_argp = {.options = access_options, .parser = parse_access};
+
+/* ---- the wish ---- */
+
+void eis_cli_he_wish(eis_he_session_wish *wish, const eis_cli_he *he, const eis_cli_access *access,
+                     const eis_cli_he_own *own, const eis_cli_common *common)
+{
+    *wish = (eis_he_session_wish){.url = he->url,
+                                  .tenant = he->tenant,
+                                  .ca = access->ca,
+                                  .cert = access->cert,
+                                  .key = access->key,
+                                  .pin = access->pin,
+                                  .token_file = access->token_file,
+                                  .insecure_http = he->insecure_http,
+                                  .key_file = he->key_file,
+                                  .policy = he->policy,
+                                  .encoding = he->encoding,
+                                  .timeout_ms = access->timeout_ms,
+                                  .threads = common->threads,
+                                  .cancel = eis_cli_cancel()};
+    if (own != NULL) {
+        wish->chain = own->chain;
+        wish->form = own->form;
+        wish->interactive = own->interactive;
+    }
+    if (he->insecure_http && he->url != NULL && strncmp(he->url, "http://", 7) == 0)
+        eis_log(EIS_LOG_WARN, "plain_http",
+                "http:// shows the network what is asked for, and lets it answer in the server's place");
+}

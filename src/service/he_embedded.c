@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The parent's side: an entry of a registry, written into memory that the child inherits. */
+#define _GNU_SOURCE /* memfd_create */
+#include "service/he_embedded.h"
+
+#include "base/mem.h"
+#include "service/he_envelope_internal.h"
+#include "wire/json_writer.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#define ORDER_BYTES_MAX ((size_t)64 << 10)
+
+/* The child has another idea of the current directory only if somebody changes it; an absolute path cannot differ. */
+static eis_status write_path(eis_json_writer *w, const char *name, const char *path)
+{
+    char *whole;
+
+    if (path == NULL) return EIS_OK;
+    whole = realpath(path, NULL);
+    if (whole == NULL) return eis_fail(EIS_ERR_FILE, "%s: %s", path, strerror(errno));
+    eis_he_write_text(w, name, whole);
+    free(whole);
+    return EIS_OK;
+}
+
+static void write_optional(eis_json_writer *w, const char *name, const char *text)
+{
+    if (text != NULL) eis_he_write_text(w, name, text);
+}
+
+static eis_status write_entry(eis_writer *out, const eis_he_order *order)
+{
+    eis_status st = EIS_OK;
+    eis_json_writer w;
+
+    eis_json_writer_to_buffer(&w, out);
+    eis_json_writer_begin_object(&w);
+    eis_he_write_text(&w, "model_id", EIS_HE_EMBEDDED_MODEL);
+    eis_he_write_text(&w, "version", EIS_HE_EMBEDDED_VERSION);
+    eis_he_write_text(&w, "description", "the model of the parent process");
+    eis_he_write_text(&w, "he_scheme", "CKKS");
+    EIS_TRY(write_path(&w, "model", order->model));
+    EIS_TRY(write_path(&w, "weights", order->weights));
+    write_optional(&w, "chain", order->chain);
+    write_optional(&w, "form", order->form);
+    write_optional(&w, "security_policy", order->policy);
+    if (order->interactive) {
+        eis_json_writer_key(&w, "interactive");
+        eis_json_writer_bool(&w, true);
+    }
+    eis_json_writer_end_object(&w);
+    EIS_TRY(eis_json_writer_status(&w));
+    EIS_TRY(eis_wire_writer_status(out));
+out:
+    return st;
+}
+
+static eis_status put_into_memory(int *fd, const eis_writer *entry)
+{
+    eis_status st = EIS_OK;
+
+    *fd = memfd_create("eis-order", MFD_CLOEXEC);
+    EIS_REQUIRE(*fd >= 0, EIS_ERR_LIMIT, "no memory to hand over: %s", strerror(errno));
+    EIS_REQUIRE(write(*fd, entry->data, entry->bytes) == (ssize_t)entry->bytes && lseek(*fd, 0, SEEK_SET) == 0,
+                EIS_ERR_LIMIT, "no memory to hand over: %s", strerror(errno));
+out:
+    return st;
+}
+
+eis_status eis_he_embedded_start(eis_embedded **embedded, const char *program, const eis_he_order *order,
+                                 unsigned threads)
+{
+    eis_status st = EIS_OK;
+    eis_writer entry;
+    int fd = -1;
+
+    *embedded = NULL;
+    eis_wire_writer_init(&entry, ORDER_BYTES_MAX);
+    EIS_TRY(write_entry(&entry, order));
+    EIS_TRY(put_into_memory(&fd, &entry));
+    EIS_TRY(eis_embedded_start(embedded, program, "api", fd, 1, threads));
+out:
+    if (fd >= 0) close(fd);
+    eis_wire_writer_clear(&entry);
+    return st;
+}
