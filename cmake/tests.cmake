@@ -15,7 +15,7 @@ function(eis_add_test source)
   string(REGEX REPLACE "\\.c$" "" name ${name})
   # A test of a low folder must build while the roof is being rebuilt: it links its own folder and those below.
   set(archives ${EIS_ARCHIVES})
-  if(path MATCHES "^unit/(engine/split|[a-z]+)/")
+  if(path MATCHES "^unit/(engine/split|engine/he|[a-z]+)/")
     string(REPLACE "/" "_" module "${CMAKE_MATCH_1}")
     if(TARGET eis_${module})
       set(archives eis_${module})

@@ -16,7 +16,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* What went wrong last, for when nothing fits. */
+/* What went wrong, for when nothing fits: the last failure, but that a form is not for this model says least. */
 typedef struct failure {
     eis_status status;
     char text[512];
@@ -24,6 +24,7 @@ typedef struct failure {
 
 static void remember(failure *f, eis_status st, const char *chain)
 {
+    if (st == EIS_ERR_UNSUPPORTED && f->status != EIS_ERR_UNSUPPORTED) return;
     f->status = st;
     if (chain[0] != '\0')
         snprintf(f->text, sizeof f->text, "chain %s: %s", chain, eis_error_detail());

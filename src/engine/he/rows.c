@@ -60,7 +60,7 @@ static void fill_contract(eis_he_draft *d, uint32_t stage, const layout *l, cons
     s->output = (eis_he_output){.count = map->rows,
                                 .per_ciphertext = map->rows,
                                 .ciphertexts = 1,
-                                .stride = (int32_t)l->padded,
+                                .stride = map->rows > 1 ? (int32_t)l->padded : 1,
                                 .polys = 2,
                                 .limbs = t->limbs,
                                 .scale = t->scale,
