@@ -57,10 +57,10 @@ typedef struct eis_he_network_track {
     double tail;      /* how many deviations of that bound it */
 } eis_he_network_track;
 
-/* Plans a map: row, elements, cost, noise, and the scales of *step (its product is given). `answer`: its result is an
- * answer, at the scale that has room for it. */
+/* Plans a map: row, elements, cost, noise, and the scales of *step (its product is given). `behind`: how many nodes
+ * follow; where none does its result is an answer, at the scale that has room for it. */
 EIS_MUST_USE eis_status eis_he_product_plan(eis_he_draft *draft, eis_he_network_step *step, eis_he_network_track *t,
-                                            const char *method, bool answer);
+                                            const char *method, uint32_t behind);
 
 /* Returns the bound of the error of what a map, or a step behind it, gives. */
 double eis_he_network_error(const eis_he_network_track *t);

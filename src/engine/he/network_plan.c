@@ -88,8 +88,18 @@ out:
     return st;
 }
 
+/* The scale of what a map gives: the chain's, or less where an answer or the square that makes it needs the room. */
+static double scale_behind(const eis_he_draft *draft, double magnitude, uint32_t behind)
+{
+    double scale = eis_he_draft_scale(draft), room = eis_rns_log2(&draft->params->rns, 2) - 2;
+
+    if (behind == 0) return eis_he_draft_answer_scale(draft, magnitude);
+    while (behind == 1 && scale > 2 && 2 * log2(scale * fmax(magnitude, 1)) > room) scale /= 2;
+    return scale;
+}
+
 eis_status eis_he_product_plan(eis_he_draft *draft, eis_he_network_step *step, eis_he_network_track *t,
-                               const char *method, bool answer)
+                               const char *method, uint32_t behind)
 {
     eis_status st = EIS_OK;
     const eis_he_node *node = &draft->graph->node[step->node];
@@ -103,8 +113,8 @@ eis_status eis_he_product_plan(eis_he_draft *draft, eis_he_network_step *step, e
                      eis_he_map_bound(&node->map, t->usual));
     any = step->product.fold > 1 && !step->windows ? 2 * t->magnitude : t->magnitude;
     step->limbs = first.limbs;
-    step->fold_first = !answer && eis_he_draft_scale(draft) < FOLD_FIRST_SCALE;
-    step->scale_out = answer ? eis_he_draft_answer_scale(draft, any) : eis_he_draft_scale(draft);
+    step->fold_first = behind > 0 && eis_he_draft_scale(draft) < FOLD_FIRST_SCALE;
+    step->scale_out = scale_behind(draft, any, behind);
     step->scale = eis_ckks_factor_scale(params, first.limbs, first.scale, step->scale_out);
     EIS_TRY(eis_he_draft_row(draft, node->name, method, &row));
     row->limbs_in = first.limbs;
@@ -143,7 +153,7 @@ static eis_status shape_first(const eis_he_draft *draft, eis_he_network_step *st
     return EIS_OK;
 }
 
-static eis_status plan_map(eis_he_draft *draft, eis_he_network_step *step, eis_he_network_track *t, bool answer)
+static eis_status plan_map(eis_he_draft *draft, eis_he_network_step *step, eis_he_network_track *t, uint32_t behind)
 {
     eis_status st = EIS_OK;
     const eis_he_node *node = &draft->graph->node[step->node];
@@ -154,7 +164,7 @@ static eis_status plan_map(eis_he_draft *draft, eis_he_network_step *step, eis_h
     EIS_REQUIRE((uint64_t)node->out * node->in <= EIS_HE_NETWORK_TERMS_MAX || step->windows, EIS_ERR_UNSUPPORTED,
                 "%s: a map of %u x %u numbers is too large for a network on one input", node->name, node->out,
                 node->in);
-    EIS_TRY(eis_he_product_plan(draft, step, t, method, answer));
+    EIS_TRY(eis_he_product_plan(draft, step, t, method, behind));
 out:
     return st;
 }
@@ -299,7 +309,7 @@ static eis_status plan_steps(eis_he_draft *draft, eis_he_network *net, eis_he_pa
 
     for (uint32_t i = 0; i < graph->count; i++) {
         eis_he_network_step *step = &net->step[i];
-        bool last = i + 1 == graph->count;
+        uint32_t behind = graph->count - 1 - i;
 
         step->kind = graph->node[i].kind;
         step->node = i;
@@ -311,12 +321,12 @@ static eis_status plan_steps(eis_he_draft *draft, eis_he_network *net, eis_he_pa
                 EIS_TRY(shape_first(draft, step, packing));
             else
                 step->product = eis_he_product_of(&grid, graph->node[i].out, eis_ckks_slots(draft->params));
-            EIS_TRY(plan_map(draft, step, t, last));
+            EIS_TRY(plan_map(draft, step, t, behind));
             grid = step->product.out;
         } else if (step->kind == EIS_HE_NODE_SQUARE) {
             EIS_TRY(plan_square(draft, step, t, grid.ciphertexts));
         } else {
-            EIS_TRY(plan_polynomial(draft, step, t, grid.ciphertexts, last));
+            EIS_TRY(plan_polynomial(draft, step, t, grid.ciphertexts, behind == 0));
         }
     }
 out:

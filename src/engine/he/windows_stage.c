@@ -42,7 +42,7 @@ eis_status eis_he_plan_windows(eis_he_draft *draft, uint32_t stage, uint32_t nod
     packing.limbs = 2;
     packing.scale = eis_he_draft_scale(draft);
     t.t = eis_he_track_fresh(params, packing.limbs, packing.scale, input_max);
-    EIS_TRY(eis_he_product_plan(draft, step, &t, "im2col windows", true));
+    EIS_TRY(eis_he_product_plan(draft, step, &t, "im2col windows", 0));
     fill_stage(&draft->plan->contract.stage[stage], &packing, step, &t, input_max);
     draft->plan->layout->stage[stage] = (eis_he_stage_layout){.method = &eis_he_method_windows, .data = step};
     step = NULL;
