@@ -110,7 +110,8 @@ void slots_words_from_integers_generic(uint64_t *words, const double *v, size_t 
 /* ---- Digits ----------------------------------------------------------------------------------------------------- */
 
 /* Half of (Q - 1) has the digits (q_i - 1) / 2, so the first unequal digit from the top says whether the number stands
- * for a negative one; that is Q - x, whose digits are those of Q - 1 - x plus 1. */
+ * for a negative one; that is Q - x, whose digits are those of Q - 1 - x plus 1.
+ * From below: the difference to the half decides, and where it is 0, what all ones from before make of it. */
 static double centred_real(const uint64_t *digits, size_t limbs, size_t stride, const eis_modulus *const *m)
 {
     uint64_t negative = 0;
@@ -119,7 +120,7 @@ static double centred_real(const uint64_t *digits, size_t limbs, size_t stride, 
     for (size_t i = 0; i < limbs; i++) {
         const uint64_t digit = digits[i * stride], half = (m[i]->q - 1) / 2;
 
-        negative = eis_ct_mask_less(half, digit) | (negative & eis_ct_mask_equal(half, digit));
+        negative = (uint64_t)0 - (eis_ct_barrier(half - digit + negative) >> 63);
     }
     for (size_t i = limbs; i-- > 0;) {
         const uint64_t digit = digits[i * stride];

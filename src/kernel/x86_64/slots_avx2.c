@@ -4,7 +4,8 @@
 #include "kernel/x86_64/avx2.h"
 #include "kernel/x86_64/zq_avx2.h"
 
-#define LANES ((size_t)4)
+#define LANES       ((size_t)4)
+#define SLOTS_PAIRS 0
 
 typedef __m256d lanes;
 
@@ -183,8 +184,8 @@ static inline lanes centred_reals(const uint64_t *digits, size_t limbs, size_t s
         const __m256i digit = load_words(digits + i * stride),
                       half = _mm256_set1_epi64x((long long)((m[i]->q - 1) / 2));
 
-        negative = _mm256_or_si256(_mm256_cmpgt_epi64(digit, half),
-                                   _mm256_and_si256(negative, _mm256_cmpeq_epi64(half, digit)));
+        negative =
+            _mm256_cmpgt_epi64(_mm256_setzero_si256(), _mm256_add_epi64(_mm256_sub_epi64(half, digit), negative));
     }
     for (size_t i = limbs; i-- > 0;) {
         const __m256i digit = load_words(digits + i * stride);

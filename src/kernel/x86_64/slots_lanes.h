@@ -8,6 +8,8 @@
  *   lanes_load_nodes(v, p)               from LANES nodes of 4 numbers to element j of each in v[j], and
  *   lanes_store_nodes(p, v)              back
  *   lanes_load_even(p)                   every other one of 2 LANES numbers
+ *   SLOTS_PAIRS                          whether a vector holds quarters of two nodes of 16 numbers, and then
+ *   lanes_load_pair(p, q), lanes_store_pair(p, q, v), lanes_set_pair(a, b), by halves
  *
  * A node of the tree holds consecutive numbers; a pass takes a node of 4h numbers to its four grandchildren, or back.
  * Passes run depth first, so that what fits into the first cache stays there. */
@@ -20,8 +22,10 @@
 
 #define SLOTS_INLINE static inline __attribute__((always_inline))
 
-/* The fewest numbers: the last pass takes LANES nodes of 4. */
-#define SLOTS_MIN ((size_t)4 * LANES)
+/* What the last pass takes: LANES nodes of 4 numbers. A transform of fewer than four times a half of it is too small.
+ */
+#define SLOTS_LOWEST ((size_t)4 * LANES)
+#define SLOTS_MIN    (SLOTS_PAIRS ? (size_t)64 : (size_t)16)
 
 typedef struct complex_lanes {
     lanes re, im;
@@ -147,6 +151,31 @@ SLOTS_INLINE void two_stages(const slots_job *s, size_t node, size_t first, size
     }
 }
 
+#if SLOTS_PAIRS
+/* Two stages on two nodes of 16 numbers side by side. */
+SLOTS_INLINE void two_stages_pair(const slots_job *s, size_t node, size_t first, bool forward)
+{
+    const double *re = s->root_re, *im = s->root_im;
+    const complex_lanes w = {lanes_set_pair(re[node], re[node + 1]), lanes_set_pair(im[node], im[node + 1])};
+    const complex_lanes w_even = {lanes_set_pair(re[2 * node], re[2 * node + 2]),
+                                  lanes_set_pair(im[2 * node], im[2 * node + 2])};
+    complex_lanes v[4];
+
+    for (size_t k = 0; k < 4; k++) {
+        const size_t at = first + 4 * k;
+        v[k] =
+            (complex_lanes){lanes_load_pair(s->re + at, s->re + at + 16), lanes_load_pair(s->im + at, s->im + at + 16)};
+    }
+    if (forward) forward_two(v, w, w_even);
+    if (!forward) inverse_two(v, w, w_even);
+    for (size_t k = 0; k < 4; k++) {
+        const size_t at = first + 4 * k;
+        lanes_store_pair(s->re + at, s->re + at + 16, v[k].re);
+        lanes_store_pair(s->im + at, s->im + at + 16, v[k].im);
+    }
+}
+#endif
+
 /* The two lowest stages, on LANES nodes of 4 numbers that begin at `first`. */
 SLOTS_INLINE void lowest_stages(const slots_job *s, size_t first, bool forward)
 {
@@ -172,14 +201,20 @@ SLOTS_INLINE void lowest_stages(const slots_job *s, size_t first, bool forward)
 /* Nodes of `size` numbers in [first, first + length). */
 SLOTS_INLINE void all_nodes(const slots_job *s, size_t first, size_t length, size_t size, bool forward)
 {
+#if SLOTS_PAIRS
+    if (size == 16) {
+        for (size_t at = first; at < first + length; at += 32) two_stages_pair(s, (s->n + at) / 16, at, forward);
+        return;
+    }
+#endif
     for (size_t at = first; at < first + length; at += size) {
-        two_stages(s, s->n / size + at / size, at, size / 4, forward);
+        two_stages(s, (s->n + at) / size, at, size / 4, forward);
     }
 }
 
 SLOTS_INLINE void all_lowest(const slots_job *s, size_t first, size_t length, bool forward)
 {
-    for (size_t at = first; at < first + length; at += SLOTS_MIN) lowest_stages(s, at, forward);
+    for (size_t at = first; at < first + length; at += SLOTS_LOWEST) lowest_stages(s, at, forward);
 }
 
 /* 16 KiB: half of a first cache. */
