@@ -134,6 +134,121 @@ static void products_of_ciphertexts_on_every_chain(void **state)
         }
 }
 
+/* Factors encoded so that a product comes out at exactly the scale of the operand: sums need no alignment. */
+static void scales_come_out_exactly(void **state)
+{
+    pair t;
+    eis_ckks_plain p = {0};
+    eis_ckks_ct low, sum = {0};
+    const double target = 0x1.8p39; /* no power of two, and not what a rescale would leave */
+
+    (void)state;
+    pair_open(&t, CHAIN_P0, NULL, 0);
+    world_encode(&t.w, &p, t.y, 3, 0, eis_ckks_factor_scale(t.w.params, 3, t.a.scale, target));
+    assert_int_equal(eis_ckks_ct_mul_plain(&t.r, &t.a, &p), EIS_OK);
+    assert_int_equal(eis_ckks_ct_rescale_to(&t.r, target * (1 + 0x1p-40)), EIS_ERR_SCALE);
+    assert_int_equal(eis_ckks_ct_rescale_to(&t.r, NAN), EIS_ERR_SCALE);
+    assert_int_equal(t.r.limbs, 3);
+    assert_int_equal(eis_ckks_ct_rescale_to(&t.r, target), EIS_OK);
+    assert_true(t.r.scale == target && t.r.limbs == 2);
+    for (size_t i = 0; i < t.w.count; i++) t.expected[i] = complex_mul(t.x[i], t.y[i]);
+    assert_true(error_of(&t, &t.r) < 2 * (2 * FRESH_2_40 + RESCALE_2_40));
+    /* x y + 0.3 x - 0.7, the second from a view two limbs down, at exactly that scale; x itself is as it was */
+    low = eis_ckks_ct_view(&t.a, 2);
+    assert_int_equal(eis_ckks_ct_drop(&t.r, 2), EIS_OK);
+    assert_int_equal(eis_ckks_ct_mul_real(&sum, &low, 0.3, t.r.scale * 0x1p20), EIS_OK);
+    assert_true(sum.scale == t.r.scale * 0x1p20 && sum.limbs == 2);
+    assert_int_equal(eis_ckks_ct_mul_real_add(&sum, &t.r, 1), EIS_OK);
+    assert_int_equal(eis_ckks_ct_add_real(&sum, -0.7), EIS_OK);
+    for (size_t i = 0; i < t.w.count; i++) {
+        t.expected[i].re += 0.3 * t.x[i].re - 0.7;
+        t.expected[i].im += 0.3 * t.x[i].im;
+    }
+    /* 0.3 stands as an integer of 19 bits */
+    assert_true(error_of(&t, &sum) < 2 * (2 * FRESH_2_40 + RESCALE_2_40) + 0x1p-19);
+    assert_int_equal(t.a.limbs, 3);
+    assert_int_equal(eis_ckks_ct_mul_real(&sum, &low, NAN, 0x1p60), EIS_ERR_SCALE);
+    assert_int_equal(eis_ckks_ct_mul_real(&sum, &low, 1e300, 0x1p90), EIS_ERR_SCALE);
+    assert_int_equal(eis_ckks_ct_mul_real(&sum, &low, 1, 0x1p101), EIS_ERR_SCALE); /* two limbs hold 100 bits */
+    assert_int_equal(eis_ckks_ct_mul_real_add(&sum, &t.a, 1), EIS_ERR_LEVEL);
+    assert_int_equal(eis_ckks_ct_add_real(&sum, INFINITY), EIS_ERR_SCALE);
+    eis_ckks_plain_clear(&p);
+    eis_ckks_ct_clear(&sum);
+    pair_close(&t);
+}
+
+/* Integers beyond 64 bits: their residues are those of the number, not of what is left of it. */
+static void large_numbers_keep_their_value(void **state)
+{
+    const double scale = 0x1p95, value = -0x1.fffffffffffffp3; /* 2^40 to 2^95: an integer of 59 bits and more */
+    pair t;
+
+    (void)state;
+    pair_open(&t, CHAIN_P0, NULL, 0);
+    assert_int_equal(eis_ckks_ct_mul_real(&t.r, &t.a, value, scale), EIS_OK);
+    for (size_t i = 0; i < t.w.count; i++) t.expected[i] = (eis_complex){value * t.x[i].re, value * t.x[i].im};
+    assert_true(error_of(&t, &t.r) < 16 * FRESH_2_40);
+    assert_int_equal(eis_ckks_ct_add_real(&t.r, value), EIS_OK); /* 2^99 */
+    for (size_t i = 0; i < t.w.count; i++) t.expected[i].re += value;
+    assert_true(error_of(&t, &t.r) < 16 * FRESH_2_40);
+    pair_close(&t);
+}
+
+static void sums_of_products_are_relinearised_once(void **state)
+{
+    pair t;
+    eis_ckks_ct one = {0};
+
+    (void)state;
+    pair_open(&t, CHAIN_A, NULL, 0);
+    for (size_t i = 0; i < t.w.count; i++) {
+        eis_complex xy = complex_mul(t.x[i], t.y[i]), xx = complex_mul(t.x[i], t.x[i]);
+        t.expected[i] = (eis_complex){2 * xy.re + xx.re, 2 * xy.im + xx.im};
+    }
+    assert_int_equal(eis_ckks_ct_square(&t.r, &t.a), EIS_OK);
+    assert_int_equal(eis_ckks_ct_mul_add(&t.r, &t.a, &t.b), EIS_OK);
+    assert_int_equal(eis_ckks_ct_mul_add(&t.r, &t.b, &t.a), EIS_OK);
+    assert_int_equal(eis_ckks_ct_relinearise(&t.r, &t.r, &t.w.relin, EIS_CKKS_DIGITS_CENTRED), EIS_OK);
+    assert_int_equal(eis_ckks_ct_rescale(&t.r), EIS_OK);
+    assert_true(error_of(&t, &t.r) < 4 * (RESCALE_2_40 + 2 * FRESH_2_40));
+    assert_int_equal(eis_ckks_ct_square(&t.r, &t.a), EIS_OK);
+    t.b.scale *= 2;
+    assert_int_equal(eis_ckks_ct_mul_add(&t.r, &t.a, &t.b), EIS_ERR_SCALE);
+    assert_int_equal(eis_ckks_ct_drop(&t.b, 2), EIS_OK);
+    assert_int_equal(eis_ckks_ct_mul_add(&t.r, &t.a, &t.b), EIS_ERR_LEVEL);
+    assert_int_equal(eis_ckks_ct_square(&one, &t.b), EIS_OK);
+    assert_int_equal(eis_ckks_ct_mul_add(&one, &t.a, &t.a), EIS_ERR_LEVEL);
+    eis_ckks_ct_clear(&one);
+    pair_close(&t);
+}
+
+/* Every switch may write over what it reads. */
+static void switches_work_in_place(void **state)
+{
+    pair t;
+    eis_ckks_ct a = {0};
+
+    (void)state;
+    pair_open(&t, CHAIN_P0, (const int32_t[]){1}, 1);
+    for (unsigned form = 0; form < 2; form++) {
+        const eis_ckks_digit_form digits = (eis_ckks_digit_form)form;
+
+        assert_int_equal(eis_ckks_ct_copy(&a, &t.a), EIS_OK);
+        assert_int_equal(eis_ckks_ct_rotate(&t.r, &t.a, 1, &t.w.galois, digits), EIS_OK);
+        assert_int_equal(eis_ckks_ct_rotate(&a, &a, 1, &t.w.galois, digits), EIS_OK);
+        for (size_t c = 0; c < 2; c++) assert_memory_equal(a.poly[c].words, t.r.poly[c].words, 3 * 8192 * 8);
+        assert_int_equal(a.generator, 0);
+        assert_int_equal(eis_ckks_ct_square(&a, &t.a), EIS_OK);
+        assert_int_equal(eis_ckks_ct_relinearise(&t.r, &a, &t.w.relin, digits), EIS_OK);
+        assert_int_equal(eis_ckks_ct_relinearise(&a, &a, &t.w.relin, digits), EIS_OK);
+        assert_int_equal(a.polys, 2);
+        assert_null(a.poly[2].words);
+        for (size_t c = 0; c < 2; c++) assert_memory_equal(a.poly[c].words, t.r.poly[c].words, 3 * 8192 * 8);
+    }
+    eis_ckks_ct_clear(&a);
+    pair_close(&t);
+}
+
 static void late_relinearisation_sums_first(void **state)
 {
     pair t;
@@ -360,6 +475,8 @@ static void failed_allocations_leave_nothing_behind(void **state)
     FAIL_EACH(eis_ckks_ct_sum_slots(&t.r, &t.a, 2, 1, &t.w.galois));
     FAIL_EACH(eis_ckks_hoist(&h, &t.a));
     FAIL_EACH(eis_ckks_hoisted_galois(&t.r, &h, 3, &t.w.galois));
+    assert_int_equal(eis_ckks_ct_square(&t.a, &t.a), EIS_OK);
+    FAIL_EACH(eis_ckks_ct_relinearise(&t.r, &t.a, &t.w.relin, EIS_CKKS_DIGITS_CENTRED));
     eis_ckks_hoisted_clear(&h);
     pair_close(&t);
 }
@@ -369,6 +486,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sums_and_products_with_plaintexts),
         cmocka_unit_test(products_of_ciphertexts_on_every_chain),
+        cmocka_unit_test(scales_come_out_exactly),
+        cmocka_unit_test(large_numbers_keep_their_value),
+        cmocka_unit_test(sums_of_products_are_relinearised_once),
+        cmocka_unit_test(switches_work_in_place),
         cmocka_unit_test(late_relinearisation_sums_first),
         cmocka_unit_test(slots_turn_left_and_conjugate),
         cmocka_unit_test(hoisted_rotations_agree_with_single_ones),

@@ -212,6 +212,10 @@ static void what_does_not_fit_is_an_error(void **state)
     assert_int_equal(cost.levels, 0);
     p.degree = EIS_CKKS_POLYNOMIAL_DEGREE_MAX + 1;
     assert_int_equal(eis_ckks_polynomial_plan(&cost, &p), EIS_ERR_RANGE);
+    c[2] = 1;
+    p.degree = 3;
+    assert_int_equal(eis_ckks_switch_key_cut(&w.relin, &w.relin, 2), EIS_OK);
+    assert_int_equal(eis_ckks_polynomial_eval(&r, &p, &ct, &w.relin, 0x1p40), EIS_ERR_KEYS_INSUFFICIENT);
     assert_null(r.params);
     eis_ckks_ct_clear(&ct);
     eis_mem_free(x);
