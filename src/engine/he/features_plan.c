@@ -98,7 +98,10 @@ static eis_status plan_square(walk *w, uint32_t i, eis_he_plan_row *row)
         if (!three) eis_he_cost_switch(&d->cost, w->t.limbs);
         eis_he_cost_rescale(&d->cost, w->t.limbs, three ? 3 : 2);
     }
-    eis_he_track_rescale(&w->t, d->params, w->t.scale / prime);
+    if (three)
+        eis_he_track_rescale_three(&w->t, d->params, w->t.scale / prime);
+    else
+        eis_he_track_rescale(&w->t, d->params, w->t.scale / prime);
 out:
     return st;
 }

@@ -156,6 +156,8 @@ static eis_status try_form(eis_he_plan **plan, eis_he_draft *draft, const eis_he
     EIS_TRY(method->plan(draft));
     EIS_TRY(check_tolerance(p, draft->wish->tolerance));
     EIS_TRY(eis_he_contract_check(c));
+    for (uint32_t i = 0; i < c->stage_count; i++)
+        eis_he_cost_read(&draft->cost, c->stage[i].input.limbs, c->stage[i].input.ciphertexts);
     EIS_TRY(measure(&unit, p->params));
     p->expected_ms = draft->cost.transforms * unit.transform + draft->cost.passes * unit.pass;
     count_bytes(p);

@@ -42,6 +42,9 @@ void eis_he_track_constants(eis_he_track *t, uint64_t terms, double x_max, doubl
 /* A rescale; afterwards the scale is `target`. */
 void eis_he_track_rescale(eis_he_track *t, const eis_ckks_params *params, double target);
 
+/* The same for three polynomials, where the rounding of the third meets the square of the secret. */
+void eis_he_track_rescale_three(eis_he_track *t, const eis_ckks_params *params, double target);
+
 /* `count` key switches that share one mod-down, at the scale of t. */
 void eis_he_track_switch(eis_he_track *t, const eis_ckks_params *params, double count);
 
@@ -63,6 +66,7 @@ typedef struct eis_he_cost {
     double passes;     /* over the N words of a limb: a product, a sum, a permutation */
 } eis_he_cost;
 
+void eis_he_cost_read(eis_he_cost *c, uint32_t limbs, uint32_t count); /* fresh ciphertexts, from their bytes */
 void eis_he_cost_rescale(eis_he_cost *c, uint32_t limbs, uint32_t polys);
 void eis_he_cost_hoist(eis_he_cost *c, uint32_t limbs);  /* decompose */
 void eis_he_cost_lift(eis_he_cost *c, uint32_t limbs);   /* one rotation of a hoisted one, without its mod-down */

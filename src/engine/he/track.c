@@ -60,6 +60,15 @@ void eis_he_track_rescale(eis_he_track *t, const eis_ckks_params *params, double
     t->variance += slot_variance(params, rounding_variance(params), target);
 }
 
+void eis_he_track_rescale_three(eis_he_track *t, const eis_ckks_params *params, double target)
+{
+    double n = degree_of(params);
+
+    /* The third rounding meets s^2, whose slots are |s|^2 of mean 2N/3 and mean square twice that squared. */
+    eis_he_track_rescale(t, params, target);
+    t->variance += slot_variance(params, 2 * (2 * n / 3) * (2 * n / 3) / 12, target);
+}
+
 void eis_he_track_switch(eis_he_track *t, const eis_ckks_params *params, double count)
 {
     double special = (double)eis_rns_modulus(&params->rns, params->prime_count - 1)->q, digits = 0;
@@ -94,6 +103,11 @@ eis_status eis_he_track_check(const eis_he_track *t, const eis_ckks_params *para
 
 /* ---- Costs ---------------------------------------------------------------------------------------------------------
  */
+
+void eis_he_cost_read(eis_he_cost *c, uint32_t limbs, uint32_t count)
+{
+    c->transforms += 4.0 * limbs * count; /* a seed's expansion and the checks take about as long */
+}
 
 void eis_he_cost_rescale(eis_he_cost *c, uint32_t limbs, uint32_t polys)
 {
