@@ -35,18 +35,22 @@ typedef struct eis_http_route {
     void *context;
 } eis_http_route;
 
-/* What a server asks its owner about each request before the body is read. Any member may be NULL. They are called by
- * many threads at once. A refusal is a status with its detail, as a handler's. */
+/* What a server asks its owner about each request before the body is read. All are NULL, or `authorize` alone, or all
+ * are set. They are called by many threads at once. A refusal is a status with its detail, as a handler's. */
 typedef struct eis_http_hooks {
     void *context;
     /* In place of the token: may this request be here at all? Before its path is looked at; `open` as in the route,
      * false where there is none. */
     eis_status (*authorize)(void *context, const eis_http_request *request, bool open);
-    /* May it be served now? Headers and Retry-After that it sets in the reply stand in whatever answer comes. */
-    eis_status (*admit)(void *context, eis_http_reply *reply, const eis_http_request *request, unsigned kind);
-    /* Memory for a body, before it is read: all of Content-Length at once, a chunked body as its memory grows. */
-    eis_status (*reserve)(void *context, size_t bytes);
-    void (*release)(void *context, size_t bytes);
+    /* May it be served now? Headers and Retry-After that it sets in the reply stand in whatever answer comes. *owner,
+     * where it is set (also on refusal), is what the two below are told, until `finish` takes it back. */
+    eis_status (*admit)(void *context, void **owner, eis_http_reply *reply, const eis_http_request *request,
+                        unsigned kind);
+    /* Memory for a body, before it is read: all of Content-Length at once, a chunked body as its memory grows. Called
+     * where there is an owner. */
+    eis_status (*reserve)(void *context, void *owner, size_t bytes);
+    void (*release)(void *context, void *owner, size_t bytes);
+    void (*finish)(void *context, void *owner);
 } eis_http_hooks;
 
 typedef struct eis_http_config {
@@ -100,6 +104,8 @@ eis_span eis_net_http_request_body(const eis_http_request *request);
  */
 void eis_net_http_request_take_body(const eis_http_request *request, uint8_t **body, size_t *body_bytes,
                                     size_t *reserved);
+/* Returns what hooks.admit has set as the owner, or NULL. */
+void *eis_net_http_request_owner(const eis_http_request *request);
 /* Gives the numeric address of the other end, without its port. */
 void eis_net_http_request_peer(char peer[EIS_ADDRESS_HOST_BYTES_MAX], const eis_http_request *request);
 /* Returns a header's or a query argument's value, NULL where absent; names of headers ignore case. */

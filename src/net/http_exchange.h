@@ -40,6 +40,7 @@ struct eis_http_request {
     char detail[256];
     char allow[EIS_HTTP_ALLOW_BYTES_MAX]; /* methods of this path, for 405 */
     bool has_body, wants_close;
+    void *owner;          /* set by hooks.admit */
     eis_http_reply reply; /* what admission has put into it already */
 };
 

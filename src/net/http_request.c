@@ -77,6 +77,8 @@ void eis_net_http_request_take_body(const eis_http_request *request, uint8_t **b
     r->body_bytes = r->body_capacity = r->reserved_bytes = 0;
 }
 
+void *eis_net_http_request_owner(const eis_http_request *request) { return request->owner; }
+
 void eis_net_http_request_peer(char peer[EIS_ADDRESS_HOST_BYTES_MAX], const eis_http_request *request)
 {
     const union MHD_ConnectionInfo *info =

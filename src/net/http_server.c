@@ -52,7 +52,8 @@ static void count_in_flight(eis_http_server *s, int step)
 static void free_request(const eis_http_server *s, eis_http_request *r)
 {
     if (r == NULL) return;
-    if (r->reserved_bytes > 0) s->config.hooks.release(s->config.hooks.context, r->reserved_bytes);
+    if (r->reserved_bytes > 0) s->config.hooks.release(s->config.hooks.context, r->owner, r->reserved_bytes);
+    if (r->owner != NULL) s->config.hooks.finish(s->config.hooks.context, r->owner);
     eis_net_http_reply_clear(&r->reply);
     eis_mem_free(r->method);
     eis_mem_free(r->path);
@@ -87,8 +88,8 @@ static eis_status reserve(const eis_http_server *s, eis_http_request *r, size_t 
     const eis_http_hooks *hooks = &s->config.hooks;
     eis_status st = EIS_OK;
 
-    if (hooks->reserve == NULL || bytes <= r->reserved_bytes) return EIS_OK;
-    EIS_TRY(hooks->reserve(hooks->context, bytes - r->reserved_bytes));
+    if (r->owner == NULL || bytes <= r->reserved_bytes) return EIS_OK;
+    EIS_TRY(hooks->reserve(hooks->context, r->owner, bytes - r->reserved_bytes));
     r->reserved_bytes = bytes;
 out:
     return st;
@@ -123,7 +124,7 @@ static eis_status judge_headers(eis_http_server *s, eis_http_request *r)
     EIS_TRY(authorize(s, r));
     if (found != EIS_OK) found = eis_net_http_route(r, s->routes, s->config.route_count); /* its text once more */
     EIS_TRY(found);
-    if (hooks->admit != NULL) EIS_TRY(hooks->admit(hooks->context, &r->reply, r, r->route->kind));
+    if (hooks->admit != NULL) EIS_TRY(hooks->admit(hooks->context, &r->owner, &r->reply, r, r->route->kind));
     EIS_TRY(eis_net_http_check_media_type(r));
     EIS_TRY(reserve(s, r, r->announced_bytes));
 out:

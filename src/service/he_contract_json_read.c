@@ -245,7 +245,6 @@ static eis_status check_statistics(const eis_he_info *info)
                 PATH ".input: member \"mean\" must hold one number, or one for each channel");
     EIS_REQUIRE(info->deviation_count <= 1 || info->deviation_count == info->channels, EIS_ERR_PARSE,
                 PATH ".input: member \"std\" must hold one number, or one for each channel");
-    EIS_REQUIRE(info->divide >= 0, EIS_ERR_PARSE, PATH ".input: member \"divide\" must be above 0");
 out:
     return st;
 }
