@@ -54,10 +54,10 @@ static inline void store_square(uint8_t *const out[LANES], size_t at, const lane
 
 static inline void lanes_store_words(uint8_t *const out[LANES], size_t at, const lanes *v, size_t n)
 {
-    size_t i = 0;
+    const size_t whole = n - n % LANES;
 
-    for (; i + LANES <= n; i += LANES) store_square(out, at + 8 * i, v + i);
-    for (; i < n; i++) {
+    for (size_t i = 0; i < whole; i += LANES) store_square(out, at + 8 * i, v + i);
+    for (size_t i = whole; i < n; i++) {
         uint64_t words[LANES];
 
         _mm256_storeu_si256((__m256i *)(void *)words, v[i]);
