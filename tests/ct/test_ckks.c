@@ -80,6 +80,33 @@ static void evaluation_keys(void **state)
     eis_ckks_params_free(params);
 }
 
+/* Keys that are cut, with digits of two primes: written and read back, which branches on every word. */
+static void key_sets(void **state)
+{
+    static const eis_ckks_literal pairs = {
+        .degree = 4096, .prime_count = 4, .special_count = 2, .bits = {24, 25, 26, 27}};
+    static const eis_ckks_key_need need[] = {{EIS_CKKS_KEY_RELIN, 2}, {EIS_CKKS_KEY_PUBLIC, 2}, {3, 1}};
+    const eis_ckks_params *params;
+    eis_ckks_secret_key key = {0};
+    eis_ckks_key_set set = {0}, back = {0};
+    eis_writer w;
+
+    (void)state;
+    assert_int_equal(eis_ckks_params_new(&params, &pairs), EIS_OK);
+    assert_int_equal(eis_ckks_secret_key_generate(&key, params), EIS_OK);
+    EIS_SECRET(key.s.words, 4 * 4096 * sizeof(uint64_t));
+    assert_int_equal(eis_ckks_key_set_generate(&set, &key, need, 3), EIS_OK);
+    eis_wire_writer_init(&w, 1 << 22);
+    eis_ckks_key_set_write(&w, &set, true);
+    assert_int_equal(eis_wire_writer_status(&w), EIS_OK);
+    assert_int_equal(eis_ckks_key_set_read(&back, params, need, 3, w.data, w.bytes), EIS_OK);
+    eis_wire_writer_clear(&w);
+    eis_ckks_key_set_clear(&set);
+    eis_ckks_key_set_clear(&back);
+    eis_ckks_secret_key_clear(&key);
+    eis_ckks_params_free(params);
+}
+
 static void key_files(void **state)
 {
     const eis_ckks_params *params;
@@ -105,6 +132,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(encryption_and_decryption),
         cmocka_unit_test(evaluation_keys),
+        cmocka_unit_test(key_sets),
         cmocka_unit_test(key_files),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
