@@ -55,6 +55,13 @@ static uint64_t positions(uint32_t size, uint32_t pad, uint32_t kernel, uint32_t
     return kernel > padded ? 0 : (padded - kernel) / stride + 1;
 }
 
+/* All in range already. */
+static uint64_t windows_of(const eis_he_packing *p)
+{
+    return positions(p->height, p->pad_y, p->kernel_height, p->stride_y) *
+           positions(p->width, p->pad_x, p->kernel_width, p->stride_x);
+}
+
 static eis_status check_windows(const eis_he_packing *p, size_t slots)
 {
     uint64_t taps, windows;
@@ -71,8 +78,7 @@ static eis_status check_windows(const eis_he_packing *p, size_t slots)
     taps = (uint64_t)p->kernel_height * p->kernel_width;
     NEED(taps <= slots && taps * p->channels <= slots, "packing: more taps than slots");
     taps *= p->channels;
-    windows = positions(p->height, p->pad_y, p->kernel_height, p->stride_y) *
-              positions(p->width, p->pad_x, p->kernel_width, p->stride_x);
+    windows = windows_of(p);
     NEED(windows >= 1, "packing: the kernel is larger than the image");
     NEED(p->padded >= 1 && p->padded <= slots / taps, "packing.padded windows do not fit the slots");
     NEED((uint64_t)p->ciphertexts * p->padded >= windows && (uint64_t)(p->ciphertexts - 1) * p->padded < windows,
@@ -177,6 +183,29 @@ static eis_status check_locals(const eis_he_contract *c, uint32_t stage)
     return EIS_OK;
 }
 
+static bool answers_windows(const eis_he_contract *c, uint32_t stage)
+{
+    return c->interactive && c->stage[stage].input.kind == EIS_HE_WINDOWS;
+}
+
+/* An image that comes back has all channels of a window in one ciphertext. */
+static eis_status check_image(const eis_he_contract *c, uint32_t stage)
+{
+    const eis_he_packing *p = &c->stage[stage].input;
+    const eis_he_output *o = &c->stage[stage].output;
+    uint64_t windows, channels, in_one;
+
+    if (!answers_windows(c, stage)) return EIS_OK;
+    windows = windows_of(p);
+    in_one = windows < p->padded ? windows : p->padded;
+    NEED(o->count % windows == 0, "output.count is no number of channels times the windows");
+    channels = o->count / windows;
+    NEED(channels * p->padded <= c->literal.degree / 2 && o->per_ciphertext == channels * in_one &&
+             o->ciphertexts == p->ciphertexts && o->start == 0 && o->stride == 1,
+         "output does not match the windows");
+    return EIS_OK;
+}
+
 /* ---- The whole ----------------------------------------------------------------------------------------------------
  */
 
@@ -223,6 +252,7 @@ eis_status eis_he_contract_check(const eis_he_contract *contract)
         EIS_TRY(check_output(contract, s));
         EIS_REQUIRE(isfinite(s->input_max) && s->input_max >= 0, EIS_ERR_PROTOCOL,
                     "contract: stage input_max is not a bound");
+        EIS_TRY(check_image(contract, i));
         EIS_TRY(check_locals(contract, i));
     }
 out:
@@ -265,4 +295,22 @@ int64_t eis_he_packing_index(const eis_he_packing *p, size_t slots, uint32_t cip
         return window_index(p, (uint64_t)ciphertext * p->padded + slot % p->padded, slot / p->padded);
     }
     return -1;
+}
+
+void eis_he_output_place(uint32_t *ciphertext, size_t *slot, const eis_he_contract *contract, uint32_t stage,
+                         uint32_t i)
+{
+    const eis_he_packing *p = &contract->stage[stage].input;
+    const eis_he_output *o = &contract->stage[stage].output;
+    int64_t slots = (int64_t)(contract->literal.degree / 2), at;
+
+    if (answers_windows(contract, stage)) {
+        uint32_t windows = (uint32_t)windows_of(p), window = i % windows;
+        *ciphertext = window / p->padded;
+        *slot = (size_t)(i / windows) * p->padded + window % p->padded;
+        return;
+    }
+    *ciphertext = i / o->per_ciphertext;
+    at = ((int64_t)o->start + (int64_t)(i % o->per_ciphertext) * o->stride) % slots;
+    *slot = (size_t)(at < 0 ? at + slots : at);
 }

@@ -43,7 +43,9 @@ typedef struct eis_he_packing {
 } eis_he_packing;
 
 /* Where the numbers of an answer stand. Value i is in ciphertext i / per_ciphertext at slot
- * (start + (i mod per_ciphertext) * stride) mod N/2; with FEATURES per_ciphertext is 1 and slot j is sample j. */
+ * (start + (i mod per_ciphertext) * stride) mod N/2; with FEATURES per_ciphertext is 1 and slot j is sample j.
+ * Where an interactive stage takes WINDOWS, the answer is an image too: value c * windows + w, channel c at window w,
+ * is in ciphertext w / padded at slot c * padded + w mod padded; per_ciphertext is what one ciphertext has room for. */
 typedef struct eis_he_output {
     uint32_t count, per_ciphertext, ciphertexts;
     uint32_t start;
@@ -99,6 +101,11 @@ uint32_t eis_he_local_count(const eis_he_local *local);
 /* Returns which number of the input stands in a slot: its index below size, or -1 for a zero.
  * Range:   ciphertext < packing->ciphertexts, slot < slots. FEATURES: slot is the sample, the answer `ciphertext`. */
 int64_t eis_he_packing_index(const eis_he_packing *packing, size_t slots, uint32_t ciphertext, size_t slot);
+
+/* Tells in which ciphertext and at which slot value i of a stage's answer stands; with FEATURES the slot is that of
+ * sample 0. Range: a checked contract, i < output.count. */
+void eis_he_output_place(uint32_t *ciphertext, size_t *slot, const eis_he_contract *contract, uint32_t stage,
+                         uint32_t i);
 
 /* Finds the literal of a chain by its name: "P0", "L1", "I16", "A", "A1", "M", "B1", "S" (docs/he.md has the table).
  *

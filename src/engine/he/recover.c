@@ -102,20 +102,22 @@ out:
 /* ---- Opening
  * --------------------------------------------------------------------------------------------------------- */
 
-/* One ciphertext's values to their places in y. Shape: slots[count]. */
-static void take_values(double *y, const double *slots, size_t count, const eis_he_stage *stage, uint32_t index,
+/* One ciphertext's values to their places in y. Shape: slots[N/2]. */
+static void take_values(double *y, const double *slots, const eis_he_contract *contract, uint32_t stage, uint32_t index,
                         size_t batch)
 {
-    const eis_he_output *out = &stage->output;
-    uint32_t first = index * out->per_ciphertext;
+    uint32_t count = contract->stage[stage].output.count;
 
-    if (stage->input.kind == EIS_HE_FEATURES) {
-        for (size_t sample = 0; sample < batch; sample++) y[sample * out->count + index] = slots[sample];
+    if (contract->stage[stage].input.kind == EIS_HE_FEATURES) {
+        for (size_t sample = 0; sample < batch; sample++) y[sample * count + index] = slots[sample];
         return;
     }
-    for (uint32_t i = 0; i < out->per_ciphertext && first + i < out->count; i++) {
-        int64_t slot = (int64_t)out->start + (int64_t)i * out->stride;
-        y[first + i] = slots[(size_t)(slot + (slot < 0 ? (int64_t)count : 0)) % count];
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t ciphertext;
+        size_t slot;
+
+        eis_he_output_place(&ciphertext, &slot, contract, stage, i);
+        if (ciphertext == index) y[i] = slots[slot];
     }
 }
 
@@ -162,7 +164,7 @@ eis_status eis_he_recover(double *y, const eis_he_client *client, uint32_t stage
     for (uint32_t i = 0; i < out->ciphertexts; i++) {
         check_ct(client, out, &ct[i]);
         EIS_TRY(open_one(slots, client, &ct[i]));
-        take_values(y, slots, count, &c->stage[stage], i, batch);
+        take_values(y, slots, c, stage, i, batch);
     }
     if (deviation > 0) EIS_TRY(add_flooding(y, values, deviation));
 out:
