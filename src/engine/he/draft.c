@@ -72,3 +72,15 @@ const eis_he_node *eis_he_draft_lone_map(const eis_he_draft *draft)
 {
     return draft->graph->count == 1 && draft->graph->node[0].kind == EIS_HE_NODE_MAP ? &draft->graph->node[0] : NULL;
 }
+
+bool eis_he_draft_declared(const eis_he_draft *draft, const eis_he_node *node, double *magnitude, double *usual)
+{
+    double margin = fmax(draft->model->classifier.magnitude_margin, 1);
+
+    *usual = fmin(*usual, *magnitude);
+    if (node->declared <= 0) return false;
+    *usual = fmin(*usual, node->declared / margin);
+    if (node->declared >= *magnitude) return false;
+    *magnitude = node->declared;
+    return true;
+}

@@ -10,10 +10,13 @@
 /* The room that an affine model leaves for inputs of smaller scale: their constants grow. */
 #define CONSTANT_LOG2_MAX 62.0
 
+/* `usual` is the largest |value| over inputs like those of the calibration, by which noise grows; the tracker's
+ * magnitude is what there must be room for. They differ by the margin of what a model declares. */
 typedef struct walk {
     eis_he_draft *draft;
     eis_he_features_layout *layout;
     eis_he_track t;
+    double usual;
     bool calibrated;
 } walk;
 
@@ -37,12 +40,11 @@ out:
     return st;
 }
 
-/* The smaller of what follows from norms and what the model declares. */
-static double bound_of(walk *w, double certain, double declared)
+static void settle(walk *w, const eis_he_node *node, double certain, double usual)
 {
-    if (declared <= 0 || declared >= certain) return certain;
-    w->calibrated = true;
-    return declared;
+    w->t.magnitude = certain;
+    w->usual = usual;
+    if (eis_he_draft_declared(w->draft, node, &w->t.magnitude, &w->usual)) w->calibrated = true;
 }
 
 static bool is_last(const walk *w, uint32_t i) { return i + 1 == w->layout->node_count; }
@@ -53,18 +55,18 @@ static eis_status plan_map(walk *w, uint32_t i, eis_he_plan_row *row)
     eis_he_draft *d = w->draft;
     const eis_he_node *node = &d->graph->node[i];
     const eis_he_map *map = &node->map;
-    double x_max = w->t.magnitude, magnitude = bound_of(w, eis_he_map_bound(map, x_max), node->declared);
-    double target = is_last(w, i) ? eis_he_draft_answer_scale(d, magnitude) : eis_he_draft_scale(d);
-    double factor = eis_ckks_factor_scale(d->params, w->t.limbs, w->t.scale, target);
-    double constant =
-        log2(fmax(eis_he_map_largest(map) * factor, 1)) - (w->layout->affine ? log2(EIS_HE_SCALE_RATIO_MIN) : 0);
+    double x_max = w->usual, target, factor, constant;
 
+    settle(w, node, eis_he_map_bound(map, w->t.magnitude), eis_he_map_bound(map, w->usual));
+    target = is_last(w, i) ? eis_he_draft_answer_scale(d, w->t.magnitude) : eis_he_draft_scale(d);
+    factor = eis_ckks_factor_scale(d->params, w->t.limbs, w->t.scale, target);
+    constant = log2(fmax(eis_he_map_largest(map) * factor, 1)) - (w->layout->affine ? log2(EIS_HE_SCALE_RATIO_MIN) : 0);
     EIS_REQUIRE(constant < CONSTANT_LOG2_MAX, EIS_ERR_RANGE, "%s: weights up to %.3g are too large for this chain",
                 node->name, eis_he_map_largest(map));
     row->method = "constants";
     row->products = map->start[map->rows];
     row->rescales = map->rows;
-    eis_he_track_combine(&w->t, eis_he_map_square_norm(map), magnitude);
+    eis_he_track_combine(&w->t, eis_he_map_square_norm(map), w->t.magnitude);
     eis_he_track_constants(&w->t, eis_he_map_terms(map), x_max, factor);
     d->cost.passes += (double)row->products * 2 * w->t.limbs;
     for (uint32_t j = 0; j < map->rows; j++) eis_he_cost_rescale(&d->cost, w->t.limbs, 2);
@@ -79,13 +81,14 @@ static eis_status plan_square(walk *w, uint32_t i, eis_he_plan_row *row)
     eis_he_draft *d = w->draft;
     const eis_he_node *node = &d->graph->node[i];
     bool three = is_last(w, i) && d->wish->three_polynomials;
-    double prime = (double)eis_ckks_last_prime(d->params, w->t.limbs);
+    double prime = (double)eis_ckks_last_prime(d->params, w->t.limbs), any = w->t.magnitude;
 
     row->method = "square";
     row->products = row->rescales = node->in;
     row->relinearisations = three ? 0 : node->in;
+    w->t.magnitude = w->usual;
     eis_he_track_square(&w->t);
-    w->t.magnitude = bound_of(w, w->t.magnitude + fabs(node->shift), node->declared);
+    settle(w, node, any * any + fabs(node->shift), w->usual * w->usual + fabs(node->shift));
     if (three)
         w->layout->three = true;
     else {
@@ -128,16 +131,17 @@ static eis_status plan_polynomial(walk *w, uint32_t i, eis_he_plan_row *row)
     const eis_he_node *node = &d->graph->node[i];
     eis_ckks_polynomial p = polynomial_of(node);
     eis_ckks_polynomial_cost cost;
-    double x = w->t.magnitude, value, gain, target;
+    double any = w->t.magnitude, usual, gain, value, unused, target;
     double interval = fmax(fabs(node->interval[0]), fabs(node->interval[1]));
 
     EIS_TRY(eis_ckks_polynomial_plan(&cost, &p));
     EIS_REQUIRE(d->params->has_special, EIS_ERR_UNSUPPORTED, "the chain has no prime for evaluation keys");
-    if (interval > 0 && interval < x) {
+    if (interval > 0 && interval < any) {
         w->calibrated = true;
-        x = interval;
+        any = interval;
     }
-    polynomial_bounds(node, x, &value, &gain);
+    polynomial_bounds(node, fmin(w->usual, any), &usual, &gain);
+    polynomial_bounds(node, any, &value, &unused);
     row->method = "polynomial";
     row->products = node->in * (uint64_t)cost.products;
     row->relinearisations = node->in * (uint64_t)cost.relinearisations;
@@ -145,12 +149,13 @@ static eis_status plan_polynomial(walk *w, uint32_t i, eis_he_plan_row *row)
     if (cost.relinearisations > 0) d->plan->contract.needs_relin = true;
     for (uint64_t j = 0; j < row->relinearisations; j++) eis_he_cost_switch(&d->cost, w->t.limbs);
     for (uint64_t j = 0; j < row->rescales; j++) eis_he_cost_rescale(&d->cost, w->t.limbs, 2);
-    target = is_last(w, i) ? eis_he_draft_answer_scale(d, value) : eis_he_draft_scale(d);
     for (size_t level = 0; level < cost.levels; level++) {
         eis_he_track_switch(&w->t, d->params, (double)cost.products);
         eis_he_track_rescale(&w->t, d->params, w->t.scale);
     }
-    eis_he_track_combine(&w->t, fmax(1, gain * gain), bound_of(w, value, node->declared));
+    eis_he_track_combine(&w->t, fmax(1, gain * gain), value);
+    settle(w, node, value, usual);
+    target = is_last(w, i) ? eis_he_draft_answer_scale(d, w->t.magnitude) : eis_he_draft_scale(d);
     w->t.scale = target;
 out:
     return st;
@@ -254,6 +259,7 @@ eis_status eis_he_features_plan(eis_he_draft *draft)
     EIS_TRY(layout_new(&w.layout, draft));
     draft->plan->layout->stage[0] = (eis_he_stage_layout){&eis_he_method_features, w.layout};
     w.t = eis_he_track_fresh(draft->params, w.layout->limbs, eis_he_draft_scale(draft), draft->graph->input_max);
+    w.usual = w.t.magnitude;
     for (uint32_t i = 0; i < w.layout->node_count; i++) EIS_TRY(plan_node(&w, i));
     fill_contract(&w);
 out:

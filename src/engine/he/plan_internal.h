@@ -118,6 +118,11 @@ EIS_MUST_USE eis_status eis_he_draft_levels(const eis_he_draft *draft, unsigned 
 /* Returns the map that is the whole graph, or NULL. */
 const eis_he_node *eis_he_draft_lone_map(const eis_he_draft *draft);
 
+/* Lowers what is known of a node's numbers to what the model declares: *magnitude, for which there must be room, to the
+ * declared bound with its margin; *usual, by which noise grows, to the bound without. Both come with what follows from
+ * norms. Returns whether the magnitude now rests on the declaration. */
+bool eis_he_draft_declared(const eis_he_draft *draft, const eis_he_node *node, double *magnitude, double *usual);
+
 /* Returns the scale of an answer: the chain's default, or less where the magnitude needs the room. */
 double eis_he_draft_answer_scale(const eis_he_draft *draft, double magnitude);
 
