@@ -27,7 +27,6 @@ import numpy as np
 
 import classifier_reference
 import make_digits
-import make_digits_square
 import safetensors_file
 
 FEATURES = ["clump_thickness", "cell_size_uniformity", "cell_shape_uniformity", "marginal_adhesion",
@@ -139,7 +138,7 @@ def make(args, persons, x, y):
 
     model, tensors = classifier_reference.load(args.out)
     _, largest = classifier_reference.logits(model, tensors, x[~out])
-    model["magnitudes"] = {"kind": "calibrated", "margin": MARGIN, "max": [make_digits_square.rounded_up(v) for v in largest]}
+    model["magnitudes"] = {"kind": "calibrated", "margin": MARGIN, "max": [make_digits.rounded_up(v) for v in largest]}
     make_digits.write_model(args.out, model)
     logits, _ = classifier_reference.logits(model, tensors, x[out])
     predicted = logits.argmax(1)

@@ -51,7 +51,7 @@ MODEL = {
         {"op": "linear", "name": "fc2", "weight": "fc2.weight", "bias": "fc2.bias", "in": 64, "out": 10}],
     "labels": LABELS,
 }
-MARGIN = 4    # of the bounds in "magnitudes" over the largest value seen
+MARGIN = 4    # stands in "magnitudes" beside the largest values seen; engines multiply by it
 
 
 # -- training (torch) -------------------------------------------------------
@@ -142,6 +142,12 @@ def write_samples(folder):
         file.write("\n".join(LABELS) + "\n")
 
 
+def rounded_up(value):
+    """Three digits, never below the value."""
+    unit = 10.0 ** (math.floor(math.log10(value)) - 2)
+    return float(f"{math.ceil(value / unit) * unit:.3g}")
+
+
 def write_model(folder, model):
     """One line per layer, as in the documents."""
     layers = ",\n".join("    " + json.dumps(layer) for layer in model["layers"])
@@ -166,8 +172,8 @@ A classifier for handwritten digits, {parameters:,} parameters, so that a privat
 | Licence | Apache-2.0 |
 
 `samples/` holds ten digits drawn by `tools/draw_digits.py`, no part of MNIST and never trained on, each with its label in `labels.txt`. All ten are recognised, the
-closest with a margin of {margin:.1f} between the logits of the right class and of the next. `magnitudes` in `model.json` are {times} times the largest value of each layer
-over the training images.
+closest with a margin of {margin:.1f} between the logits of the right class and of the next. `magnitudes` in `model.json` are the largest values of each layer over the
+training images as they are, rounded up to three digits and without the margin of {times} that stands beside them.
 
 Made by
 
@@ -198,7 +204,7 @@ def make(args):
     safetensors_file.write(os.path.join(args.out, "model.safetensors"), weights, {"format": "pt"})
 
     _, largest = run(args.out, images)
-    bounds = [float(f"{MARGIN * v:.3g}") for v in largest]
+    bounds = [rounded_up(v) for v in largest]
     write_model(args.out, MODEL | {"magnitudes": {"kind": "calibrated", "margin": MARGIN, "max": bounds}})
     test_logits, _ = run(args.out, mnist("t10k-images-idx3"))
     accuracy = np.mean(test_logits.argmax(1) == mnist("t10k-labels-idx1"))

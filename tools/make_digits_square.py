@@ -17,7 +17,6 @@ RUN_NOTE below says how long the shipped ones took and on what.
 """
 
 import argparse
-import math
 import os
 import time
 
@@ -85,12 +84,6 @@ def train(images, labels, args):
     return {name: t.numpy() for name, t in net.state_dict().items()}
 
 
-def rounded_up(value):
-    """Three digits, never below the value."""
-    unit = 10.0 ** (math.floor(math.log10(value)) - 2)
-    return float(f"{math.ceil(value / unit) * unit:.3g}")
-
-
 CARD = """<!-- SPDX-License-Identifier: Apache-2.0 -->
 # digits-square
 
@@ -141,7 +134,7 @@ def make(args):
     safetensors_file.write(os.path.join(args.out, "model.safetensors"), weights, {"format": "pt"})
 
     _, largest = make_digits.run(args.out, images)
-    bounds = [rounded_up(v) for v in largest]
+    bounds = [make_digits.rounded_up(v) for v in largest]
     make_digits.write_model(args.out, MODEL | {"magnitudes": {"kind": "calibrated", "margin": MARGIN, "max": bounds}})
     logits, test_largest = make_digits.run(args.out, mnist("t10k-images-idx3"))
     accuracy = np.mean(logits.argmax(1) == mnist("t10k-labels-idx1"))
