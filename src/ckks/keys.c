@@ -38,6 +38,13 @@ void eis_ckks_public_key_clear(eis_ckks_public_key *key)
     key->params = NULL;
 }
 
+static eis_poly row_view(const eis_ckks_params *params, size_t limbs, uint64_t *words)
+{
+    const size_t special = params->special_count;
+
+    return eis_poly_view(&params->rns, words, limbs + special, special, EIS_DOMAIN_NTT);
+}
+
 eis_status eis_ckks_switch_key_init(eis_ckks_switch_key *key, const eis_ckks_params *params)
 {
     return eis_ckks_switch_key_init_cut(key, params, params->limbs_max);
@@ -46,7 +53,7 @@ eis_status eis_ckks_switch_key_init(eis_ckks_switch_key *key, const eis_ckks_par
 eis_status eis_ckks_switch_key_init_cut(eis_ckks_switch_key *key, const eis_ckks_params *params, size_t limbs)
 {
     eis_status st = EIS_OK;
-    size_t digits;
+    size_t digits, half;
 
     eis_ckks_switch_key_clear(key);
     EIS_ASSERT(limbs >= 1 && limbs <= params->limbs_max);
@@ -56,7 +63,12 @@ eis_status eis_ckks_switch_key_init_cut(eis_ckks_switch_key *key, const eis_ckks
     key->params = params;
     key->limbs = limbs;
     key->digits = digits;
-    for (size_t j = 0; j < digits; j++) EIS_TRY(eis_ckks_row_init_cut(&key->row[j], params, limbs));
+    half = (limbs + params->special_count) * params->degree + EIS_CKKS_STREAM_GAP;
+    EIS_NEW(key->block, 2 * digits * half);
+    for (size_t j = 0; j < digits; j++) {
+        key->row[j].b = row_view(params, limbs, key->block + 2 * j * half);
+        key->row[j].a = row_view(params, limbs, key->block + (2 * j + 1) * half);
+    }
 out:
     if (st != EIS_OK) eis_ckks_switch_key_clear(key);
     return st;
@@ -99,6 +111,7 @@ void eis_ckks_switch_key_clear(eis_ckks_switch_key *key)
 {
     for (size_t j = 0; j < key->digits; j++) eis_ckks_row_clear(&key->row[j]);
     eis_mem_free(key->row);
+    eis_mem_free(key->block);
     *key = (eis_ckks_switch_key){0};
 }
 

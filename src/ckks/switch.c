@@ -93,12 +93,15 @@ static const uint64_t *digit_on(const cutter *c, uint64_t *r, size_t d, size_t i
 
 /* ---- Digits, from either place ----------------------------------------------------------------------------------- */
 
+/* From one digit to the next: see EIS_CKKS_STREAM_GAP. */
+static size_t digit_stride(const eis_ckks_params *params) { return params->degree + EIS_CKKS_STREAM_GAP; }
+
 /* Digits that are cut as they are asked for, or were computed before. */
 typedef struct digit_source {
     size_t digits;
     const cutter *cutter;          /* NULL: stored */
     const eis_ckks_digits *stored; /* NULL: cut */
-    uint64_t *words;               /* [digits][N], for those that are cut */
+    uint64_t *words;               /* [digits][digit_stride], for those that are cut */
 } digit_source;
 
 /* Fills pointers to all digits on the i-th prime. Shape: digit[digits]. */
@@ -106,9 +109,9 @@ static void digits_on(const uint64_t **digit, const digit_source *from, size_t i
 {
     for (size_t d = 0; d < from->digits; d++) {
         if (from->stored != NULL)
-            digit[d] = from->stored->words + (i * from->digits + d) * from->stored->params->degree;
+            digit[d] = from->stored->words + (i * from->digits + d) * digit_stride(from->stored->params);
         else
-            digit[d] = digit_on(from->cutter, from->words + d * from->cutter->params->degree, d, i);
+            digit[d] = digit_on(from->cutter, from->words + d * digit_stride(from->cutter->params), d, i);
     }
 }
 
@@ -117,16 +120,16 @@ eis_status eis_ckks_digits_init(eis_ckks_digits *digits, const eis_ckks_params *
 {
     eis_status st = EIS_OK;
     cutter c = {0};
-    const size_t n = params->degree, primes = switch_primes(params, t->limbs);
+    const size_t n = params->degree, stride = digit_stride(params), primes = switch_primes(params, t->limbs);
 
     eis_ckks_digits_clear(digits);
     EIS_TRY(cutter_begin(&c, params, t, form));
-    EIS_NEW_RAW(digits->words, primes * c.digits * n);
+    EIS_NEW_RAW(digits->words, primes * c.digits * stride);
     digits->params = params;
     digits->limbs = c.limbs;
     for (size_t i = 0; i < primes; i++)
         for (size_t d = 0; d < c.digits; d++) {
-            uint64_t *r = digits->words + (i * c.digits + d) * n;
+            uint64_t *r = digits->words + (i * c.digits + d) * stride;
             const uint64_t *digit = digit_on(&c, r, d, i);
 
             if (digit != r) memcpy(r, digit, n * sizeof *r);
@@ -195,7 +198,7 @@ eis_status eis_ckks_switch(eis_ckks_lifted *r, const eis_poly *t, const eis_ckks
     check_target(r, r->params, t->limbs, key);
     EIS_TRY(cutter_begin(&c, r->params, t, form));
     from.digits = c.digits;
-    EIS_NEW_RAW(from.words, c.digits * r->params->degree);
+    EIS_NEW_RAW(from.words, c.digits * digit_stride(r->params));
     multiply(r, &from, key, NULL);
 out:
     cutter_clear(&c);
@@ -390,7 +393,8 @@ eis_status eis_ckks_switch_lowered(eis_poly *r0, eis_poly *r1, const eis_ckks_sw
         EIS_TRY(cutter_begin(&c, params, job->t, job->form));
         from.cutter = &c;
     }
-    EIS_NEW_RAW(work, (2 * special + LOWER_SCRATCH + 5 + (from.stored == NULL ? from.digits : 0)) * n);
+    EIS_NEW_RAW(work,
+                (2 * special + LOWER_SCRATCH + 5) * n + (from.stored == NULL ? from.digits * digit_stride(params) : 0));
     from.words = work + (2 * special + LOWER_SCRATCH + 5) * n;
     switch_and_lower(r0, r1, job, &from, limbs, work);
 out:

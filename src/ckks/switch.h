@@ -22,7 +22,7 @@ typedef enum eis_ckks_digit_form { EIS_CKKS_DIGITS_CENTRED = 0, EIS_CKKS_DIGITS_
 typedef struct eis_ckks_digits {
     const eis_ckks_params *params;
     size_t limbs;    /* the primes are these and the special ones */
-    uint64_t *words; /* [limbs + special_count][digits][N]: for each prime all digits, in the value domain */
+    uint64_t *words; /* [limbs + special_count][digits][N and a gap]: for each prime all digits, in the value domain */
 } eis_ckks_digits;
 
 /* A pair (c0, c1) times P, on the primes of a level and the special ones. */
