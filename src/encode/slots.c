@@ -15,6 +15,8 @@
 #include <math.h>
 #include <string.h>
 
+_Static_assert(EIS_RNS_PRIMES_MAX <= EIS_SLOTS_LIMBS_MAX, "a kernel takes all limbs of a polynomial");
+
 /* Coefficients below this go through a signed 64-bit integer. */
 #define ONE_WORD_MAX 0x1p62
 
@@ -48,6 +50,7 @@ static void fill_places(eis_slots *s, const uint32_t *angle, uint32_t *leaf_of)
     for (size_t leaf = 0; leaf < s->count; leaf++) leaf_of[angle[s->count + leaf] / 4] = (uint32_t)leaf;
     for (size_t k = 0; k < s->count; k++) {
         s->place[k] = leaf_of[(k % 2 == 0 ? exponent : circle - exponent) / 4];
+        s->slot[s->place[k]] = (uint32_t)k;
         exponent = exponent * 3 % circle;
     }
 }
@@ -65,6 +68,7 @@ eis_status eis_slots_init(eis_slots *slots, unsigned degree_log2)
     EIS_NEW(slots->root_re, slots->count);
     EIS_NEW(slots->root_im, slots->count);
     EIS_NEW(slots->place, slots->count);
+    EIS_NEW(slots->slot, slots->count);
     EIS_NEW(angle, slots->degree);
     EIS_NEW(leaf_of, slots->count);
     angle[1] = (uint32_t)slots->count; /* zeta^(n/2) = i */
@@ -82,6 +86,7 @@ void eis_slots_clear(eis_slots *slots)
     eis_mem_free(slots->root_re);
     eis_mem_free(slots->root_im);
     eis_mem_free(slots->place);
+    eis_mem_free(slots->slot);
     memset(slots, 0, sizeof *slots);
 }
 
@@ -158,12 +163,20 @@ static unsigned bits_of(const eis_rns *rns, const eis_poly *poly)
     return eis_rns_bits(rns, poly->limbs - poly->special);
 }
 
-/* Values in the transform's order; im is NULL for reals. Slot k comes from re[k * step]. */
+/* Values in the transform's order; im is NULL for reals. Slot k comes from re[k * step]; slots behind the last value
+ * are 0, as `to` is before. Reading here and there is faster than writing so. */
 static void place_values(const eis_slots *s, double *to, const double *re, const double *im, size_t step, size_t count)
 {
-    for (size_t k = 0; k < count; k++) {
-        to[s->place[k]] = re[k * step];
-        if (im != NULL) to[s->count + s->place[k]] = k % 2 == 0 ? im[k * step] : -im[k * step];
+    for (size_t j = 0; j < s->count; j++) {
+        const size_t k = s->slot[j];
+
+        if (k < count) to[j] = re[k * step];
+    }
+    if (im == NULL) return;
+    for (size_t j = 0; j < s->count; j++) {
+        const size_t k = s->slot[j];
+
+        if (k < count) to[s->count + j] = k % 2 == 0 ? im[k * step] : -im[k * step];
     }
 }
 

@@ -17,6 +17,7 @@ typedef struct eis_slots {
     size_t degree, count;      /* n; n/2 slots */
     double *root_re, *root_im; /* [n/2]: the factors of the transform, in its order */
     uint32_t *place;           /* [n/2]: where slot i stands in the transform */
+    uint32_t *slot;            /* [n/2]: which slot stands there, the inverse of place */
 } eis_slots;
 
 /* Makes the tables. Range: 2 <= degree_log2 <= EIS_NTT_DEGREE_LOG2_MAX (asserted).

@@ -12,6 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define EIS_SLOTS_LIMBS_MAX 64
+
 typedef struct eis_slot_kernels {
     /* Transforms n complex numbers in place, from coefficients to the values at the n roots of X^n - i.
      *
@@ -34,7 +36,7 @@ typedef struct eis_slot_kernels {
      * magnitude, times factor.
      *
      * Shape:   v[n]; digits[limbs][stride], those of q_0 first, n of each; m[limbs].
-     * Range:   canonical digits. The sum is rounded at each limb, from the top. */
+     * Range:   canonical digits; limbs <= EIS_SLOTS_LIMBS_MAX. The sum is rounded at each limb, from the top. */
     void (*reals_from_digits)(double *v, const uint64_t *digits, size_t limbs, size_t n, size_t stride,
                               const eis_modulus *const *m, double factor);
 } eis_slot_kernels;

@@ -4,6 +4,8 @@
 #include "kernel/x86_64/avx2.h"
 #include "kernel/x86_64/zq_avx2.h"
 
+#include "base/status.h"
+
 #define LANES       ((size_t)4)
 #define SLOTS_PAIRS 0
 
@@ -174,25 +176,38 @@ static inline lanes real_of_word(__m256i a)
     return lanes_add(lanes_sub(high, lanes_set(0x1p84 + 0x1p52)), low);
 }
 
+/* What one limb needs. */
+typedef struct limb_constants {
+    __m256i half, top; /* (q - 1) / 2; what a digit is taken from where the number is negative */
+    lanes q;
+} limb_constants;
+
+static void limb_constants_of(limb_constants *c, size_t limbs, const eis_modulus *const *m)
+{
+    EIS_VERIFY(limbs <= EIS_SLOTS_LIMBS_MAX);
+    for (size_t i = 0; i < limbs; i++) {
+        c[i].half = _mm256_set1_epi64x((long long)((m[i]->q - 1) / 2));
+        c[i].top = _mm256_set1_epi64x((long long)(m[i]->q - 1 + (i == 0)));
+        c[i].q = lanes_set(m[i]->q_real);
+    }
+}
+
 /* As in plain C: which numbers stand for negative ones, then their magnitudes from the top. */
-static inline lanes centred_reals(const uint64_t *digits, size_t limbs, size_t stride, const eis_modulus *const *m)
+static inline lanes centred_reals(const uint64_t *digits, size_t limbs, size_t stride, const limb_constants *c)
 {
     __m256i negative = _mm256_setzero_si256();
     lanes v = lanes_set(0);
 
     for (size_t i = 0; i < limbs; i++) {
-        const __m256i digit = load_words(digits + i * stride),
-                      half = _mm256_set1_epi64x((long long)((m[i]->q - 1) / 2));
+        const __m256i above = _mm256_sub_epi64(c[i].half, load_words(digits + i * stride));
 
-        negative =
-            _mm256_cmpgt_epi64(_mm256_setzero_si256(), _mm256_add_epi64(_mm256_sub_epi64(half, digit), negative));
+        negative = _mm256_cmpgt_epi64(_mm256_setzero_si256(), _mm256_add_epi64(above, negative));
     }
     for (size_t i = limbs; i-- > 0;) {
         const __m256i digit = load_words(digits + i * stride);
-        const __m256i top = _mm256_set1_epi64x((long long)(m[i]->q - 1 + (i == 0)));
-        const __m256i magnitude = _mm256_blendv_epi8(digit, _mm256_sub_epi64(top, digit), negative);
+        const __m256i magnitude = _mm256_blendv_epi8(digit, _mm256_sub_epi64(c[i].top, digit), negative);
 
-        v = lanes_add(lanes_mul(v, lanes_set(m[i]->q_real)), real_of_word(magnitude));
+        v = lanes_add(lanes_mul(v, c[i].q), real_of_word(magnitude));
     }
     return _mm256_xor_pd(v, _mm256_and_pd(_mm256_castsi256_pd(negative), lanes_set(-0.0)));
 }
@@ -202,9 +217,11 @@ void slots_reals_from_digits_avx2(double *v, const uint64_t *digits, size_t limb
 {
     const lanes scale = lanes_set(factor);
     const size_t end = n - n % LANES;
+    limb_constants c[EIS_SLOTS_LIMBS_MAX];
 
+    limb_constants_of(c, limbs, m);
     for (size_t i = 0; i < end; i += LANES) {
-        lanes_store(v + i, lanes_mul(centred_reals(digits + i, limbs, stride, m), scale));
+        lanes_store(v + i, lanes_mul(centred_reals(digits + i, limbs, stride, c), scale));
     }
     slots_reals_from_digits_generic(v + end, digits + end, limbs, n - end, stride, m, factor);
 }

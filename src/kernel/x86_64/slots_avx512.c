@@ -3,6 +3,8 @@
 #include "kernel/generic/generic.h"
 #include "kernel/x86_64/avx512.h"
 
+#include "base/status.h"
+
 #include <immintrin.h>
 
 #define LANES       ((size_t)8)
@@ -146,24 +148,38 @@ void slots_words_from_integers_avx512(uint64_t *words, const double *v, size_t n
 
 /* ---- Digits to reals -------------------------------------------------------------------------------------------- */
 
+/* What one limb needs. */
+typedef struct limb_constants {
+    __m512i half, top; /* (q - 1) / 2; what a digit is taken from where the number is negative */
+    lanes q;
+} limb_constants;
+
+static void limb_constants_of(limb_constants *c, size_t limbs, const eis_modulus *const *m)
+{
+    EIS_VERIFY(limbs <= EIS_SLOTS_LIMBS_MAX);
+    for (size_t i = 0; i < limbs; i++) {
+        c[i].half = _mm512_set1_epi64((long long)((m[i]->q - 1) / 2));
+        c[i].top = _mm512_set1_epi64((long long)(m[i]->q - 1 + (i == 0)));
+        c[i].q = lanes_set(m[i]->q_real);
+    }
+}
+
 /* As in plain C: which numbers stand for negative ones, then their magnitudes from the top. */
-static inline lanes centred_reals(const uint64_t *digits, size_t limbs, size_t stride, const eis_modulus *const *m)
+static inline lanes centred_reals(const uint64_t *digits, size_t limbs, size_t stride, const limb_constants *c)
 {
     __m512i negative = _mm512_setzero_si512();
     lanes v = lanes_set(0);
 
     for (size_t i = 0; i < limbs; i++) {
-        const __m512i digit = _mm512_loadu_si512(digits + i * stride);
-        const __m512i half = _mm512_set1_epi64((long long)((m[i]->q - 1) / 2));
+        const __m512i above = _mm512_sub_epi64(c[i].half, _mm512_loadu_si512(digits + i * stride));
 
-        negative = _mm512_srai_epi64(_mm512_add_epi64(_mm512_sub_epi64(half, digit), negative), 63);
+        negative = _mm512_srai_epi64(_mm512_add_epi64(above, negative), 63);
     }
     for (size_t i = limbs; i-- > 0;) {
         const __m512i digit = _mm512_loadu_si512(digits + i * stride);
-        const __m512i top = _mm512_set1_epi64((long long)(m[i]->q - 1 + (i == 0)));
-        const __m512i magnitude = _mm512_ternarylogic_epi64(negative, _mm512_sub_epi64(top, digit), digit, 0xca);
+        const __m512i magnitude = _mm512_ternarylogic_epi64(negative, _mm512_sub_epi64(c[i].top, digit), digit, 0xca);
 
-        v = lanes_add(lanes_mul(v, lanes_set(m[i]->q_real)), _mm512_cvtepu64_pd(magnitude));
+        v = lanes_add(lanes_mul(v, c[i].q), _mm512_cvtepu64_pd(magnitude));
     }
     return _mm512_xor_pd(v, _mm512_and_pd(_mm512_castsi512_pd(negative), lanes_set(-0.0)));
 }
@@ -173,9 +189,11 @@ void slots_reals_from_digits_avx512(double *v, const uint64_t *digits, size_t li
 {
     const lanes scale = lanes_set(factor);
     const size_t end = n - n % LANES;
+    limb_constants c[EIS_SLOTS_LIMBS_MAX];
 
+    limb_constants_of(c, limbs, m);
     for (size_t i = 0; i < end; i += LANES) {
-        lanes_store(v + i, lanes_mul(centred_reals(digits + i, limbs, stride, m), scale));
+        lanes_store(v + i, lanes_mul(centred_reals(digits + i, limbs, stride, c), scale));
     }
     slots_reals_from_digits_generic(v + end, digits + end, limbs, n - end, stride, m, factor);
 }
