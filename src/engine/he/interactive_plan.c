@@ -68,6 +68,18 @@ out:
     return st;
 }
 
+/* Windows for a convolution, else rows. */
+static eis_status plan_map(eis_he_draft *draft, uint32_t stage, uint32_t i, double input_max)
+{
+    const eis_he_node *node = &draft->graph->node[i];
+    const eis_linear *layer = eis_he_windows_layer(draft->model, node);
+    size_t slots = eis_ckks_slots(draft->params);
+
+    if (layer != NULL && layer->in <= slots && layer->out <= slots)
+        return eis_he_plan_windows(draft, stage, i, input_max);
+    return eis_he_plan_dense(draft, stage, i, input_max);
+}
+
 /* A map as a stage, and the bound of what it gives. */
 static eis_status plan_stage(eis_he_draft *draft, uint32_t stage, uint32_t i, double *bound)
 {
@@ -79,10 +91,7 @@ static eis_status plan_stage(eis_he_draft *draft, uint32_t stage, uint32_t i, do
     EIS_REQUIRE(node->kind == EIS_HE_NODE_MAP, EIS_ERR_UNSUPPORTED, "an interactive model starts with a linear layer");
     EIS_REQUIRE(stage < EIS_HE_STAGES_MAX, EIS_ERR_UNSUPPORTED, "the model has more than %d linear layers",
                 EIS_HE_STAGES_MAX);
-    if (eis_he_windows_layer(draft->model, node) != NULL && eis_he_plan_windows(draft, stage, i, input_max) == EIS_OK)
-        st = EIS_OK;
-    else
-        EIS_TRY(eis_he_plan_affine(draft, stage, i, input_max));
+    EIS_TRY(plan_map(draft, stage, i, input_max));
     c->stage_count = stage + 1;
     c->stage[stage].input_max = input_max;
     *bound = eis_he_map_bound(&node->map, input_max);
@@ -98,7 +107,7 @@ static eis_status plan_interactive(eis_he_draft *draft)
 {
     eis_status st = EIS_OK;
     eis_he_contract *c = &draft->plan->contract;
-    double bound = draft->wish->input_max > 0 ? draft->wish->input_max : draft->graph->input_max;
+    double bound = draft->graph->input_max;
     uint32_t stage = 0;
 
     c->interactive = true;

@@ -38,6 +38,9 @@ extern const eis_he_method eis_he_method_network; /* SINGLE, with squares or pol
 /* Plans a whole model: the plan function of the form. */
 EIS_MUST_USE eis_status eis_he_network_plan(eis_he_draft *draft);
 
+/* Plans one stage that is a single map, as rows in and a grid out; for interactive stages of any size. */
+EIS_MUST_USE eis_status eis_he_plan_dense(eis_he_draft *draft, uint32_t stage, uint32_t node, double input_max);
+
 /* ---- One map, shared with windows.c ------------------------------------------------------------------------------ */
 
 /* The encoded weights of a map: a sum of rotations and planes for each pair of a ciphertext in and one out. */

@@ -32,6 +32,18 @@ static void settle_magnitude(const eis_he_draft *draft, eis_he_network_track *t,
 
 /* ---- Maps -------------------------------------------------------------------------------------------------------- */
 
+/* A product with one plane, without rotations. */
+static void plan_rows(eis_he_draft *draft, eis_he_plan_row *row, eis_he_track *t, double scale, double square_norm,
+                      double magnitude)
+{
+    double x = t->magnitude;
+
+    eis_he_track_combine(t, square_norm, magnitude);
+    eis_he_track_planes(t, draft->params, 1, x, scale);
+    draft->cost.passes += 2.0 * t->limbs;
+    row->products++;
+}
+
 /* The sums of one target: every source's rotations and planes. *t holds one source before, the target after. */
 static eis_status plan_target(eis_he_draft *draft, eis_he_plan_row *row, const eis_he_network_step *step,
                               eis_he_track *t, uint32_t sources, double square_norm, double magnitude)
@@ -44,7 +56,10 @@ static eis_status plan_target(eis_he_draft *draft, eis_he_plan_row *row, const e
 
     for (uint32_t i = 0; i < sources; i++) {
         part = *t;
-        EIS_TRY(eis_he_bsgs_plan(draft, row, &part, p->diagonals, p->step, step->scale, per_slot, magnitude));
+        if (p->diagonals == 1)
+            plan_rows(draft, row, &part, step->scale, per_slot, magnitude);
+        else
+            EIS_TRY(eis_he_bsgs_plan(draft, row, &part, p->diagonals, p->step, step->scale, per_slot, magnitude));
         variance += part.variance;
     }
     *t = part;
@@ -131,15 +146,16 @@ out:
     return st;
 }
 
-/* The first map: as windows where it is a convolution that fits, else as rows. */
-static eis_status shape_first(const eis_he_draft *draft, eis_he_network_step *step, eis_he_packing *packing)
+/* The first map: as windows where it is a convolution that fits and they are wanted, else as rows. */
+static eis_status shape_first(const eis_he_draft *draft, eis_he_network_step *step, eis_he_packing *packing,
+                              bool windows)
 {
-    const eis_he_node *node = &draft->graph->node[0];
+    const eis_he_node *node = &draft->graph->node[step->node];
     size_t slots = eis_ckks_slots(draft->params);
     const eis_linear *layer = eis_he_windows_layer(draft->model, node);
     eis_he_grid in;
 
-    if (layer != NULL && eis_he_windows_shape(packing, &step->product, layer, slots, true) == EIS_OK) {
+    if (windows && layer != NULL && eis_he_windows_shape(packing, &step->product, layer, slots, true) == EIS_OK) {
         step->windows = true;
         return EIS_OK;
     }
@@ -301,26 +317,34 @@ out:
     return st;
 }
 
-static eis_status plan_steps(eis_he_draft *draft, eis_he_network *net, eis_he_packing *packing, eis_he_network_track *t)
+/* A part of the graph that one stage computes. */
+typedef struct span {
+    uint32_t stage, first, count; /* nodes */
+    uint32_t levels;
+    bool windows; /* the first map may be windows */
+} span;
+
+static eis_status plan_steps(eis_he_draft *draft, eis_he_network *net, eis_he_packing *packing, eis_he_network_track *t,
+                             const span *part)
 {
     eis_status st = EIS_OK;
-    const eis_he_graph *graph = draft->graph;
     eis_he_grid grid = {0};
 
-    for (uint32_t i = 0; i < graph->count; i++) {
+    for (uint32_t i = 0; i < part->count; i++) {
+        const eis_he_node *node = &draft->graph->node[part->first + i];
         eis_he_network_step *step = &net->step[i];
-        uint32_t behind = graph->count - 1 - i;
+        uint32_t behind = part->count - 1 - i;
 
-        step->kind = graph->node[i].kind;
-        step->node = i;
-        step->factor = graph->node[i].factor;
-        step->shift = graph->node[i].shift;
+        step->kind = node->kind;
+        step->node = part->first + i;
+        step->factor = node->factor;
+        step->shift = node->shift;
         net->count = i + 1;
         if (step->kind == EIS_HE_NODE_MAP) {
             if (i == 0)
-                EIS_TRY(shape_first(draft, step, packing));
+                EIS_TRY(shape_first(draft, step, packing, part->windows));
             else
-                step->product = eis_he_product_of(&grid, graph->node[i].out, eis_ckks_slots(draft->params));
+                step->product = eis_he_product_of(&grid, node->out, eis_ckks_slots(draft->params));
             EIS_TRY(plan_map(draft, step, t, behind));
             grid = step->product.out;
         } else if (step->kind == EIS_HE_NODE_SQUARE) {
@@ -340,51 +364,68 @@ static const eis_he_grid *last_grid(const eis_he_network *net)
     return &net->step[0].product.out;
 }
 
-static void fill_stage(eis_he_draft *draft, const eis_he_network *net, const eis_he_packing *packing,
+static void fill_stage(eis_he_stage *s, const eis_he_network *net, const eis_he_packing *packing,
                        const eis_he_network_track *t, double input_max)
 {
-    eis_he_contract *c = &draft->plan->contract;
     const eis_he_grid *grid = last_grid(net);
 
-    c->stage_count = 1;
-    c->stage[0] = (eis_he_stage){.input = *packing, .input_max = input_max};
-    c->stage[0].output = (eis_he_output){.count = grid->count,
-                                         .per_ciphertext = grid->per,
-                                         .ciphertexts = grid->ciphertexts,
-                                         .stride = (int32_t)grid->stride,
-                                         .polys = 2,
-                                         .limbs = t->t.limbs,
-                                         .scale = t->t.scale,
-                                         .error = eis_he_network_error(t)};
-    c->calibrated = t->calibrated;
-    c->input_max = input_max;
+    *s = (eis_he_stage){.input = *packing, .input_max = input_max};
+    s->output = (eis_he_output){.count = grid->count,
+                                .per_ciphertext = grid->per,
+                                .ciphertexts = grid->ciphertexts,
+                                .stride = grid->per > 1 ? (int32_t)grid->stride : 1,
+                                .polys = 2,
+                                .limbs = t->t.limbs,
+                                .scale = t->t.scale,
+                                .error = eis_he_network_error(t)};
+}
+
+static eis_status plan_span(eis_he_draft *draft, const span *part, double x)
+{
+    eis_status st = EIS_OK;
+    const eis_ckks_params *params = draft->params;
+    double scale = eis_he_draft_scale(draft);
+    eis_he_network *net = NULL;
+    eis_he_network_track t = {.magnitude = x, .usual = x};
+    eis_he_packing packing = {0};
+
+    EIS_REQUIRE(params->has_special, EIS_ERR_UNSUPPORTED, "the chain has no special prime for rotations");
+    EIS_TRY(eis_he_draft_levels(draft, part->levels));
+    EIS_NEW(net, 1);
+    t.t = eis_he_track_fresh(params, part->levels + 1, scale, x);
+    EIS_TRY(plan_steps(draft, net, &packing, &t, part));
+    EIS_REQUIRE(last_grid(net)->run == last_grid(net)->units, EIS_ERR_UNSUPPORTED,
+                "a network of one convolution has no dense layer whose answers lie evenly");
+    packing.limbs = part->levels + 1;
+    packing.scale = scale;
+    fill_stage(&draft->plan->contract.stage[part->stage], net, &packing, &t, x);
+    if (t.calibrated) draft->plan->contract.calibrated = true;
+    draft->plan->layout->stage[part->stage] = (eis_he_stage_layout){.method = &eis_he_method_network, .data = net};
+    net = NULL;
+out:
+    eis_mem_free(net);
+    return st;
 }
 
 eis_status eis_he_network_plan(eis_he_draft *draft)
 {
     eis_status st = EIS_OK;
-    const eis_ckks_params *params = draft->params;
-    double x = draft->wish->input_max > 0 ? draft->wish->input_max : draft->graph->input_max;
-    eis_he_network *net = NULL;
-    eis_he_network_track t = {.magnitude = x, .usual = x};
-    eis_he_packing packing = {0};
-    uint32_t levels;
+    eis_he_contract *c = &draft->plan->contract;
+    double x = draft->graph->input_max;
+    span part = {.count = draft->graph->count, .windows = true};
 
-    EIS_TRY(count_levels(&levels, draft->graph));
-    EIS_REQUIRE(params->has_special, EIS_ERR_UNSUPPORTED, "the chain has no special prime for rotations");
-    EIS_TRY(eis_he_draft_levels(draft, levels));
-    EIS_NEW(net, 1);
-    t.t = eis_he_track_fresh(params, levels + 1, eis_he_draft_scale(draft), x);
-    EIS_TRY(plan_steps(draft, net, &packing, &t));
-    EIS_REQUIRE(last_grid(net)->run == last_grid(net)->units, EIS_ERR_UNSUPPORTED,
-                "a network of one convolution has no dense layer whose answers lie evenly");
-    packing.limbs = levels + 1;
-    packing.scale = eis_he_draft_scale(draft);
-    draft->plan->contract.depth = levels;
-    fill_stage(draft, net, &packing, &t, x);
-    draft->plan->layout->stage[0] = (eis_he_stage_layout){.method = &eis_he_method_network, .data = net};
-    net = NULL;
+    EIS_TRY(count_levels(&part.levels, draft->graph));
+    EIS_TRY(plan_span(draft, &part, x));
+    c->stage_count = 1;
+    c->depth = part.levels;
+    c->input_max = x;
 out:
-    eis_mem_free(net);
     return st;
+}
+
+eis_status eis_he_plan_dense(eis_he_draft *draft, uint32_t stage, uint32_t node, double input_max)
+{
+    span part = {.stage = stage, .first = node, .count = 1, .levels = 1};
+
+    return plan_span(draft, &part, input_max);
 }

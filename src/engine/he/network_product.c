@@ -60,6 +60,16 @@ out:
     return st;
 }
 
+/* A view of a plane without its special limb. */
+static eis_ckks_plain data_limbs(const eis_ckks_plain *plane)
+{
+    const eis_poly *poly = &plane->poly;
+    eis_ckks_plain view = {.params = plane->params, .scale = plane->scale};
+
+    view.poly = eis_poly_view(&plane->params->rns, poly->words, poly->limbs - poly->special, 0, EIS_DOMAIN_NTT);
+    return view;
+}
+
 eis_status eis_he_product_sum(eis_ckks_ct *y, bool add, const eis_he_product_data *data, uint32_t source,
                               uint32_t target, const eis_ckks_ct *x, const eis_he_keys *keys, eis_pool *pool)
 {
@@ -68,6 +78,10 @@ eis_status eis_he_product_sum(eis_ckks_ct *y, bool add, const eis_he_product_dat
     eis_ckks_ct part = {0};
 
     if (eis_he_product_empty(sum)) return EIS_OK; /* never so with the first source */
+    if (sum->baby * sum->giant == 1) {
+        eis_ckks_plain plane = data_limbs(&sum->plane[0]);
+        return add ? eis_ckks_ct_mul_plain_add(y, x, &plane) : eis_ckks_ct_mul_plain(y, x, &plane);
+    }
     EIS_TRY(eis_he_bsgs_apply(add ? &part : y, sum, x, &keys->galois, pool));
     if (add) EIS_TRY(eis_ckks_ct_add(y, y, &part));
 out:
