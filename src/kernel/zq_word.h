@@ -76,6 +76,18 @@ static inline uint64_t eis_zq_mul_factor(uint64_t y, eis_zq_factor factor, uint6
     return eis_zq_subtract_once(eis_zq_mul_shoup_lazy(y, factor.value, factor.shoup, q), q);
 }
 
+/* Makes a factor from a canonical word without the division of eis_zq_factor_make, since a constant may be secret. With
+ * 2^64 = barrett64 q + wrap, c 2^64 / q is c barrett64 + c wrap / q; the estimate is too small by at most 1. */
+static inline eis_zq_factor eis_zq_factor_of(uint64_t c, const eis_modulus *m)
+{
+    eis_zq_factor factor = {.value = c};
+    uint64_t quotient = c * m->barrett64 + (uint64_t)(((eis_zq_wide)c * m->wrap_shoup) >> 64);
+    uint64_t rest = (uint64_t)0 - quotient * m->q; /* c 2^64 - quotient q, below 2q */
+
+    factor.shoup = quotient + (~eis_ct_mask_less(rest, m->q) & 1);
+    return factor;
+}
+
 /* Returns a * b. Range: a * b < 2^(2 bits), so canonical words, or one of them below 2^bits.
  * With z = a b: the quotient floor(floor(z / 2^(bits-1)) * barrett / 2^(bits+1)) is too small by at most 2.
  * Source: [MOV96, algorithm 14.42]. */

@@ -199,18 +199,6 @@ void eis_poly_mul_add(const eis_rns *rns, eis_poly *r, const eis_poly *a, const 
     verify_canonical(rns, r);
 }
 
-/* A factor from a canonical word without the division of eis_zq_factor_make, since a constant may be secret. With
- * 2^64 = barrett64 q + wrap, c 2^64 / q is c barrett64 + c wrap / q; the estimate is too small by at most 1. */
-static eis_zq_factor constant_factor(uint64_t c, const eis_modulus *m)
-{
-    eis_zq_factor factor = {.value = c};
-    uint64_t quotient = c * m->barrett64 + (uint64_t)(((eis_zq_wide)c * m->wrap_shoup) >> 64);
-    uint64_t rest = (uint64_t)0 - quotient * m->q; /* c 2^64 - quotient q, below 2q */
-
-    factor.shoup = quotient + (~eis_ct_mask_less(rest, m->q) & 1);
-    return factor;
-}
-
 void eis_poly_mul_constant(const eis_rns *rns, eis_poly *r, const eis_poly *a, const uint64_t *c)
 {
     const eis_zq_kernels *k = &eis_kernels_get()->zq;
@@ -218,7 +206,7 @@ void eis_poly_mul_constant(const eis_rns *rns, eis_poly *r, const eis_poly *a, c
     check_same(rns, r, a);
     for (size_t i = 0; i < a->limbs; i++) {
         const eis_modulus *m = modulus(rns, a, i);
-        k->mul_factor(eis_poly_limb(r, i), eis_poly_limb(a, i), a->degree, constant_factor(c[i], m), m);
+        k->mul_factor(eis_poly_limb(r, i), eis_poly_limb(a, i), a->degree, eis_zq_factor_of(c[i], m), m);
     }
     verify_canonical(rns, r);
 }
@@ -230,7 +218,7 @@ void eis_poly_mul_constant_add(const eis_rns *rns, eis_poly *r, const eis_poly *
     check_same(rns, r, a);
     for (size_t i = 0; i < a->limbs; i++) {
         const eis_modulus *m = modulus(rns, a, i);
-        k->mul_factor_add(eis_poly_limb(r, i), eis_poly_limb(a, i), a->degree, constant_factor(c[i], m), m);
+        k->mul_factor_add(eis_poly_limb(r, i), eis_poly_limb(a, i), a->degree, eis_zq_factor_of(c[i], m), m);
     }
     verify_canonical(rns, r);
 }

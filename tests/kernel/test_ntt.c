@@ -110,6 +110,26 @@ typedef struct inputs {
     const eis_modulus *m;
 } inputs;
 
+/* Any places; for powers of two those of a rotation, which some levels permute by groups, with two exchanged sometimes:
+ * in one group, or in two. */
+static void fill_order(uint32_t *order, size_t n, uint64_t *rng)
+{
+    unsigned log2n = 0;
+    const uint64_t pick = rng_next(rng);
+
+    for (size_t i = 0; i < LONGEST; i++) order[i] = (uint32_t)(rng_next(rng) % (n > 0 ? n : 1));
+    while ((size_t)1 << log2n < n) log2n++;
+    if (n < 2 || (size_t)1 << log2n != n) return;
+    eis_ntt_galois_order(order, log2n, (uint32_t)(2 * (rng_next(rng) % n) + 1));
+    if (pick % 3 > 0) {
+        const size_t other = pick % 3 == 1 ? 1 : n - 1;
+        const uint32_t first = order[0];
+
+        order[0] = order[other];
+        order[other] = first;
+    }
+}
+
 static void make_inputs(inputs *in, const eis_modulus *m, size_t n, size_t shift, uint64_t *rng)
 {
     in->m = m;
@@ -123,7 +143,7 @@ static void make_inputs(inputs *in, const eis_modulus *m, size_t n, size_t shift
     fill(in->any, LONGEST, UINT64_MAX, rng);
     fill(in->centred, LONGEST, in->p, rng);
     in->factor = eis_zq_factor_make(rng_next(rng), m);
-    for (size_t i = 0; i < LONGEST; i++) in->order[i] = (uint32_t)(rng_next(rng) % (n > 0 ? n : 1));
+    fill_order(in->order, n, rng);
 }
 
 #define ENTRIES 13
@@ -239,7 +259,7 @@ static void check_entry(size_t level, size_t entry, const inputs *in, uint64_t *
 
 static void every_level_computes_alike(void **state)
 {
-    const size_t lengths[] = {0, 1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 33, 64, 255, 299};
+    const size_t lengths[] = {0, 1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 64, 128, 255, 256, 299};
     inputs *in = eis_mem_new(1, sizeof *in);
     uint64_t rng = 2;
 

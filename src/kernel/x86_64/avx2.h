@@ -78,4 +78,18 @@ uint32_t text_hex_read_avx2(uint8_t *bytes, const uint8_t *text, size_t n);
 void text_base64_write_avx2(char *text, const uint8_t *bytes, size_t groups);
 uint32_t text_base64_read_avx2(uint8_t *bytes, const uint8_t *text, size_t groups);
 
+/* zq_wide_avx2.c: primes of 51 bits and more */
+void zq_mul_wide_avx2(uint64_t *r, const uint64_t *a, const uint64_t *b, size_t n, const eis_modulus *m);
+void zq_mul_add_wide_avx2(uint64_t *r, const uint64_t *a, const uint64_t *b, size_t n, const eis_modulus *m);
+void zq_mul_factor_wide_avx2(uint64_t *r, const uint64_t *a, size_t n, eis_zq_factor factor, const eis_modulus *m);
+void zq_mul_factor_add_wide_avx2(uint64_t *r, const uint64_t *a, size_t n, eis_zq_factor factor, const eis_modulus *m);
+void zq_sub_mul_factor_wide_avx2(uint64_t *r, const uint64_t *a, const uint64_t *b, size_t n, eis_zq_factor factor,
+                                 const eis_modulus *m);
+void zq_dot_wide_avx2(uint64_t *r, const uint64_t *const *a, const uint64_t *const *b, size_t terms,
+                      const uint32_t *order, size_t n, const eis_modulus *m);
+void zq_dot_pair_wide_avx2(uint64_t *r0, uint64_t *r1, const uint64_t *const *a, const uint64_t *const *b0,
+                           const uint64_t *const *b1, size_t terms, const uint32_t *order, size_t n,
+                           const eis_modulus *m);
+void zq_reduce_centred_wide_avx2(uint64_t *r, const uint64_t *a, size_t n, uint64_t p, const eis_modulus *m);
+
 #endif

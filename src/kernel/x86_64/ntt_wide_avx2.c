@@ -12,7 +12,7 @@
 #include "kernel/generic/generic.h"
 #include "kernel/x86_64/avx2.h"
 #include "kernel/x86_64/ntt_passes.h"
-#include "kernel/x86_64/zq_avx2.h"
+#include "kernel/x86_64/zq_wide_avx2.h"
 
 #include "base/status.h"
 
@@ -27,65 +27,40 @@ typedef struct transform {
     const eis_ntt_plan *plan;
     const uint64_t *roots, *shoup;
     uint64_t *a;
-    __m256i q, q_crossed, q2, q4; /* q_crossed has the halves of each word exchanged */
+    __m256i q, q2, q4;
 } transform;
 
-/* A constant factor: w, its halves exchanged, w', its high half. */
+/* A constant factor: w, and w'. */
 typedef struct word_factor {
-    __m256i w, crossed, shoup, shoup_high;
+    __m256i w, shoup;
 } word_factor;
-
-static inline __m256i cross(__m256i v) { return _mm256_shuffle_epi32(v, 0xb1); }
-
-static inline word_factor factor_of(__m256i w, __m256i shoup)
-{
-    return (word_factor){w, cross(w), shoup, _mm256_srli_epi64(shoup, 32)};
-}
 
 static inline word_factor root_at(const transform *f, size_t i)
 {
-    return factor_of(_mm256_set1_epi64x((long long)f->roots[i]), _mm256_set1_epi64x((long long)f->shoup[i]));
+    return (word_factor){all_lanes(f->roots[i]), all_lanes(f->shoup[i])};
 }
 
 static inline word_factor roots_at(const transform *f, size_t i)
 {
-    return factor_of(load_words(f->roots + i), load_words(f->shoup + i));
+    return (word_factor){load_words(f->roots + i), load_words(f->shoup + i)};
 }
 
 static inline word_factor constant_factor(eis_zq_factor factor)
 {
-    return factor_of(_mm256_set1_epi64x((long long)factor.value), _mm256_set1_epi64x((long long)factor.shoup));
+    return (word_factor){all_lanes(factor.value), all_lanes(factor.shoup)};
 }
 
 static transform transform_of(uint64_t *a, const eis_ntt_plan *plan, const uint64_t *roots, const uint64_t *shoup)
 {
-    const __m256i q = _mm256_set1_epi64x((long long)plan->mod.q);
+    const uint64_t q = plan->mod.q;
 
-    return (transform){plan, roots, shoup, a, q, cross(q), _mm256_add_epi64(q, q), _mm256_slli_epi64(q, 2)};
+    return (transform){plan, roots, shoup, a, all_lanes(q), all_lanes(2 * q), all_lanes(4 * q)};
 }
 
-/* Returns y w mod q below 3.5 q, for y < 2^63. y w - c q is taken mod 2^64: both low products in full, of the crossed
- * ones only what reaches the high half. */
-static inline __m256i mul_word(__m256i y, const word_factor *f, const transform *t)
+/* Returns y w mod q below 3.5 q, for y < 2^63. */
+static inline __m256i mul_word(__m256i y, const word_factor *w, const transform *f)
 {
-    const __m256i y_high = _mm256_srli_epi64(y, 32);
-    const __m256i middle = _mm256_add_epi64(_mm256_srli_epi64(_mm256_mul_epu32(y_high, f->shoup), 32),
-                                            _mm256_srli_epi64(_mm256_mul_epu32(y, f->shoup_high), 32));
-    const __m256i c = _mm256_add_epi64(_mm256_mul_epu32(y_high, f->shoup_high), middle);
-    const __m256i crossed = _mm256_sub_epi32(_mm256_mullo_epi32(y, f->crossed), _mm256_mullo_epi32(c, t->q_crossed));
-    const __m256i high = _mm256_slli_epi64(_mm256_add_epi32(crossed, _mm256_srli_epi64(crossed, 32)), 32);
-    const __m256i low = _mm256_sub_epi64(_mm256_mul_epu32(y, f->w), _mm256_mul_epu32(c, t->q));
-
-    return _mm256_add_epi64(low, high);
-}
-
-/* Subtracts m once where a >= m. Range: a < 2m, m < 2^63: the sign bit of the difference chooses. */
-static inline __m256i subtract_once(__m256i a, __m256i m)
-{
-    const __m256i low = _mm256_sub_epi64(a, m);
-
-    return _mm256_castpd_si256(
-        _mm256_blendv_pd(_mm256_castsi256_pd(low), _mm256_castsi256_pd(a), _mm256_castsi256_pd(low)));
+    return mul_wide(y, w->w, w->shoup, f->q);
 }
 
 static inline __m256i even_of(const uint64_t *p)
@@ -117,7 +92,7 @@ static inline void verify_bound(const uint64_t *a, size_t n, uint64_t bound)
     for (size_t i = 0; i < n; i++) EIS_VERIFY(a[i] < bound);
 }
 
-/* ---- Forward ---------------------------------------------------------------------------------------------------- */
+/* ---- Forward ----------------------------------------------------------------------------------------------------- */
 
 static inline void forward_two(__m256i *x, __m256i *y, const word_factor *w, const transform *f)
 {
@@ -184,8 +159,8 @@ static inline void forward_end(const void *ctx, size_t i, size_t last)
 
     for (; i < last; i += LANES) {
         const uint64_t *w = f->roots + 2 * (m + i), *shoup = f->shoup + 2 * (m + i);
-        const word_factor w1 = roots_at(f, m + i), w2 = factor_of(even_of(w), even_of(shoup));
-        const word_factor w3 = factor_of(odd_of(w), odd_of(shoup));
+        const word_factor w1 = roots_at(f, m + i), w2 = {even_of(w), even_of(shoup)};
+        const word_factor w3 = {odd_of(w), odd_of(shoup)};
         uint64_t *a = f->a + 4 * i;
         __m256i v[4];
 
@@ -213,7 +188,7 @@ void ntt_forward_wide_avx2(uint64_t *a, const eis_ntt_plan *plan)
     run_forward(&forward, &f, plan);
 }
 
-/* ---- Inverse ---------------------------------------------------------------------------------------------------- */
+/* ---- Inverse ----------------------------------------------------------------------------------------------------- */
 
 /* The difference comes back before its product, below 8q. */
 static inline void inverse_sums(__m256i *x, __m256i *y, const transform *f)
@@ -248,8 +223,8 @@ static inline void inverse_begin(const void *ctx, size_t i, size_t last)
 
     for (; i < last; i += LANES) {
         const uint64_t *w = f->roots + 2 * (m + i), *shoup = f->shoup + 2 * (m + i);
-        const word_factor w1 = roots_at(f, m + i), w2 = factor_of(even_of(w), even_of(shoup));
-        const word_factor w3 = factor_of(odd_of(w), odd_of(shoup));
+        const word_factor w1 = roots_at(f, m + i), w2 = {even_of(w), even_of(shoup)};
+        const word_factor w3 = {odd_of(w), odd_of(shoup)};
         uint64_t *a = f->a + 4 * i;
         __m256i v[4];
 

@@ -1,25 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Pointwise arithmetic with AVX2: sums for all primes, products in doubles for primes of up to 50 bits (zq_avx2.h);
- * larger ones, and what is left of an array behind the last whole vector, run in plain C. Contracts: kernel/ntt.h. */
+ * larger ones run in zq_wide_avx2.c, and what is left of an array behind the last whole vector in plain C. Contracts:
+ * kernel/ntt.h. */
 #include "kernel/x86_64/zq_avx2.h"
 #include "kernel/generic/generic.h"
 #include "kernel/x86_64/avx2.h"
 
 #include "base/status.h"
-
-/* Adds q where the sign bit is set. */
-static inline __m256i add_where_negative(__m256i a, __m256i q)
-{
-    const __m256i more = _mm256_add_epi64(a, q);
-
-    return _mm256_castpd_si256(
-        _mm256_blendv_pd(_mm256_castsi256_pd(a), _mm256_castsi256_pd(more), _mm256_castsi256_pd(a)));
-}
-
-static inline __m256i add_words(__m256i a, __m256i b, __m256i q)
-{
-    return add_where_negative(_mm256_sub_epi64(_mm256_add_epi64(a, b), q), q);
-}
 
 void zq_add_avx2(uint64_t *r, const uint64_t *a, const uint64_t *b, size_t n, const eis_modulus *m)
 {
@@ -36,7 +23,7 @@ void zq_sub_avx2(uint64_t *r, const uint64_t *a, const uint64_t *b, size_t n, co
     const size_t end = whole(n);
 
     for (size_t i = 0; i < end; i += ZQ_LANES) {
-        store_words(r + i, add_where_negative(_mm256_sub_epi64(load_words(a + i), load_words(b + i)), q));
+        store_words(r + i, sub_words(load_words(a + i), load_words(b + i), q));
     }
     zq_sub_generic(r + end, a + end, b + end, n - end, m);
 }
@@ -51,7 +38,7 @@ void zq_mul_avx2(uint64_t *r, const uint64_t *a, const uint64_t *b, size_t n, co
     for (size_t i = 0; i < end; i += ZQ_LANES) {
         store_words(r + i, words_from_real(mul_reals(load_real(a + i), load_real(b + i), q, q_inverse), q));
     }
-    zq_mul_generic(r + end, a + end, b + end, n - end, m);
+    zq_mul_wide_avx2(r + end, a + end, b + end, n - end, m);
 }
 
 void zq_mul_add_avx2(uint64_t *r, const uint64_t *a, const uint64_t *b, size_t n, const eis_modulus *m)
@@ -64,7 +51,7 @@ void zq_mul_add_avx2(uint64_t *r, const uint64_t *a, const uint64_t *b, size_t n
         const __m256d product = mul_reals(load_real(a + i), load_real(b + i), q, q_inverse);
         store_words(r + i, add_words(load_words(r + i), words_from_real(product, q), q_word));
     }
-    zq_mul_add_generic(r + end, a + end, b + end, n - end, m);
+    zq_mul_add_wide_avx2(r + end, a + end, b + end, n - end, m);
 }
 
 /* ---- Products by a factor --------------------------------------------------------------------------------------- */
@@ -86,7 +73,7 @@ void zq_mul_factor_avx2(uint64_t *r, const uint64_t *a, size_t n, eis_zq_factor 
     for (size_t i = 0; i < end; i += ZQ_LANES) {
         store_words(r + i, words_from_real(mul_real(load_real(a + i), f, q), q));
     }
-    zq_mul_factor_generic(r + end, a + end, n - end, factor, m);
+    zq_mul_factor_wide_avx2(r + end, a + end, n - end, factor, m);
 }
 
 void zq_mul_factor_add_avx2(uint64_t *r, const uint64_t *a, size_t n, eis_zq_factor factor, const eis_modulus *m)
@@ -100,7 +87,7 @@ void zq_mul_factor_add_avx2(uint64_t *r, const uint64_t *a, size_t n, eis_zq_fac
         const __m256i product = words_from_real(mul_real(load_real(a + i), f, q), q);
         store_words(r + i, add_words(load_words(r + i), product, q_word));
     }
-    zq_mul_factor_add_generic(r + end, a + end, n - end, factor, m);
+    zq_mul_factor_add_wide_avx2(r + end, a + end, n - end, factor, m);
 }
 
 void zq_sub_mul_factor_avx2(uint64_t *r, const uint64_t *a, const uint64_t *b, size_t n, eis_zq_factor factor,
@@ -114,7 +101,7 @@ void zq_sub_mul_factor_avx2(uint64_t *r, const uint64_t *a, const uint64_t *b, s
         const __m256d difference = _mm256_sub_pd(load_real(a + i), load_real(b + i));
         store_words(r + i, words_from_real(mul_real(difference, f, q), q));
     }
-    zq_sub_mul_factor_generic(r + end, a + end, b + end, n - end, factor, m);
+    zq_sub_mul_factor_wide_avx2(r + end, a + end, b + end, n - end, factor, m);
 }
 
 /* ---- Changes of modulus ----------------------------------------------------------------------------------------- */
@@ -133,20 +120,36 @@ static inline __m256d high_real(__m256i a)
     return _mm256_sub_pd(real_from_words(_mm256_srli_epi64(_mm256_xor_si256(a, offset), 32)), _mm256_set1_pd(0x1p31));
 }
 
+/* Where (p - 1) / 2 is below q there is nothing to reduce: a centred residue of p gets q where it is negative. */
+static size_t centre_near(uint64_t *r, const uint64_t *a, size_t n, uint64_t p, const eis_modulus *m)
+{
+    const __m256i half = _mm256_set1_epi64x((long long)((p - 1) / 2)),
+                  shift = _mm256_set1_epi64x((long long)(m->q - p));
+    const size_t end = (p - 1) / 2 < m->q ? whole(n) : 0;
+
+    for (size_t i = 0; i < end; i += ZQ_LANES) {
+        const __m256i word = load_words(a + i);
+
+        store_words(r + i, _mm256_add_epi64(word, _mm256_and_si256(_mm256_cmpgt_epi64(word, half), shift)));
+    }
+    return end;
+}
+
 void zq_reduce_centred_avx2(uint64_t *r, const uint64_t *a, size_t n, uint64_t p, const eis_modulus *m)
 {
     const __m256d q = _mm256_set1_pd(m->q_real), q_inverse = _mm256_set1_pd(m->q_inverse);
     const __m256i modulus = _mm256_set1_epi64x((long long)p), half = _mm256_set1_epi64x((long long)((p - 1) / 2));
     const double shift = (double)(int64_t)eis_zq_reduce(UINT64_C(1) << 32, m);
     const real_factor f = {_mm256_set1_pd(shift), _mm256_set1_pd(shift * m->q_inverse)};
-    const size_t end = fits_reals(m) && m->bits > 32 ? whole(n) : 0; /* low halves stay below q */
+    const size_t near = centre_near(r, a, n, p, m);
+    const size_t end = near > 0 ? near : fits_reals(m) && m->bits > 32 ? whole(n) : 0; /* low halves stay below q */
 
-    for (size_t i = 0; i < end; i += ZQ_LANES) {
+    for (size_t i = near; i < end; i += ZQ_LANES) {
         const __m256i word = load_words(a + i);
         const __m256i centred = _mm256_sub_epi64(word, _mm256_and_si256(_mm256_cmpgt_epi64(word, half), modulus));
         const __m256d sum = _mm256_add_pd(mul_real(high_real(centred), f, q), low_real(centred));
 
         store_words(r + i, words_from_real(reduce_real(sum, q, q_inverse), q));
     }
-    zq_reduce_centred_generic(r + end, a + end, n - end, p, m);
+    zq_reduce_centred_wide_avx2(r + end, a + end, n - end, p, m);
 }

@@ -88,4 +88,78 @@ static inline __m256d load_real(const uint64_t *p) { return real_from_words(load
 
 static inline bool fits_reals(const eis_modulus *m) { return m->bits <= EIS_ZQ_REAL_BITS_MAX; }
 
+/* ---- Words of any size below 2^63, also under the names that zq_wide.h knows ------------------------------------ */
+
+typedef __m256i zq_words;
+
+static inline __m256i all_lanes(uint64_t v) { return _mm256_set1_epi64x((long long)v); }
+
+static inline __m256i plus(__m256i a, __m256i b) { return _mm256_add_epi64(a, b); }
+
+static inline __m256i minus(__m256i a, __m256i b) { return _mm256_sub_epi64(a, b); }
+
+static inline __m256i both(__m256i a, __m256i b) { return _mm256_and_si256(a, b); }
+
+static inline __m256i shift_left(__m256i a, unsigned bits) { return _mm256_sll_epi64(a, _mm_cvtsi32_si128((int)bits)); }
+
+static inline __m256i shift_right(__m256i a, unsigned bits)
+{
+    return _mm256_srl_epi64(a, _mm_cvtsi32_si128((int)bits));
+}
+
+/* The product of the low halves. */
+static inline __m256i mul_halves(__m256i a, __m256i b) { return _mm256_mul_epu32(a, b); }
+
+/* a where x > bound, else 0. */
+static inline __m256i where_above(__m256i a, __m256i x, __m256i bound)
+{
+    return _mm256_and_si256(_mm256_cmpgt_epi64(x, bound), a);
+}
+
+/* Returns the one of a and b that the top bit of b chooses: a where it is set. */
+static inline __m256i unless_negative(__m256i a, __m256i b)
+{
+    return _mm256_castpd_si256(
+        _mm256_blendv_pd(_mm256_castsi256_pd(b), _mm256_castsi256_pd(a), _mm256_castsi256_pd(b)));
+}
+
+/* Subtracts m once where a >= m. Range: a < 2m, m < 2^63. */
+static inline __m256i subtract_once(__m256i a, __m256i m) { return unless_negative(a, _mm256_sub_epi64(a, m)); }
+
+/* a + b and a - b mod q, canonical. */
+static inline __m256i add_words(__m256i a, __m256i b, __m256i q) { return subtract_once(_mm256_add_epi64(a, b), q); }
+
+static inline __m256i sub_words(__m256i a, __m256i b, __m256i q)
+{
+    const __m256i low = _mm256_sub_epi64(a, b);
+
+    return unless_negative(_mm256_add_epi64(low, q), low);
+}
+
+/* Where one vector of permuted words comes from. */
+typedef struct source {
+    size_t at;           /* of an aligned group */
+    __m256i lanes;       /* its permutation, as pairs of 32-bit lanes */
+    const uint32_t *any; /* four places, or NULL where they are one group */
+} source;
+
+static inline source source_at(const uint32_t *order)
+{
+    const uint32_t apart = (order[0] ^ order[1]) | (order[0] ^ order[2]) | (order[0] ^ order[3]);
+    const __m256i places = _mm256_cvtepu32_epi64(_mm_loadu_si128((const __m128i *)(const void *)order));
+    const __m256i low = _mm256_add_epi64(places, places);
+    const __m256i high = _mm256_slli_epi64(_mm256_add_epi64(low, _mm256_set1_epi64x(1)), 32);
+
+    return (source){order[0] - order[0] % ZQ_LANES, _mm256_or_si256(low, high), apart < ZQ_LANES ? NULL : order};
+}
+
+static inline __m256i load_source(const uint64_t *a, const source *s)
+{
+    if (s->any != NULL) {
+        return _mm256_set_epi64x((long long)a[s->any[3]], (long long)a[s->any[2]], (long long)a[s->any[1]],
+                                 (long long)a[s->any[0]]);
+    }
+    return _mm256_permutevar8x32_epi32(load_words(a + s->at), s->lanes); /* of an index 3 bits count */
+}
+
 #endif

@@ -11,6 +11,8 @@
 
 #define ZQ_LANES ((size_t)8)
 
+typedef __m512i zq_words;
+
 /* The words of n that whole vectors hold. */
 static inline size_t whole(size_t n) { return n - n % ZQ_LANES; }
 
@@ -38,6 +40,54 @@ static inline __m512i sub_words(__m512i a, __m512i b, __m512i q)
     const __m512i low = _mm512_sub_epi64(a, b);
 
     return _mm512_min_epu64(low, _mm512_add_epi64(low, q));
+}
+
+/* Plain operations, under the names that zq_wide.h knows. */
+static inline __m512i plus(__m512i a, __m512i b) { return _mm512_add_epi64(a, b); }
+
+static inline __m512i minus(__m512i a, __m512i b) { return _mm512_sub_epi64(a, b); }
+
+static inline __m512i both(__m512i a, __m512i b) { return _mm512_and_si512(a, b); }
+
+static inline __m512i shift_left(__m512i a, unsigned bits) { return _mm512_sll_epi64(a, _mm_cvtsi32_si128((int)bits)); }
+
+static inline __m512i shift_right(__m512i a, unsigned bits)
+{
+    return _mm512_srl_epi64(a, _mm_cvtsi32_si128((int)bits));
+}
+
+/* The product of the low halves. */
+static inline __m512i mul_halves(__m512i a, __m512i b) { return _mm512_mul_epu32(a, b); }
+
+/* a where x > bound, else 0. */
+static inline __m512i where_above(__m512i a, __m512i x, __m512i bound)
+{
+    return _mm512_maskz_mov_epi64(_mm512_cmpgt_epu64_mask(x, bound), a);
+}
+
+/* Where one vector of permuted words comes from. */
+typedef struct source {
+    size_t at;           /* of an aligned group */
+    __m512i lanes;       /* its permutation */
+    const uint32_t *any; /* eight places, or NULL where they are one group */
+} source;
+
+static inline source source_at(const uint32_t *order)
+{
+    const __m512i places = _mm512_cvtepu32_epi64(_mm256_loadu_si256((const __m256i *)(const void *)order));
+    uint32_t apart = 0;
+
+    for (size_t k = 1; k < ZQ_LANES; k++) apart |= order[0] ^ order[k];
+    return (source){order[0] - order[0] % ZQ_LANES, places, apart < ZQ_LANES ? NULL : order};
+}
+
+static inline __m512i load_source(const uint64_t *a, const source *s)
+{
+    const uint32_t *at = s->any;
+
+    if (at == NULL) return _mm512_permutexvar_epi64(s->lanes, load_words(a + s->at)); /* of an index 3 bits count */
+    return _mm512_set_epi64((long long)a[at[7]], (long long)a[at[6]], (long long)a[at[5]], (long long)a[at[4]],
+                            (long long)a[at[3]], (long long)a[at[2]], (long long)a[at[1]], (long long)a[at[0]]);
 }
 
 /* The words of two vectors in turn, from their low or high halves; and back: the words at even or odd places. */

@@ -18,11 +18,17 @@ static inline __m512i mul_high_less(__m512i a, __m512i b)
     return _mm512_add_epi64(_mm512_mul_epu32(a_high, b_high), middle);
 }
 
+/* a b - c d mod 2^64. */
+static inline __m512i low_difference(__m512i a, __m512i b, __m512i c, __m512i d)
+{
+    return _mm512_sub_epi64(_mm512_mullo_epi64(a, b), _mm512_mullo_epi64(c, d));
+}
+
 /* Returns y w mod q below 3.5 q, for y < 2^63; shoup = floor(w 2^64 / q). The quotient is too small by at most 2 more
  * than in plain C. */
 static inline __m512i mul_wide(__m512i y, __m512i w, __m512i shoup, __m512i q)
 {
-    return _mm512_sub_epi64(_mm512_mullo_epi64(y, w), _mm512_mullo_epi64(mul_high_less(y, shoup), q));
+    return low_difference(y, w, mul_high_less(y, shoup), q);
 }
 
 #endif
