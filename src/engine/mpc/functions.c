@@ -1,0 +1,448 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/mpc/functions.h"
+
+#include <math.h>
+
+#define EXP_FRAC        14 /* of t, the place in the interval */
+#define EXP_COEFFICIENT 16
+#define ACT_FRAC        13
+#define ACT_COEFFICIENT 15
+#define PLACE_FRAC      20 /* of the factor that leads to t */
+
+static const eis_mpc_node *node_of(const eis_mpc_graph *graph, eis_mpc_id id) { return eis_mpc_node_of(graph, id); }
+
+void eis_mpc_tuning_default(eis_mpc_tuning *tuning)
+{
+    *tuning = (eis_mpc_tuning){
+        .frac = 16, .exp_degree = 11, .exp_range = 12, .per_octave = 4, .newton_steps = 1, .digit_bits_max = 0};
+}
+
+static unsigned digit_bits_max(const eis_mpc_tuning *tuning)
+{
+    return tuning->digit_bits_max == 0 ? 7 : tuning->digit_bits_max;
+}
+
+static eis_mpc_id refuse(eis_mpc_graph *graph, const char *what, double bits)
+{
+    if (graph->st == EIS_OK)
+        graph->st = eis_fail(EIS_ERR_RANGE, "%s needs %.1f bits, which the field does not have", what, bits);
+    return EIS_MPC_NONE;
+}
+
+/* Cuts a comparison of numbers up to `bound`, resolving 2^low. */
+static bool cut_for(eis_mpc_cut *cut, eis_mpc_graph *graph, double bound, unsigned low, const eis_mpc_tuning *tuning)
+{
+    if (eis_mpc_cut_choose(cut, bound, low, digit_bits_max(tuning))) return true;
+    (void)refuse(graph, "a comparison", log2(bound) - low);
+    return false;
+}
+
+/* ---- polynomials in t, |t| <= 1 ---- */
+
+/* t and its powers 2, 3, 4 and, for degrees above 11, 8, at `frac` bits; all may be garbage outside the interval. */
+typedef struct powers {
+    eis_mpc_id t[5], t8;
+    unsigned frac, coefficient;
+} powers;
+
+static eis_mpc_id power(eis_mpc_graph *graph, const eis_mpc_id *factors, uint32_t count, unsigned frac)
+{
+    eis_mpc_id p = eis_mpc_product(graph, factors, count, 0);
+
+    eis_mpc_set_gated(graph, p, ldexp(1, (int)(count * frac)) * 1.01);
+    p = eis_mpc_rescale_auth(graph, p, frac);
+    eis_mpc_set_gated(graph, p, ldexp(1, (int)frac) + 4);
+    return p;
+}
+
+/* Costs 2 rounds, 6 words; above degree 11 4 rounds, 8 words. */
+static void make_powers(powers *p, eis_mpc_graph *graph, eis_mpc_id t, unsigned degree, unsigned coefficient)
+{
+    const eis_mpc_id factors[4] = {t, t, t, t};
+
+    if (t == EIS_MPC_NONE) {
+        *p = (powers){.t = {EIS_MPC_NONE, EIS_MPC_NONE, EIS_MPC_NONE, EIS_MPC_NONE, EIS_MPC_NONE}, .t8 = EIS_MPC_NONE};
+        return;
+    }
+    p->frac = node_of(graph, t)->frac;
+    p->coefficient = coefficient;
+    p->t[1] = t;
+    for (uint32_t k = 2; k <= 4; k++) p->t[k] = power(graph, factors, k, p->frac);
+    p->t8 = EIS_MPC_NONE;
+    if (degree > 11) p->t8 = power(graph, (const eis_mpc_id[]){p->t[4], p->t[4]}, 2, p->frac);
+}
+
+/* c_0 + c_1 t + c_2 t^2 + c_3 t^3 for coefficients 4 block .., as a wire. */
+static eis_mpc_id poly_block(eis_mpc_graph *graph, const powers *p, const double *c, unsigned degree, unsigned block)
+{
+    eis_mpc_id sum = EIS_MPC_NONE;
+    double total = 0;
+
+    for (unsigned k = 1; k < 4; k++) {
+        double value = 4 * block + k <= degree ? c[4 * block + k] : 0;
+        eis_mpc_id term = eis_mpc_scale(graph, p->t[k], llround(ldexp(value, (int)p->coefficient)), p->coefficient);
+        sum = k == 1 ? term : eis_mpc_add(graph, sum, term);
+        total += fabs(value);
+    }
+    sum = eis_mpc_offset(graph, sum, llround(ldexp(c[4 * block], (int)(p->coefficient + p->frac))));
+    eis_mpc_set_gated(graph, sum, ldexp(total + fabs(c[4 * block]), (int)(p->coefficient + p->frac)) * 1.01);
+    return sum;
+}
+
+/* gate * polynomial as an AUTH at 3 frac + coefficient bits; gate NONE: the polynomial itself. */
+static eis_mpc_id gated_polynomial(eis_mpc_graph *graph, const powers *p, const double *c, unsigned degree,
+                                   eis_mpc_id gate)
+{
+    unsigned blocks = degree / 4 + 1, full = 3 * p->frac + p->coefficient;
+    eis_mpc_id sum = EIS_MPC_NONE;
+
+    if (p->t[1] == EIS_MPC_NONE) return EIS_MPC_NONE;
+    for (unsigned j = 0; j < blocks; j++) {
+        eis_mpc_id factors[4], term, block = poly_block(graph, p, c, degree, j);
+        uint32_t count = 0;
+        unsigned have;
+        if (gate != EIS_MPC_NONE) factors[count++] = gate;
+        if (j == 1) factors[count++] = p->t[4];
+        if (j == 2 && degree <= 11) factors[count++] = p->t[4], factors[count++] = p->t[4];
+        if (j >= 2 && degree > 11) factors[count++] = p->t8;
+        if (j == 3) factors[count++] = p->t[4];
+        if (block == EIS_MPC_NONE) return EIS_MPC_NONE;
+        factors[count++] = block;
+        have = p->frac + p->coefficient + (count - 1 - (gate != EIS_MPC_NONE)) * p->frac;
+        factors[count - 1] = block = eis_mpc_scale(graph, block, INT64_C(1) << (full - have), full - have);
+        if (count == 1)
+            term = eis_mpc_auth(graph, block);
+        else
+            term = eis_mpc_product(graph, factors, count, 0);
+        sum = j == 0 ? term : eis_mpc_add(graph, sum, term);
+    }
+    return sum;
+}
+
+/* Returns the largest magnitude of a polynomial on [-1, 1]. */
+static double largest_of(const double *c, unsigned degree)
+{
+    double largest = 0;
+
+    for (int i = -1000; i <= 1000; i++) {
+        double y = 0;
+        for (unsigned k = degree + 1; k-- > 0;) y = y * i / 1000 + c[k];
+        largest = fmax(largest, fabs(y));
+    }
+    return largest * 1.01;
+}
+
+/* Checks the value of a polynomial at 3 frac + coefficient bits against the field: sums in between wrap without harm.
+ */
+static bool polynomial_fits(eis_mpc_graph *graph, const double *c, unsigned degree, unsigned frac, unsigned coefficient,
+                            const char *what)
+{
+    double bits = 3.0 * frac + coefficient + log2(fmax(largest_of(c, degree), 1));
+
+    if (bits <= EIS_FP_BITS - 2.5) return true;
+    (void)refuse(graph, what, bits);
+    return false;
+}
+
+/* ---- exp ---- */
+
+eis_mpc_id eis_mpc_exp(eis_mpc_graph *graph, eis_mpc_id v, const eis_mpc_tuning *tuning)
+{
+    double c[EIS_MPC_DEGREE_MAX + 1], range = tuning->exp_range + 0.125, bound;
+    unsigned frac, degree = tuning->exp_degree;
+    double widest;
+    eis_mpc_id t, gate, e;
+    eis_mpc_cut cut;
+    powers p;
+
+    if (v == EIS_MPC_NONE) return EIS_MPC_NONE;
+    eis_mpc_fit(c, degree, eis_mpc_function_exp, range);
+    if (!polynomial_fits(graph, c, degree, EXP_FRAC, EXP_COEFFICIENT, "cheby.deg")) return EIS_MPC_NONE;
+    frac = node_of(graph, v)->frac;
+    bound = ldexp(tuning->exp_range, (int)frac);
+    widest = fmax(node_of(graph, v)->bound, bound); /* v and the threshold are both negative */
+    if (!cut_for(&cut, graph, widest, frac - 3, tuning)) return EIS_MPC_NONE;
+    gate = eis_mpc_mask(graph, eis_mpc_at_least(graph, v, cut, -llround(bound), widest));
+    /* t = 2 v / range + 1; below -range it is garbage, and the gate is 0. */
+    t = eis_mpc_scale(graph, v, llround(ldexp(2 / range, PLACE_FRAC)), PLACE_FRAC);
+    eis_mpc_set_gated(graph, t, ldexp(2.01, (int)(frac + PLACE_FRAC)));
+    t = eis_mpc_truncate(graph, t, frac + PLACE_FRAC - EXP_FRAC);
+    t = eis_mpc_mask(graph, eis_mpc_offset(graph, t, INT64_C(1) << EXP_FRAC));
+    eis_mpc_set_gated(graph, t, ldexp(1, EXP_FRAC) + 4);
+    make_powers(&p, graph, t, degree, EXP_COEFFICIENT);
+    e = gated_polynomial(graph, &p, c, degree, gate);
+    if (e == EIS_MPC_NONE) return e;
+    graph->nodes[e].gated = false; /* the gate is inside */
+    graph->nodes[e].bound = ldexp(1.01, 3 * EXP_FRAC + EXP_COEFFICIENT);
+    e = eis_mpc_rescale_auth(graph, e, tuning->frac);
+    eis_mpc_set_bound(graph, e, ldexp(1, (int)tuning->frac) + 64);
+    return e;
+}
+
+/* ---- SiLU and GELU ---- */
+
+typedef struct activation {
+    double c[EIS_MPC_DEGREE_MAX + 1], range;
+    unsigned degree;
+    eis_mpc_id above, within; /* wires: [x >= R], and [x >= -R] - [x >= R] */
+    powers p;
+} activation;
+
+static bool activation_begin(activation *a, eis_mpc_graph *graph, eis_mpc_id x, eis_mpc_activation kind,
+                             const eis_mpc_tuning *tuning)
+{
+    static const eis_mpc_function functions[] = {[EIS_MPC_SILU] = eis_mpc_function_silu,
+                                                 [EIS_MPC_GELU] = eis_mpc_function_gelu,
+                                                 [EIS_MPC_GELU_TANH] = eis_mpc_function_gelu_tanh};
+    unsigned frac;
+    int64_t edge[2];
+    eis_mpc_compare compare[2];
+    eis_mpc_cut cut;
+    eis_mpc_id t, high, low;
+
+    if (x == EIS_MPC_NONE) return false;
+    frac = node_of(graph, x)->frac;
+    a->degree = tuning->act_degree > 0 ? tuning->act_degree : kind == EIS_MPC_SILU ? 11 : 9;
+    a->range = tuning->act_range > 0 ? tuning->act_range : kind == EIS_MPC_SILU ? 8 : 4;
+    /* The comparisons are blurred by 2^-6, so the fit reaches a little further. */
+    eis_mpc_fit(a->c, a->degree, functions[kind], a->range + 0.0625);
+    if (!polynomial_fits(graph, a->c, a->degree, ACT_FRAC, ACT_COEFFICIENT, "act.deg")) return false;
+    edge[0] = llround(ldexp(a->range, (int)frac));
+    edge[1] = -edge[0];
+    if (!cut_for(&cut, graph, node_of(graph, x)->bound + (double)edge[0], frac - 6, tuning)) return false;
+    eis_mpc_compare_begin(compare, graph, x, cut, edge, 2, 0);
+    high = eis_mpc_mask(graph, eis_mpc_compare_bit(graph, &compare[0]));
+    low = eis_mpc_mask(graph, eis_mpc_compare_bit(graph, &compare[1]));
+    a->above = high;
+    a->within = eis_mpc_sub(graph, low, high);
+    eis_mpc_set_bound(graph, a->within, 1);
+    /* t = 2 x^2 / R^2 - 1 */
+    t = eis_mpc_product2(graph, x, x, 0);
+    t = eis_mpc_scale(graph, t, llround(ldexp(2 / pow(a->range + 0.0625, 2), PLACE_FRAC)), PLACE_FRAC);
+    eis_mpc_set_gated(graph, t, ldexp(2.01, (int)(2 * frac + PLACE_FRAC)));
+    t = eis_mpc_mask(graph, t);
+    t = eis_mpc_truncate(graph, t, 2 * frac + PLACE_FRAC - ACT_FRAC);
+    t = eis_mpc_mask(graph, eis_mpc_offset(graph, t, -(INT64_C(1) << ACT_FRAC)));
+    eis_mpc_set_gated(graph, t, ldexp(1, ACT_FRAC) + 4);
+    make_powers(&a->p, graph, t, a->degree, ACT_COEFFICIENT);
+    return t != EIS_MPC_NONE;
+}
+
+/* E as a wire, then above x + within (x / 2 + E), times u where there is one: an AUTH. */
+static eis_mpc_id in_two_steps(eis_mpc_graph *graph, activation *a, eis_mpc_id x, eis_mpc_id u)
+{
+    unsigned frac = node_of(graph, x)->frac;
+    uint32_t count = u == EIS_MPC_NONE ? 2 : 3;
+    double bound = node_of(graph, x)->bound * (u == EIS_MPC_NONE ? 1 : node_of(graph, u)->bound);
+    eis_mpc_id e, w, y;
+
+    e = gated_polynomial(graph, &a->p, a->c, a->degree, EIS_MPC_NONE);
+    eis_mpc_set_gated(graph, e, ldexp(largest_of(a->c, a->degree), 3 * ACT_FRAC + ACT_COEFFICIENT));
+    e = eis_mpc_rescale_auth(graph, e, frac);
+    eis_mpc_set_gated(graph, e, ldexp(largest_of(a->c, a->degree), (int)frac));
+    /* x / 2 + E, and x, at one bit more */
+    w = eis_mpc_add(graph, eis_mpc_scale(graph, x, 1, 1), eis_mpc_scale(graph, e, 2, 1));
+    x = eis_mpc_scale(graph, x, 2, 1);
+    y = eis_mpc_add(graph, eis_mpc_product(graph, (const eis_mpc_id[]){a->within, w, u}, count, 0),
+                    eis_mpc_product(graph, (const eis_mpc_id[]){a->above, x, u}, count, 0));
+    if (y == EIS_MPC_NONE) return y;
+    graph->nodes[y].gated = false; /* where E is garbage, `within` is 0 */
+    graph->nodes[y].bound = 2 * bound * 1.01;
+    return y;
+}
+
+/* The same in one step, at the scale of the polynomial. */
+static eis_mpc_id in_one_step(eis_mpc_graph *graph, activation *a, eis_mpc_id x, double bound)
+{
+    unsigned full = 3 * ACT_FRAC + ACT_COEFFICIENT, frac = node_of(graph, x)->frac;
+    eis_mpc_id y = gated_polynomial(graph, &a->p, a->c, a->degree, a->within), half, whole;
+
+    half = eis_mpc_scale(graph, x, INT64_C(1) << (full - frac - 1), full - frac);
+    whole = eis_mpc_scale(graph, x, INT64_C(1) << (full - frac), full - frac);
+    y = eis_mpc_add(graph, y, eis_mpc_product2(graph, a->within, half, 0));
+    y = eis_mpc_add(graph, y, eis_mpc_product2(graph, a->above, whole, 0));
+    if (y == EIS_MPC_NONE) return y;
+    graph->nodes[y].gated = false;
+    graph->nodes[y].bound = bound;
+    return y;
+}
+
+eis_mpc_id eis_mpc_activate(eis_mpc_graph *graph, eis_mpc_id x, eis_mpc_activation kind, const eis_mpc_tuning *tuning)
+{
+    activation a;
+    eis_mpc_id y;
+    double bound, wide;
+
+    if (!activation_begin(&a, graph, x, kind, tuning)) return EIS_MPC_NONE;
+    bound = node_of(graph, x)->bound;
+    wide = ldexp(bound, 3 * ACT_FRAC + ACT_COEFFICIENT - (int)node_of(graph, x)->frac) * 1.01;
+    y = wide <= EIS_MPC_BOUND_TRUNCATED ? in_one_step(graph, &a, x, wide) : in_two_steps(graph, &a, x, EIS_MPC_NONE);
+    y = eis_mpc_rescale_auth(graph, y, tuning->frac);
+    eis_mpc_set_bound(graph, y, bound * 1.01 + 64);
+    return y;
+}
+
+eis_mpc_id eis_mpc_gated_unit(eis_mpc_graph *graph, eis_mpc_id x, eis_mpc_id u, eis_mpc_activation kind,
+                              const eis_mpc_tuning *tuning)
+{
+    activation a;
+    eis_mpc_id y;
+    double bound;
+
+    if (u == EIS_MPC_NONE || !activation_begin(&a, graph, x, kind, tuning)) return EIS_MPC_NONE;
+    bound = ldexp(node_of(graph, x)->bound, -(int)node_of(graph, x)->frac) *
+            ldexp(node_of(graph, u)->bound, (int)tuning->frac - (int)node_of(graph, u)->frac);
+    y = eis_mpc_rescale_auth(graph, in_two_steps(graph, &a, x, u), tuning->frac);
+    eis_mpc_set_bound(graph, y, bound * 1.01 + 64);
+    return y;
+}
+
+/* ---- reciprocals ---- */
+
+#define THRESHOLDS_MAX 256
+#define LINE_FRAC      44
+
+typedef struct lines {
+    uint32_t count; /* thresholds; segments are one more */
+    double edge[THRESHOLDS_MAX], a[THRESHOLDS_MAX + 1], b[THRESHOLDS_MAX + 1];
+} lines;
+
+/* Segments: `per_octave` for each octave of [from, usual], then one. */
+static bool fit_lines(lines *l, double from, double usual, double to, double power_of_x, unsigned per_octave)
+{
+    double at = from;
+
+    l->count = 0;
+    for (;; l->count++) {
+        double end = at < usual ? at * exp2(1.0 / per_octave) : 2 * at;
+        eis_mpc_fit_line(&l->a[l->count], &l->b[l->count], at, end, power_of_x);
+        if (end >= to) return true;
+        if (l->count == THRESHOLDS_MAX) return false;
+        l->edge[l->count] = at = end;
+    }
+}
+
+/* A or B of the segment that x lies in: value_0 + sum of differences times bits, an AUTH. */
+static eis_mpc_id segment_value(eis_mpc_graph *graph, const eis_mpc_id *bits, uint32_t count, const double *value,
+                                unsigned frac)
+{
+    eis_mpc_id sum = EIS_MPC_NONE;
+    int64_t before = llround(ldexp(value[0], (int)frac)), first = before;
+    double largest = fabs((double)before);
+
+    for (uint32_t i = 0; i < count; i++) {
+        int64_t now = llround(ldexp(value[i + 1], (int)frac));
+        eis_mpc_id term = eis_mpc_scale(graph, bits[i], now - before, frac);
+        sum = i == 0 ? term : eis_mpc_add(graph, sum, term);
+        eis_mpc_set_bound(graph, sum, 2 * largest);
+        largest = fmax(largest, fabs((double)now));
+        before = now;
+    }
+    sum = eis_mpc_offset(graph, sum, first);
+    eis_mpc_set_bound(graph, sum, largest);
+    return sum;
+}
+
+typedef struct reciprocal_kind {
+    double power;
+    unsigned x_frac, y_frac, result_frac;
+} reciprocal_kind;
+
+/* The bits below a quarter of the distance of neighbouring thresholds; twice that still tells them apart. */
+static unsigned resolution(double from, unsigned per_octave, unsigned frac)
+{
+    double gap = ldexp(from * (exp2(1.0 / per_octave) - 1), (int)frac) / 4;
+
+    return gap < 2 ? 0 : (unsigned)floor(log2(gap));
+}
+
+static eis_mpc_id first_guess(eis_mpc_graph *graph, eis_mpc_id wire, eis_mpc_id x, double from, double usual, double to,
+                              const reciprocal_kind *kind, const eis_mpc_tuning *tuning)
+{
+    lines l;
+    unsigned frac = node_of(graph, wire)->frac, low;
+    double widest;
+    int64_t edge[THRESHOLDS_MAX];
+    eis_mpc_compare compare[THRESHOLDS_MAX];
+    eis_mpc_id bits[THRESHOLDS_MAX], a, b, y;
+    eis_mpc_cut cut;
+
+    if (!fit_lines(&l, from, usual, to, kind->power, tuning->per_octave))
+        return refuse(graph, "spline.per_octave times the range of a reciprocal", log2(to / from));
+    if (l.count == 0) { /* one line for all: no comparison */
+        y = eis_mpc_scale(graph, x, llround(ldexp(l.b[0], LINE_FRAC - (int)kind->x_frac)), LINE_FRAC - kind->x_frac);
+        y = eis_mpc_offset(graph, y, llround(ldexp(l.a[0], LINE_FRAC)));
+        return eis_mpc_rescale(graph, y, kind->y_frac);
+    }
+    for (uint32_t i = 0; i < l.count; i++) edge[i] = llround(ldexp(l.edge[i], (int)frac));
+    low = resolution(from, tuning->per_octave, frac);
+    widest = fmax(node_of(graph, wire)->bound, (double)edge[l.count - 1]); /* both are positive */
+    while (!eis_mpc_cut_choose(&cut, widest, low, digit_bits_max(tuning)))
+        if (++low > resolution(from, tuning->per_octave, frac) + 1)
+            return refuse(graph, "the range of a reciprocal", log2(node_of(graph, wire)->bound) - low);
+    eis_mpc_compare_begin(compare, graph, wire, cut, edge, l.count, widest);
+    for (uint32_t i = 0; i < l.count; i++) bits[i] = eis_mpc_compare_bit(graph, &compare[i]);
+    a = eis_mpc_mask(graph, segment_value(graph, bits, l.count, l.a, LINE_FRAC));
+    b = eis_mpc_mask(graph, segment_value(graph, bits, l.count, l.b, LINE_FRAC - kind->x_frac));
+    y = eis_mpc_add(graph, eis_mpc_product2(graph, b, x, ldexp(l.a[0], LINE_FRAC)), a);
+    eis_mpc_set_bound(graph, y, ldexp(pow(from, -kind->power) * 1.1, LINE_FRAC));
+    y = eis_mpc_rescale_auth(graph, y, kind->y_frac);
+    eis_mpc_set_bound(graph, y, ldexp(pow(from, -kind->power) * 1.1, (int)kind->y_frac) + 2);
+    return y;
+}
+
+/* One Newton step: (3 y - x y^3) / 2 or 2 y - x y^2, at `frac` bits. */
+static eis_mpc_id newton(eis_mpc_graph *graph, eis_mpc_id y, eis_mpc_id x, const reciprocal_kind *kind, unsigned frac,
+                         double largest)
+{
+    bool root = kind->power < 0.75;
+    eis_mpc_id factors[4] = {x, y, y, y}, p, r;
+    unsigned full;
+
+    if (y == EIS_MPC_NONE) return y;
+    full = node_of(graph, x)->frac + (root ? 3 : 2) * node_of(graph, y)->frac;
+    p = eis_mpc_product(graph, factors, root ? 4 : 3, ldexp(largest * 2, (int)full));
+    r = eis_mpc_scale(graph, y, (root ? INT64_C(3) : INT64_C(2)) << (full - node_of(graph, y)->frac),
+                      full - node_of(graph, y)->frac);
+    r = eis_mpc_sub(graph, r, p);
+    /* For any y the bracket is at most 2 x^-1/2, or x^-1; it never is below -2 largest where the guess is fair. */
+    eis_mpc_set_bound(graph, r, ldexp(largest * (root ? 2 : 1), (int)full) + ldexp(1, 32));
+    if (root) r = eis_mpc_scale(graph, r, 1, 1);
+    r = eis_mpc_rescale_auth(graph, r, frac);
+    eis_mpc_set_bound(graph, r, ldexp(largest * 1.05, (int)frac) + 2);
+    return r;
+}
+
+static eis_mpc_id reciprocal(eis_mpc_graph *graph, eis_mpc_id wire, double from, double usual,
+                             const reciprocal_kind *kind, const eis_mpc_tuning *tuning)
+{
+    eis_mpc_id x, y;
+    double largest = pow(from, -kind->power), to;
+    unsigned frac;
+
+    if (wire == EIS_MPC_NONE) return EIS_MPC_NONE;
+    frac = node_of(graph, wire)->frac;
+    to = ldexp(node_of(graph, wire)->bound, -(int)frac);
+    x = frac == kind->x_frac ? wire : frac > kind->x_frac ? eis_mpc_rescale(graph, wire, kind->x_frac) : EIS_MPC_NONE;
+    if (x == EIS_MPC_NONE) return frac < kind->x_frac ? refuse(graph, "a reciprocal", kind->x_frac) : x;
+    y = first_guess(graph, wire, x, from, usual, to, kind, tuning);
+    for (unsigned i = 0; i < tuning->newton_steps; i++)
+        y = newton(graph, y, x, kind, i + 1 == tuning->newton_steps ? kind->result_frac : kind->y_frac, largest);
+    return y;
+}
+
+eis_mpc_id eis_mpc_reciprocal(eis_mpc_graph *graph, eis_mpc_id x, double from, double usual,
+                              const eis_mpc_tuning *tuning)
+{
+    static const reciprocal_kind kind = {1, 14, 18, EIS_MPC_RECIPROCAL_FRAC};
+
+    return reciprocal(graph, x, from, usual, &kind, tuning);
+}
+
+eis_mpc_id eis_mpc_reciprocal_root(eis_mpc_graph *graph, eis_mpc_id x, double from, double usual,
+                                   const eis_mpc_tuning *tuning)
+{
+    static const reciprocal_kind kind = {0.5, 18, 12, EIS_MPC_RECIPROCAL_ROOT_FRAC};
+
+    return reciprocal(graph, x, from, usual, &kind, tuning);
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Functions as gates: exp, SiLU, GELU, SwiGLU, reciprocal and reciprocal root. Costs are those of one element. */
+#ifndef EIS_ENGINE_MPC_FUNCTIONS_H
+#define EIS_ENGINE_MPC_FUNCTIONS_H
+
+#include "engine/mpc/fit.h"
+#include "engine/mpc/gates.h"
+
+/* The tunables that shape graphs. */
+typedef struct eis_mpc_tuning {
+    unsigned frac;           /* fixed_point.scale_bits */
+    unsigned exp_degree;     /* cheby.deg: 5 .. 15 */
+    double exp_range;        /* cheby.range: 8 .. 16 */
+    unsigned act_degree;     /* act.deg; 0: 11 for SiLU, 9 for GELU */
+    double act_range;        /* act.range; 0: 8 for SiLU, 4 for GELU */
+    unsigned per_octave;     /* spline.per_octave */
+    unsigned newton_steps;   /* newton.steps: 1 or 2 */
+    unsigned digit_bits_max; /* compare.digit_bits: 4 .. 7; 0: chosen */
+} eis_mpc_tuning;
+
+/* The defaults: 16, 11, 12, 0, 0, 4, 1, 0. */
+void eis_mpc_tuning_default(eis_mpc_tuning *tuning);
+
+/* exp(v) for v <= 0, at frac bits. Cost: 5 rounds and 14 words for degrees up to 11, else 7 rounds and 18 words. */
+eis_mpc_id eis_mpc_exp(eis_mpc_graph *graph, eis_mpc_id v, const eis_mpc_tuning *tuning);
+
+typedef enum eis_mpc_activation { EIS_MPC_SILU = 1, EIS_MPC_GELU = 2, EIS_MPC_GELU_TANH = 3 } eis_mpc_activation;
+
+/* g(x) for x at frac bits. Cost: 6 rounds, 20 words; where |x| may be 32 or more (SiLU: 16), 8 rounds and 22 words. */
+eis_mpc_id eis_mpc_activate(eis_mpc_graph *graph, eis_mpc_id x, eis_mpc_activation kind, const eis_mpc_tuning *tuning);
+
+/* g(x) u. Cost: 8 rounds, 22 words. */
+eis_mpc_id eis_mpc_gated_unit(eis_mpc_graph *graph, eis_mpc_id x, eis_mpc_id u, eis_mpc_activation kind,
+                              const eis_mpc_tuning *tuning);
+
+/* x^-1 at 22 bits and x^-1/2 at 20 bits for positive x from `from` to the wire's bound: per_octave lines for each
+ * octave up to `usual`, one for each above. Below `from` the first line goes on. x is read at the scale that it was
+ * opened at. Cost: 7 rounds; 11 words for each of the thresholds (18 with 9 digits) and 6 more. */
+eis_mpc_id eis_mpc_reciprocal(eis_mpc_graph *graph, eis_mpc_id x, double from, double usual,
+                              const eis_mpc_tuning *tuning);
+eis_mpc_id eis_mpc_reciprocal_root(eis_mpc_graph *graph, eis_mpc_id x, double from, double usual,
+                                   const eis_mpc_tuning *tuning);
+
+#define EIS_MPC_RECIPROCAL_FRAC      22
+#define EIS_MPC_RECIPROCAL_ROOT_FRAC 20
+
+#endif

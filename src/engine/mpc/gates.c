@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/mpc/gates.h"
+
+#include <math.h>
+
+static const eis_mpc_node *node_of(const eis_mpc_graph *graph, eis_mpc_id id) { return eis_mpc_node_of(graph, id); }
+
+eis_mpc_id eis_mpc_rescale(eis_mpc_graph *graph, eis_mpc_id wire, unsigned frac)
+{
+    if (wire == EIS_MPC_NONE) return EIS_MPC_NONE;
+    EIS_ASSERT(frac < node_of(graph, wire)->frac);
+    return eis_mpc_mask(graph, eis_mpc_truncate(graph, wire, node_of(graph, wire)->frac - frac));
+}
+
+eis_mpc_id eis_mpc_rescale_auth(eis_mpc_graph *graph, eis_mpc_id auth, unsigned frac)
+{
+    return eis_mpc_rescale(graph, eis_mpc_mask(graph, auth), frac);
+}
+
+bool eis_mpc_cut_choose(eis_mpc_cut *cut, double bound, unsigned low, unsigned digit_bits_max)
+{
+    for (unsigned digits = 3; digits <= 9; digits += 3)
+        for (unsigned b = 1; b <= digit_bits_max && low + digits * b + 1 <= EIS_FP_BITS; b++) {
+            if (bound > ldexp(1, (int)(low + digits * b)) - ldexp(1, (int)low) - 2) continue;
+            *cut = (eis_mpc_cut){low, b, digits};
+            return true;
+        }
+    return false;
+}
+
+/* Part of a DIGITS node: 0 is r_t, then gt_0.., then eq_0... */
+static eis_mpc_id part(eis_mpc_graph *graph, const eis_mpc_compare *c, unsigned which)
+{
+    uint32_t n;
+
+    if (c->digits == EIS_MPC_NONE) return EIS_MPC_NONE;
+    n = node_of(graph, c->digits)->cmp.elements;
+    return eis_mpc_slice(graph, c->digits, (c->threshold * (1 + 2 * c->cut.digits) + which) * n, n);
+}
+
+static eis_mpc_id gt(eis_mpc_graph *graph, const eis_mpc_compare *c, unsigned j) { return part(graph, c, 1 + j); }
+
+static eis_mpc_id eq(eis_mpc_graph *graph, const eis_mpc_compare *c, unsigned j)
+{
+    return part(graph, c, 1 + c->cut.digits + j);
+}
+
+static eis_mpc_id bit_product(eis_mpc_graph *graph, eis_mpc_id a, eis_mpc_id b, eis_mpc_id c)
+{
+    const eis_mpc_id factors[3] = {a, b, c};
+
+    return eis_mpc_product(graph, factors, c == EIS_MPC_NONE ? 2 : 3, 1);
+}
+
+/* gt_2 + eq_2 gt_1 + eq_2 eq_1 gt_0 of the group of three digits that starts at `first`, an auth; and eq_2 eq_1 eq_0
+ * where it is wanted. gt_2 is masked by nobody here. */
+static eis_mpc_id group_above(eis_mpc_graph *graph, const eis_mpc_compare *c, unsigned first, eis_mpc_id *equal)
+{
+    eis_mpc_id eq2 = eis_mpc_mask(graph, eq(graph, c, first + 2)), eq1 = eis_mpc_mask(graph, eq(graph, c, first + 1));
+    eis_mpc_id gt1 = eis_mpc_mask(graph, gt(graph, c, first + 1)), gt0 = eis_mpc_mask(graph, gt(graph, c, first));
+    eis_mpc_id above = eis_mpc_add(graph, gt(graph, c, first + 2), bit_product(graph, eq2, gt1, EIS_MPC_NONE));
+
+    above = eis_mpc_add(graph, above, bit_product(graph, eq2, eq1, gt0));
+    if (equal != NULL) *equal = bit_product(graph, eq2, eq1, eis_mpc_mask(graph, eq(graph, c, first)));
+    eis_mpc_set_bound(graph, above, 1);
+    return above;
+}
+
+static void begin_narrow(eis_mpc_graph *graph, eis_mpc_compare *c)
+{
+    c->r_plus = eis_mpc_add(graph, part(graph, c, 0), gt(graph, c, 2));
+    c->eq2 = eis_mpc_mask(graph, eq(graph, c, 2));
+    c->gt1 = eis_mpc_mask(graph, gt(graph, c, 1));
+    c->eq1 = eis_mpc_mask(graph, eq(graph, c, 1));
+    c->gt0 = eis_mpc_mask(graph, gt(graph, c, 0));
+}
+
+/* S = g_hi + e_hi g_lo, or with three groups g_hi + e_hi g_mid + e_hi e_mid g_lo. */
+static void begin_wide(eis_mpc_graph *graph, eis_mpc_compare *c)
+{
+    eis_mpc_id equal = EIS_MPC_NONE, equal_mid = EIS_MPC_NONE;
+    unsigned top = c->cut.digits - 3;
+
+    c->g_hi = eis_mpc_add(graph, part(graph, c, 0), group_above(graph, c, top, &equal));
+    c->e_hi = eis_mpc_mask(graph, equal);
+    if (c->cut.digits == 9) {
+        c->g_mid = eis_mpc_mask(graph, group_above(graph, c, 3, &equal_mid));
+        c->e_mid = eis_mpc_mask(graph, equal_mid);
+    }
+    c->g_lo = eis_mpc_mask(graph, group_above(graph, c, 0, NULL));
+}
+
+void eis_mpc_compare_begin(eis_mpc_compare *compare, eis_mpc_graph *graph, eis_mpc_id wire, eis_mpc_cut cut,
+                           const int64_t *thresholds, uint32_t threshold_count, double bound)
+{
+    eis_mpc_id digits =
+        eis_mpc_digits(graph, wire, cut.low, cut.digit_bits, cut.digits, thresholds, threshold_count, bound);
+
+    EIS_ASSERT(cut.digits == 3 || cut.digits == 6 || cut.digits == 9);
+    for (uint32_t t = 0; t < threshold_count; t++) {
+        compare[t] = (eis_mpc_compare){.digits = digits, .threshold = t, .cut = cut, .r_masked = EIS_MPC_NONE};
+        if (cut.digits == 3)
+            begin_narrow(graph, &compare[t]);
+        else
+            begin_wide(graph, &compare[t]);
+    }
+}
+
+/* The sum over the chain, each term times x where there is one. r: what needs no product (r_t + gt2, or g_hi). */
+static eis_mpc_id chain(eis_mpc_graph *graph, const eis_mpc_compare *c, eis_mpc_id r, eis_mpc_id x, double bound)
+{
+    eis_mpc_id terms[2][4] = {{c->eq2, c->gt1, x}, {c->eq2, c->eq1, c->gt0, x}}, sum = r;
+    uint32_t counts[2] = {2, 3}, term_count = 2;
+
+    if (c->cut.digits == 6) {
+        terms[0][0] = c->e_hi, terms[0][1] = c->g_lo, terms[0][2] = x;
+        term_count = 1;
+    } else if (c->cut.digits == 9) {
+        terms[0][0] = c->e_hi, terms[0][1] = c->g_mid, terms[0][2] = x;
+        terms[1][0] = c->e_hi, terms[1][1] = c->e_mid, terms[1][2] = c->g_lo, terms[1][3] = x;
+    }
+    for (uint32_t t = 0; t < term_count; t++)
+        sum = eis_mpc_add(graph, sum, eis_mpc_product(graph, terms[t], counts[t] + (x != EIS_MPC_NONE), bound));
+    eis_mpc_set_bound(graph, sum, bound);
+    return sum;
+}
+
+eis_mpc_id eis_mpc_compare_bit(eis_mpc_graph *graph, const eis_mpc_compare *compare)
+{
+    eis_mpc_id r = compare->cut.digits == 3 ? compare->r_plus : compare->g_hi;
+
+    return eis_mpc_flip(graph, compare->digits, compare->threshold, EIS_MPC_NONE,
+                        chain(graph, compare, r, EIS_MPC_NONE, 1));
+}
+
+eis_mpc_id eis_mpc_compare_select(eis_mpc_graph *graph, eis_mpc_compare *compare, eis_mpc_id x, double bound)
+{
+    eis_mpc_id r = compare->cut.digits == 3 ? compare->r_plus : compare->g_hi, result;
+
+    if (x == EIS_MPC_NONE) return EIS_MPC_NONE;
+    if (!(bound > 0)) bound = node_of(graph, x)->bound;
+    if (compare->r_masked == EIS_MPC_NONE) compare->r_masked = eis_mpc_mask(graph, r);
+    r = eis_mpc_product2(graph, compare->r_masked, x, bound);
+    result = eis_mpc_flip(graph, compare->digits, compare->threshold, eis_mpc_auth(graph, x),
+                          chain(graph, compare, r, x, bound));
+    eis_mpc_set_bound(graph, result, bound);
+    return result;
+}
+
+eis_mpc_id eis_mpc_at_least(eis_mpc_graph *graph, eis_mpc_id wire, eis_mpc_cut cut, int64_t threshold, double bound)
+{
+    eis_mpc_compare compare;
+
+    eis_mpc_compare_begin(&compare, graph, wire, cut, &threshold, 1, bound);
+    return eis_mpc_compare_bit(graph, &compare);
+}
+
+eis_mpc_id eis_mpc_max(eis_mpc_graph *graph, eis_mpc_id x, eis_mpc_id y, eis_mpc_cut cut, eis_mpc_id *companion,
+                       eis_mpc_id companion_x, eis_mpc_id companion_y)
+{
+    static const int64_t zero = 0;
+    eis_mpc_compare compare;
+    eis_mpc_id difference = eis_mpc_sub(graph, x, y), larger;
+    double bound;
+
+    if (difference == EIS_MPC_NONE) return EIS_MPC_NONE;
+    eis_mpc_compare_begin(&compare, graph, difference, cut, &zero, 1, 0);
+    larger = eis_mpc_mask(graph, eis_mpc_add(graph, y, eis_mpc_compare_select(graph, &compare, difference, 0)));
+    bound = fmax(node_of(graph, x)->bound, node_of(graph, y)->bound);
+    eis_mpc_set_bound(graph, larger, bound);
+    if (companion == NULL) return larger;
+    difference = eis_mpc_sub(graph, companion_x, companion_y);
+    *companion =
+        eis_mpc_mask(graph, eis_mpc_add(graph, companion_y, eis_mpc_compare_select(graph, &compare, difference, 0)));
+    if (*companion != EIS_MPC_NONE)
+        eis_mpc_set_bound(graph, *companion,
+                          fmax(node_of(graph, companion_x)->bound, node_of(graph, companion_y)->bound));
+    return larger;
+}
+
+/* Every `step`-th element of each row of a[groups][inner], from `first` on: count of them. */
+static eis_mpc_id row_part(eis_mpc_graph *graph, eis_mpc_id a, uint32_t inner, uint32_t first, uint32_t step,
+                           uint32_t count)
+{
+    uint32_t groups, *index;
+
+    if (a == EIS_MPC_NONE) return EIS_MPC_NONE;
+    groups = node_of(graph, a)->count / inner;
+    if ((index = eis_mpc_graph_new(graph, (size_t)groups * count, sizeof *index)) == NULL) return EIS_MPC_NONE;
+    for (uint32_t g = 0; g < groups; g++)
+        for (uint32_t i = 0; i < count; i++) index[g * count + i] = g * inner + first + i * step;
+    return eis_mpc_gather(graph, a, index, groups * count);
+}
+
+/* Rows of `inner` elements and one more each. */
+static eis_mpc_id append_column(eis_mpc_graph *graph, eis_mpc_id a, uint32_t inner, eis_mpc_id column)
+{
+    uint32_t groups, *index;
+    eis_mpc_id both = eis_mpc_join(graph, a, column);
+
+    if (both == EIS_MPC_NONE) return EIS_MPC_NONE;
+    groups = node_of(graph, column)->count;
+    if ((index = eis_mpc_graph_new(graph, (size_t)groups * (inner + 1), sizeof *index)) == NULL) return EIS_MPC_NONE;
+    for (uint32_t g = 0; g < groups; g++)
+        for (uint32_t i = 0; i <= inner; i++)
+            index[g * (inner + 1) + i] = i < inner ? g * inner + i : groups * inner + g;
+    return eis_mpc_gather(graph, both, index, groups * (inner + 1));
+}
+
+static eis_mpc_id places(eis_mpc_graph *graph, uint32_t groups, uint32_t inner)
+{
+    int64_t *values = eis_mpc_graph_new(graph, (size_t)groups * inner, sizeof *values);
+
+    if (values == NULL) return EIS_MPC_NONE;
+    for (uint32_t i = 0; i < groups * inner; i++) values[i] = i % inner;
+    return eis_mpc_public(graph, values, groups * inner, 0);
+}
+
+eis_mpc_id eis_mpc_row_max(eis_mpc_graph *graph, eis_mpc_id a, uint32_t inner, unsigned low, unsigned digit_bits_max,
+                           eis_mpc_id *index)
+{
+    eis_mpc_cut cut;
+    eis_mpc_id at = EIS_MPC_NONE;
+
+    if (a == EIS_MPC_NONE) return EIS_MPC_NONE;
+    EIS_ASSERT(node_of(graph, a)->count % inner == 0);
+    if (!eis_mpc_cut_choose(&cut, 2 * node_of(graph, a)->bound, low, digit_bits_max)) {
+        if (graph->st == EIS_OK)
+            graph->st = eis_fail(EIS_ERR_RANGE,
+                                 "a maximum of values of %.1f bits that resolves 2^%u needs more bits "
+                                 "than the field has",
+                                 log2(node_of(graph, a)->bound), low);
+        return EIS_MPC_NONE;
+    }
+    if (index != NULL) at = places(graph, node_of(graph, a)->count / inner, inner);
+    while (inner > 1) {
+        uint32_t half = inner / 2;
+        eis_mpc_id rest = EIS_MPC_NONE, rest_at = EIS_MPC_NONE, next, next_at = EIS_MPC_NONE;
+        if (inner % 2 != 0) {
+            rest = row_part(graph, a, inner, inner - 1, 1, 1);
+            if (index != NULL) rest_at = row_part(graph, at, inner, inner - 1, 1, 1);
+        }
+        next = eis_mpc_max(graph, row_part(graph, a, inner, 0, 2, half), row_part(graph, a, inner, 1, 2, half), cut,
+                           index != NULL ? &next_at : NULL,
+                           index != NULL ? row_part(graph, at, inner, 0, 2, half) : EIS_MPC_NONE,
+                           index != NULL ? row_part(graph, at, inner, 1, 2, half) : EIS_MPC_NONE);
+        if (inner % 2 != 0) {
+            next = append_column(graph, next, half, rest);
+            if (index != NULL) next_at = append_column(graph, next_at, half, rest_at);
+        }
+        a = next;
+        at = next_at;
+        inner = half + inner % 2;
+        if (a == EIS_MPC_NONE) return EIS_MPC_NONE;
+    }
+    if (index != NULL) *index = at;
+    return a;
+}

@@ -1,0 +1,687 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/mpc/party.h"
+
+#include "base/mem.h"
+#include "engine/mpc/linear.h"
+#include "engine/mpc/material.h"
+#include "ring/fp_dot.h"
+
+#include <string.h>
+
+typedef struct walk {
+    eis_mpc_party *party;
+    const eis_mpc_graph *graph;
+    const eis_mpc_source *source;
+    eis_mpc_run *run;
+    const uint64_t *material;
+    size_t *offset;  /* [node_count] of each node's material */
+    uint64_t *frame; /* ours, then theirs */
+    size_t frame_words;
+    uint64_t *scratch; /* [scratch_words] */
+    size_t scratch_words;
+    bool first; /* are we party 0? */
+} walk;
+
+static const eis_mpc_words *words_of(const walk *w, eis_mpc_id id) { return &w->run->values[id]; }
+
+static bool opens(eis_mpc_op op) { return op == EIS_MPC_OP_MASK || op == EIS_MPC_OP_MATRIX || op == EIS_MPC_OP_ROW; }
+
+/* ---- local gates ---- */
+
+static void linear_gate(const walk *w, const eis_mpc_node *node, const eis_mpc_words *r)
+{
+    const eis_mpc_words *a = words_of(w, node->in[0]), *b = node->in_count > 1 ? words_of(w, node->in[1]) : NULL;
+    size_t a_count = w->graph->nodes[node->in[0]].count;
+
+    eis_mpc_linear(r->share, node, a->share, a_count, b ? b->share : NULL);
+    eis_mpc_linear(r->mac, node, a->mac, a_count, b ? b->mac : NULL);
+    if (node->form == EIS_MPC_WIRE) {
+        eis_mpc_linear(r->pub, node, a->pub, a_count, b ? b->pub : NULL);
+        eis_mpc_add_constants(r->pub, node, 1);
+    } else {
+        if (w->first) eis_mpc_add_constants(r->share, node, 1);
+        eis_mpc_add_constants(r->mac, node, w->party->key);
+    }
+}
+
+/* x = D - l. */
+static void auth_gate(const walk *w, const eis_mpc_node *node, const eis_mpc_words *r)
+{
+    const eis_mpc_words *a = words_of(w, node->in[0]);
+
+    for (uint32_t i = 0; i < node->count; i++) {
+        r->share[i] = eis_fp_sub(w->first ? a->pub[i] : 0, a->share[i]);
+        r->mac[i] = eis_fp_sub(eis_fp_mul(a->pub[i], w->party->key), a->mac[i]);
+    }
+}
+
+/* Adds a public number to element i of an AUTH. */
+static void add_public(const walk *w, const eis_mpc_words *r, uint32_t i, uint64_t c)
+{
+    if (w->first) r->share[i] = eis_fp_add(r->share[i], c);
+    r->mac[i] = eis_fp_add(r->mac[i], eis_fp_mul(c, w->party->key));
+}
+
+/* prod x_j = prod D_j + sum over sets S of (-1)^|S| (prod of D_j outside S) l_S. */
+static void product_gate(const walk *w, const eis_mpc_node *node, const uint64_t *m, const eis_mpc_words *r)
+{
+    unsigned all = 1u << node->in_count;
+    uint32_t n = node->count;
+
+    for (unsigned set = 0; set < all; set++) {
+        unsigned size = (unsigned)__builtin_popcount(set);
+        const uint64_t *share, *mac;
+        if (set == 0) {
+            share = mac = NULL;
+        } else if (size == 1) {
+            const eis_mpc_words *x = words_of(w, node->in[__builtin_ctz(set)]);
+            share = x->share;
+            mac = x->mac;
+        } else {
+            share = m;
+            mac = m + n;
+            m += 2 * (size_t)n;
+        }
+        for (uint32_t i = 0; i < n; i++) {
+            uint64_t c = 1;
+            for (uint32_t j = 0; j < node->in_count; j++)
+                if ((set >> j & 1) == 0) c = eis_fp_mul(c, words_of(w, node->in[j])->pub[i]);
+            if (set == 0) {
+                r->share[i] = r->mac[i] = 0;
+                add_public(w, r, i, c);
+                continue;
+            }
+            if (size % 2 != 0) c = eis_fp_neg(c);
+            r->share[i] = eis_fp_add(r->share[i], eis_fp_mul(c, share[i]));
+            r->mac[i] = eis_fp_add(r->mac[i], eis_fp_mul(c, mac[i]));
+        }
+    }
+}
+
+/* <x, y> = <D_x, D_y> - <D_x, l_y> - <l_x, D_y> + l_xy. */
+static void dot_gate(walk *w, const eis_mpc_node *node, const uint64_t *m, const eis_mpc_words *r)
+{
+    const eis_mpc_words *a = words_of(w, node->in[0]), *b = words_of(w, node->in[1]);
+    uint32_t n = node->count;
+    uint64_t *t = w->scratch;
+
+    memcpy(r->share, m, n * sizeof *m);
+    memcpy(r->mac, m + n, n * sizeof *m);
+    eis_mpc_dot_words(t, node, a->pub, b->pub);
+    for (uint32_t i = 0; i < n; i++) add_public(w, r, i, t[i]);
+    eis_mpc_dot_words(t, node, a->pub, b->share);
+    for (uint32_t i = 0; i < n; i++) r->share[i] = eis_fp_sub(r->share[i], t[i]);
+    eis_mpc_dot_words(t, node, a->share, b->pub);
+    for (uint32_t i = 0; i < n; i++) r->share[i] = eis_fp_sub(r->share[i], t[i]);
+    eis_mpc_dot_words(t, node, a->pub, b->mac);
+    for (uint32_t i = 0; i < n; i++) r->mac[i] = eis_fp_sub(r->mac[i], t[i]);
+    eis_mpc_dot_words(t, node, a->mac, b->pub);
+    for (uint32_t i = 0; i < n; i++) r->mac[i] = eis_fp_sub(r->mac[i], t[i]);
+}
+
+/* T = (D' >> s) - 2^(k-2-s) - (L >> s) + (1 - msb D') 2^(k-s) msb L, D' = D + 2^(k-2). */
+static void truncate_gate(const walk *w, const eis_mpc_node *node, const uint64_t *m, const eis_mpc_words *r)
+{
+    const eis_mpc_words *a = words_of(w, node->in[0]);
+    uint32_t n = node->count;
+    unsigned s = node->shift;
+    uint64_t offset = UINT64_C(1) << (EIS_FP_BITS - 2), shifted = offset >> s,
+             wrap = eis_fp_power_of_2(EIS_FP_BITS - s);
+
+    for (uint32_t i = 0; i < n; i++) {
+        uint64_t d = eis_fp_add(a->pub[i], offset), c = eis_fp_mul(1 - eis_fp_top_bit(d), wrap);
+        r->share[i] = eis_fp_sub(eis_fp_mul(c, m[2 * (size_t)n + i]), m[i]);
+        r->mac[i] = eis_fp_sub(eis_fp_mul(c, m[3 * (size_t)n + i]), m[(size_t)n + i]);
+        add_public(w, r, i, eis_fp_sub(d >> s, shifted));
+    }
+}
+
+/* d of a comparison: the public digits of D - threshold. */
+static uint64_t public_digits(const eis_mpc_node *node, uint64_t pub, uint32_t threshold)
+{
+    const eis_mpc_digits_shape *c = &node->cmp;
+    unsigned bits = c->digit_bits * c->digits;
+    uint64_t d =
+        eis_fp_add(eis_fp_sub(pub, eis_fp_from_i64(c->thresholds[threshold])), eis_fp_power_of_2(c->low + bits));
+
+    return d >> c->low & ((UINT64_C(2) << bits) - 1);
+}
+
+/* gt_j = sum of E_v over v > d_j, eq_j = E_(d_j); E_0 is 1 (or 1 - 2 r_t) minus the others. Every entry is read. */
+static void digit_parts(const walk *w, const eis_mpc_node *node, const uint64_t *m, const eis_mpc_words *r,
+                        uint32_t threshold, unsigned digit)
+{
+    const eis_mpc_digits_shape *c = &node->cmp;
+    const eis_mpc_words *a = words_of(w, node->in[0]);
+    uint32_t n = c->elements, values = (1u << c->digit_bits) - 1;
+    const uint64_t *one_hot = m + 2 * (size_t)n * (1 + (size_t)digit * values);
+    size_t base = (size_t)threshold * (1 + 2 * c->digits) * n;
+    uint64_t *gt[2] = {r->share + base + (1 + digit) * (size_t)n, r->mac + base + (1 + digit) * (size_t)n};
+    uint64_t *eq[2] = {gt[0] + c->digits * (size_t)n, gt[1] + c->digits * (size_t)n};
+    bool top = digit + 1 == c->digits;
+
+    for (uint32_t i = 0; i < n; i++) {
+        uint64_t d = public_digits(node, a->pub[i], threshold) >> (digit * c->digit_bits) & values;
+        for (int part = 0; part < 2; part++) {
+            uint64_t above = 0, all = 0, equal = 0;
+            for (uint32_t v = 1; v <= values; v++) {
+                uint64_t e = one_hot[2 * (size_t)n * (v - 1) + (size_t)part * n + i];
+                all = eis_fp_add(all, e);
+                if (v > d) above = eis_fp_add(above, e); /* d is public */
+                if (v == d) equal = e;
+            }
+            if (d == 0) {
+                uint64_t one = part == 0 ? (uint64_t)w->first : w->party->key, r_t = m[(size_t)part * n + i];
+                if (top) one = eis_fp_sub(one, eis_fp_add(r_t, r_t));
+                equal = eis_fp_sub(one, all);
+            }
+            gt[part][i] = above;
+            eq[part][i] = equal;
+        }
+    }
+}
+
+static void digits_gate(const walk *w, const eis_mpc_node *node, const uint64_t *m, const eis_mpc_words *r)
+{
+    const eis_mpc_digits_shape *c = &node->cmp;
+    size_t n = c->elements;
+
+    for (uint32_t t = 0; t < c->threshold_count; t++) {
+        size_t base = (size_t)t * (1 + 2 * c->digits) * n;
+        memcpy(r->share + base, m, n * sizeof *m);
+        memcpy(r->mac + base, m + n, n * sizeof *m);
+        for (unsigned j = 0; j < c->digits; j++) digit_parts(w, node, m, r, t, j);
+    }
+}
+
+/* d_t x + (1 - 2 d_t) s. */
+static void flip_gate(const walk *w, const eis_mpc_node *node, const eis_mpc_words *r)
+{
+    const eis_mpc_node *digits = &w->graph->nodes[node->in[0]];
+    const eis_mpc_words *wire = words_of(w, digits->in[0]), *s = words_of(w, node->in[1]);
+    const eis_mpc_words *x = node->in_count > 2 ? words_of(w, node->in[2]) : NULL;
+    unsigned bits = digits->cmp.digit_bits * digits->cmp.digits;
+
+    for (uint32_t i = 0; i < node->count; i++) {
+        uint64_t d = public_digits(digits, wire->pub[i], node->threshold) >> bits;
+        uint64_t sign = eis_fp_sub(1, 2 * d);
+        r->share[i] = eis_fp_mul(sign, s->share[i]);
+        r->mac[i] = eis_fp_mul(sign, s->mac[i]);
+        if (x == NULL) {
+            add_public(w, r, i, d);
+        } else {
+            r->share[i] = eis_fp_add(r->share[i], eis_fp_mul(d, x->share[i]));
+            r->mac[i] = eis_fp_add(r->mac[i], eis_fp_mul(d, x->mac[i]));
+        }
+    }
+}
+
+static eis_status source_gate(const walk *w, const eis_mpc_node *node, const uint64_t *m, eis_mpc_words *r)
+{
+    eis_status st = EIS_OK;
+    uint32_t n = node->count;
+
+    switch (node->op) {
+    case EIS_MPC_OP_INPUT:
+        EIS_TRY(w->source->input(w->source->context, node->slot, r->pub, n));
+        memcpy(r->share, m, n * sizeof *m);
+        memcpy(r->mac, m + n, n * sizeof *m);
+        break;
+    case EIS_MPC_OP_KEPT:
+        EIS_TRY(w->source->kept(w->source->context, node->slot, r, n));
+        break;
+    default: /* PUBLIC: the arena is zero */
+        memcpy(r->pub, node->constants, n * sizeof *r->pub);
+        break;
+    }
+out:
+    return st;
+}
+
+static eis_status local_gate(walk *w, eis_mpc_id id)
+{
+    const eis_mpc_node *node = &w->graph->nodes[id];
+    const uint64_t *m = w->material + w->offset[id];
+    eis_mpc_words *r = &w->run->values[id];
+
+    if (eis_mpc_is_linear(node->op)) {
+        linear_gate(w, node, r);
+        return EIS_OK;
+    }
+    switch (node->op) {
+    case EIS_MPC_OP_AUTH:
+        auth_gate(w, node, r);
+        break;
+    case EIS_MPC_OP_PRODUCT:
+        product_gate(w, node, m, r);
+        break;
+    case EIS_MPC_OP_DOT:
+        dot_gate(w, node, m, r);
+        break;
+    case EIS_MPC_OP_TRUNCATE:
+        truncate_gate(w, node, m, r);
+        break;
+    case EIS_MPC_OP_DIGITS:
+        digits_gate(w, node, m, r);
+        break;
+    case EIS_MPC_OP_FLIP:
+        flip_gate(w, node, r);
+        break;
+    default:
+        return source_gate(w, node, m, r);
+    }
+    return EIS_OK;
+}
+
+/* ---- openings ---- */
+
+/* d = D_W (D_x - l_x) - l_W D_x + c + sum of D_r at party 0; without the public terms at the others. */
+static void matrix_shares(walk *w, const eis_mpc_node *node, const uint64_t *m, uint64_t *d)
+{
+    const eis_mpc_matrix *matrix = &w->party->matrices[node->matrix];
+    const eis_mpc_words *x = words_of(w, node->in[0]);
+    size_t rows = matrix->shape->rows, columns = matrix->shape->columns, batch = node->count / rows;
+    const uint64_t *c = m + 2 * (size_t)node->count;
+
+    for (size_t b = 0; b < batch; b++) {
+        const uint64_t *x_pub = x->pub + b * columns, *x_share = x->share + b * columns;
+        for (size_t i = 0; i < columns; i++) w->scratch[i] = eis_fp_sub(w->first ? x_pub[i] : 0, x_share[i]);
+        for (size_t i = 0; i < rows; i++) {
+            size_t at = b * rows + i;
+            uint64_t y = eis_fp_sub(eis_fp_dot(matrix->pub + i * columns, w->scratch, columns),
+                                    eis_fp_dot(matrix->share + i * columns, x_pub, columns));
+            y = eis_fp_add(y, c[at]);
+            for (uint32_t q = 1; w->first && q < node->in_count; q++)
+                y = eis_fp_add(y, words_of(w, node->in[q])->pub[at]);
+            d[at] = y;
+        }
+    }
+}
+
+static void row_shares(const walk *w, const eis_mpc_node *node, const uint64_t *m, uint64_t *d)
+{
+    const eis_mpc_matrix *matrix = &w->party->matrices[node->matrix];
+    size_t at = (size_t)node->row * node->count;
+
+    for (uint32_t i = 0; i < node->count; i++) {
+        d[i] = eis_fp_sub(m[i], matrix->share[at + i]);
+        if (w->first) d[i] = eis_fp_add(d[i], matrix->pub[at + i]);
+    }
+}
+
+static void opening_shares(walk *w, eis_mpc_id id, uint64_t *d)
+{
+    const eis_mpc_node *node = &w->graph->nodes[id];
+    const uint64_t *m = w->material + w->offset[id];
+
+    if (node->op == EIS_MPC_OP_MATRIX) {
+        matrix_shares(w, node, m, d);
+    } else if (node->op == EIS_MPC_OP_ROW) {
+        row_shares(w, node, m, d);
+    } else {
+        const eis_mpc_words *a = words_of(w, node->in[0]);
+        for (uint32_t i = 0; i < node->count; i++) d[i] = eis_fp_add(a->share[i], m[i]);
+    }
+}
+
+/* Residues of masked auth shares: D a - m. */
+static void mask_residues(const walk *w, const eis_mpc_node *node, const eis_mpc_words *r, uint64_t *tau)
+{
+    const eis_mpc_words *a = words_of(w, node->in[0]);
+
+    for (uint32_t i = 0; i < node->count; i++)
+        tau[i] = eis_fp_sub(eis_fp_mul(r->pub[i], w->party->key), eis_fp_add(a->mac[i], r->mac[i]));
+}
+
+/* The compressed tag of each product. */
+static void matrix_residues(walk *w, const eis_mpc_node *node, const uint64_t *m, const eis_mpc_words *r, uint64_t *tau)
+{
+    const eis_mpc_matrix *matrix = &w->party->matrices[node->matrix];
+    const eis_mpc_words *x = words_of(w, node->in[0]);
+    size_t rows = matrix->shape->rows, columns = matrix->shape->columns, batch = node->count / rows;
+
+    for (size_t b = 0; b < batch; b++) {
+        uint64_t *y = w->scratch, t;
+        memcpy(y, r->pub + b * rows, rows * sizeof *y);
+        for (uint32_t q = 1; q < node->in_count; q++)
+            for (size_t i = 0; i < rows; i++) y[i] = eis_fp_sub(y[i], words_of(w, node->in[q])->pub[b * rows + i]);
+        t = eis_fp_dot(y, matrix->rho, rows);
+        t = eis_fp_sub(t, eis_fp_dot(x->pub + b * columns, matrix->v, columns));
+        t = eis_fp_add(t, eis_fp_dot(x->share + b * columns, matrix->v_pub, columns));
+        tau[b] = eis_fp_sub(t, m[3 * (size_t)node->count + b]);
+    }
+}
+
+static void row_residue(const walk *w, const eis_mpc_node *node, const uint64_t *m, const eis_mpc_words *r,
+                        uint64_t *tau)
+{
+    const eis_mpc_matrix *matrix = &w->party->matrices[node->matrix];
+    uint64_t t = eis_fp_dot(r->pub, matrix->rho_r, node->count);
+
+    t = eis_fp_sub(t, m[2 * (size_t)node->count]);
+    tau[0] = eis_fp_sub(t, matrix->w[node->row]);
+}
+
+static eis_status finish_opening(walk *w, eis_mpc_id id, const uint64_t *d)
+{
+    const eis_mpc_node *node = &w->graph->nodes[id];
+    const uint64_t *m = w->material + w->offset[id];
+    eis_mpc_words *r = &w->run->values[id];
+    uint64_t *tau = w->scratch + w->scratch_words / 2;
+    size_t count = node->count;
+
+    memcpy(r->pub, d, count * sizeof *d);
+    memcpy(r->share, m, count * sizeof *m);
+    memcpy(r->mac, m + count, count * sizeof *m);
+    if (node->op == EIS_MPC_OP_MATRIX) {
+        count /= w->party->matrices[node->matrix].shape->rows;
+        matrix_residues(w, node, m, r, tau);
+    } else if (node->op == EIS_MPC_OP_ROW) {
+        count = 1;
+        row_residue(w, node, m, r, tau);
+    } else {
+        mask_residues(w, node, r, tau);
+    }
+    return eis_mpc_check_add(&w->party->check, tau, count);
+}
+
+/* Sums shares of all parties into ours. Errors: EIS_ERR_PROTOCOL. */
+static eis_status sum_shares(const eis_mpc_party *party, uint64_t *mine, const uint64_t *theirs, size_t count)
+{
+    eis_status st = EIS_OK;
+    uint64_t over = 0;
+
+    for (uint32_t p = 0; p < party->links->count; p++) {
+        const uint64_t *words = theirs + p * count;
+        if (p == party->links->index) continue;
+        for (size_t i = 0; i < count; i++) {
+            over |= (uint64_t)(words[i] >= EIS_FP_P);
+            mine[i] = eis_fp_add(mine[i], words[i] & EIS_FP_P);
+        }
+    }
+    EIS_REQUIRE(over == 0, EIS_ERR_PROTOCOL, "a share is not a word of the field");
+out:
+    return st;
+}
+
+static eis_status open_words(eis_mpc_party *party, uint64_t *mine, uint64_t *theirs, size_t count, uint32_t round)
+{
+    eis_status st = EIS_OK;
+
+    EIS_TRY(party->links->exchange(party->links->context, EIS_MPC_FRAME_OPEN, round, mine, count * sizeof *mine,
+                                   (uint8_t *)theirs));
+    EIS_TRY(sum_shares(party, mine, theirs, count));
+    eis_mpc_check_note(&party->check, mine, count * sizeof *mine);
+out:
+    return st;
+}
+
+/* One round: what is available now is computed, then everything that opens next is opened. */
+static eis_status run_round(walk *w, uint32_t round)
+{
+    eis_status st = EIS_OK;
+    const eis_mpc_graph *g = w->graph;
+    size_t words = 0;
+
+    for (eis_mpc_id id = 0; id < g->node_count; id++)
+        if (g->nodes[id].round == round && !opens(g->nodes[id].op)) EIS_TRY(local_gate(w, id));
+    for (eis_mpc_id id = 0; id < g->node_count; id++) {
+        if (g->nodes[id].round != round + 1 || !opens(g->nodes[id].op)) continue;
+        opening_shares(w, id, w->frame + words);
+        words += g->nodes[id].count;
+    }
+    if (words == 0) goto out;
+    EIS_TRY(open_words(w->party, w->frame, w->frame + w->frame_words, words, round));
+    words = 0;
+    for (eis_mpc_id id = 0; id < g->node_count; id++) {
+        if (g->nodes[id].round != round + 1 || !opens(g->nodes[id].op)) continue;
+        EIS_TRY(finish_opening(w, id, w->frame + words));
+        words += g->nodes[id].count;
+    }
+out:
+    return st;
+}
+
+/* ---- memory of a run ---- */
+
+static eis_status lay_out(walk *w)
+{
+    eis_status st = EIS_OK;
+    const eis_mpc_graph *g = w->graph;
+    size_t words = 0, widest = 1, material = 0, *frames = NULL;
+    uint64_t *at;
+
+    EIS_NEW(w->run->values, g->node_count);
+    EIS_NEW(w->offset, g->node_count);
+    EIS_NEW(frames, (size_t)g->rounds + 2);
+    for (eis_mpc_id id = 0; id < g->node_count; id++) {
+        const eis_mpc_node *node = &g->nodes[id];
+        words += (size_t)node->count * (node->form == EIS_MPC_WIRE ? 3 : 2);
+        w->offset[id] = material;
+        material += eis_mpc_node_words(g, id);
+        if (node->count > widest) widest = node->count;
+        if (node->op == EIS_MPC_OP_MATRIX && g->matrices[node->matrix].columns > widest)
+            widest = g->matrices[node->matrix].columns;
+        if (opens(node->op)) frames[node->round] += node->count;
+    }
+    for (uint32_t r = 0; r <= g->rounds; r++)
+        if (frames[r] > w->frame_words) w->frame_words = frames[r];
+    w->scratch_words = 2 * widest;
+    w->run->arena_words = words;
+    w->run->arena = eis_mem_new_secret(words + 1, sizeof *w->run->arena);
+    w->scratch = eis_mem_new_secret(w->scratch_words, sizeof *w->scratch);
+    w->frame = eis_mem_new_secret(w->frame_words * (1 + w->party->links->count) + 1, sizeof *w->frame);
+    EIS_REQUIRE(w->run->arena != NULL && w->scratch != NULL && w->frame != NULL, EIS_ERR_MEMORY,
+                "no memory for a step of %zu words", words);
+    at = w->run->arena;
+    for (eis_mpc_id id = 0; id < g->node_count; id++) {
+        eis_mpc_words *r = &w->run->values[id];
+        uint32_t n = g->nodes[id].count;
+        r->share = at;
+        r->mac = at + n;
+        at += 2 * (size_t)n;
+        if (g->nodes[id].form != EIS_MPC_WIRE) continue;
+        r->pub = at;
+        at += n;
+    }
+out:
+    eis_mem_free(frames);
+    return st;
+}
+
+eis_status eis_mpc_party_run(eis_mpc_run *run, eis_mpc_party *party, const eis_mpc_graph *graph,
+                             const uint64_t *material, const eis_mpc_source *source)
+{
+    eis_status st = EIS_OK;
+    walk w = {.party = party,
+              .graph = graph,
+              .source = source,
+              .run = run,
+              .material = material,
+              .first = party->links->index == 0};
+
+    EIS_ASSERT(graph->st == EIS_OK);
+    memset(run, 0, sizeof *run);
+    EIS_TRY(lay_out(&w));
+    for (uint32_t round = 0; round <= graph->rounds; round++) EIS_TRY(run_round(&w, round));
+out:
+    eis_mem_free_wiped(w.frame, w.frame_words * (1 + party->links->count) + 1, sizeof *w.frame);
+    eis_mem_free_wiped(w.scratch, w.scratch_words, sizeof *w.scratch);
+    eis_mem_free(w.offset);
+    if (st != EIS_OK) eis_mpc_run_clear(run);
+    return st;
+}
+
+void eis_mpc_run_clear(eis_mpc_run *run)
+{
+    eis_mem_free_wiped(run->arena, run->arena_words + 1, sizeof *run->arena);
+    eis_mem_free(run->values);
+    memset(run, 0, sizeof *run);
+}
+
+/* ---- session ---- */
+
+eis_status eis_mpc_party_init(eis_mpc_party *party, eis_mpc_links *links, uint64_t key,
+                              const uint8_t session[EIS_MPC_DIGEST_BYTES])
+{
+    eis_status st = EIS_OK;
+
+    *party = (eis_mpc_party){.links = links, .key = key};
+    EIS_TRY(eis_mpc_check_init(&party->check, links, session));
+out:
+    if (st != EIS_OK) eis_mpc_party_clear(party);
+    return st;
+}
+
+static void clear_matrix(eis_mpc_matrix *m)
+{
+    size_t rows = m->shape == NULL ? 0 : m->shape->rows, columns = m->shape == NULL ? 0 : m->shape->columns;
+
+    eis_mem_free(m->pub);
+    eis_mem_free_wiped(m->share, rows * columns, 8);
+    eis_mem_free_wiped(m->rho, rows, 8);
+    eis_mem_free(m->v_pub);
+    eis_mem_free_wiped(m->v, columns, 8);
+    eis_mem_free_wiped(m->rho_r, columns, 8);
+    eis_mem_free(m->w_pub);
+    eis_mem_free_wiped(m->w, rows, 8);
+    memset(m, 0, sizeof *m);
+}
+
+void eis_mpc_party_clear(eis_mpc_party *party)
+{
+    for (uint32_t i = 0; i < party->matrix_count; i++) clear_matrix(&party->matrices[i]);
+    eis_mem_free(party->matrices);
+    eis_mpc_check_clear(&party->check);
+    eis_mem_wipe(party, sizeof *party);
+}
+
+/* v = M rho - u, with M the public transpose (or the matrix itself), out words of rho and `in` words of v: shares and
+ * MAC shares go the same way. Shape: column i of the tag is pub[i * step_in + j * step_out]. */
+static void tag_shares(uint64_t *v, const uint64_t *pub, size_t step_out, size_t step_in, const uint64_t *rho,
+                       const uint64_t *u, size_t out, size_t in)
+{
+    for (size_t i = 0; i < in; i++) v[i] = eis_fp_neg(u[i]);
+    if (step_in == 1) { /* the rows of the matrix are walked through in order */
+        for (size_t j = 0; j < out; j++) eis_fp_axpy(v, rho[j], pub + j * step_out, in);
+        return;
+    }
+    for (size_t i = 0; i < in; i++) v[i] = eis_fp_add(v[i], eis_fp_dot(pub + i * step_in, rho, out));
+}
+
+/* One tag in the making: its words in the material, and where its parts are kept. */
+typedef struct tag {
+    size_t out, in, step_out, step_in;
+    const uint64_t *m;
+    uint64_t **rho, **v_pub, **v;
+} tag;
+
+/* Writes our shares of D_v = v + l_v to d and those of its MACs to mac. */
+static eis_status begin_tag(const tag *t, const uint64_t *pub, uint64_t *d, uint64_t *mac)
+{
+    eis_status st = EIS_OK;
+    const uint64_t *rho = t->m, *l = rho + 2 * t->out, *u = l + 2 * t->in;
+
+    *t->rho = eis_mem_new_secret(t->out, sizeof **t->rho);
+    *t->v = eis_mem_new_secret(t->in, sizeof **t->v);
+    *t->v_pub = eis_mem_new(t->in, sizeof **t->v_pub);
+    if (*t->rho == NULL || *t->v == NULL || *t->v_pub == NULL) return EIS_ERR_MEMORY;
+    memcpy(*t->rho, rho, t->out * sizeof *rho);
+    tag_shares(d, pub, t->step_out, t->step_in, rho, u, t->out, t->in);
+    tag_shares(mac, pub, t->step_out, t->step_in, rho + t->out, u + t->in, t->out, t->in);
+    for (size_t i = 0; i < t->in; i++) {
+        d[i] = eis_fp_add(d[i], l[i]);
+        mac[i] = eis_fp_add(mac[i], l[t->in + i]);
+    }
+    return st;
+}
+
+/* Takes D_v: v = D_v - l_v; mac becomes the residues. */
+static void end_tag(const eis_mpc_party *party, const tag *t, const uint64_t *d, uint64_t *mac)
+{
+    const uint64_t *l = t->m + 2 * t->out;
+
+    memcpy(*t->v_pub, d, t->in * sizeof *d);
+    for (size_t i = 0; i < t->in; i++) {
+        (*t->v)[i] = eis_fp_sub(party->links->index == 0 ? d[i] : 0, l[i]);
+        mac[i] = eis_fp_sub(eis_fp_mul(d[i], party->key), mac[i]);
+    }
+}
+
+/* Lists the tags of all matrices. Returns how many words they open. */
+static size_t list_tags(tag *tags, size_t *count, eis_mpc_party *party, const uint64_t *m)
+{
+    size_t words = 0;
+
+    *count = 0;
+    for (uint32_t i = 0; i < party->matrix_count; i++) {
+        eis_mpc_matrix *w = &party->matrices[i];
+        size_t rows = w->shape->rows, columns = w->shape->columns;
+        m += rows * columns;
+        if (w->shape->products) {
+            tags[(*count)++] = (tag){rows, columns, columns, 1, m, &w->rho, &w->v_pub, &w->v};
+            m += 2 * rows + 4 * columns;
+            words += columns;
+        }
+        if (w->shape->selection) {
+            tags[(*count)++] = (tag){columns, rows, 1, columns, m, &w->rho_r, &w->w_pub, &w->w};
+            m += 2 * columns + 4 * rows;
+            words += rows;
+        }
+    }
+    return words;
+}
+
+static eis_status take_matrices(eis_mpc_party *party, const eis_mpc_matrix_shape *shapes, uint64_t **pub,
+                                uint32_t count, const uint64_t *m)
+{
+    eis_status st = EIS_OK;
+
+    EIS_NEW(party->matrices, count);
+    party->matrix_count = count;
+    for (uint32_t i = 0; i < count; i++) {
+        eis_mpc_matrix *w = &party->matrices[i];
+        size_t words = (size_t)shapes[i].rows * shapes[i].columns;
+        w->shape = &shapes[i];
+        w->pub = pub[i];
+        pub[i] = NULL;
+        for (size_t j = 0; j < words; j++)
+            EIS_REQUIRE(w->pub[j] < EIS_FP_P, EIS_ERR_PROTOCOL, "a weight is not a word of the field");
+        w->share = eis_mem_new_secret(words, sizeof *w->share);
+        if (w->share == NULL) return EIS_ERR_MEMORY;
+        memcpy(w->share, m, words * sizeof *m);
+        m += eis_mpc_load_words(&shapes[i]);
+    }
+out:
+    return st;
+}
+
+eis_status eis_mpc_party_load(eis_mpc_party *party, const eis_mpc_matrix_shape *shapes, uint64_t **pub, uint32_t count,
+                              const uint64_t *material)
+{
+    eis_status st = EIS_OK;
+    tag *tags = NULL;
+    uint64_t *d = NULL, *mac = NULL;
+    size_t tag_count = 0, words = 0, at = 0, peers = party->links->count;
+
+    EIS_ASSERT(party->matrices == NULL);
+    EIS_NEW(tags, 2 * (size_t)count);
+    EIS_TRY(take_matrices(party, shapes, pub, count, material));
+    words = list_tags(tags, &tag_count, party, material);
+    d = eis_mem_new_secret(words * (1 + peers) + 1, sizeof *d);
+    mac = eis_mem_new_secret(words + 1, sizeof *mac);
+    EIS_REQUIRE(d != NULL && mac != NULL, EIS_ERR_MEMORY, "no memory for the tags of the weights");
+    for (size_t i = 0, k = 0; i < tag_count; k += tags[i++].in) {
+        const eis_mpc_matrix *w = party->matrices;
+        while (&w->rho != tags[i].rho && &w->rho_r != tags[i].rho) w++;
+        EIS_TRY(begin_tag(&tags[i], w->pub, d + k, mac + k));
+    }
+    EIS_TRY(open_words(party, d, d + words, words, 0));
+    for (size_t i = 0; i < tag_count; at += tags[i++].in) end_tag(party, &tags[i], d + at, mac + at);
+    EIS_TRY(eis_mpc_check_add(&party->check, mac, words));
+out:
+    eis_mem_free_wiped(d, words * (1 + peers) + 1, sizeof *d);
+    eis_mem_free_wiped(mac, words + 1, sizeof *mac);
+    eis_mem_free(tags);
+    return st;
+}

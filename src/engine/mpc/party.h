@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One compute party: walks a graph with its shares, opens round by round, and keeps the residues of everything opened.
+ * It knows nothing of models; what a graph means is its builder's business. */
+#ifndef EIS_ENGINE_MPC_PARTY_H
+#define EIS_ENGINE_MPC_PARTY_H
+
+#include "engine/mpc/check.h"
+#include "engine/mpc/graph.h"
+#include "engine/mpc/stream.h"
+
+/* The words of one value at one party. AUTH: share of x and of a x. WIRE: D, and shares of the mask l and of a l. */
+typedef struct eis_mpc_words {
+    uint64_t *pub, *share, *mac; /* [count]; pub is NULL in an AUTH, mac in a matrix */
+} eis_mpc_words;
+
+/* A matrix of the session: D and a share of the mask for every weight, and what tags its products and its rows. */
+typedef struct eis_mpc_matrix {
+    const eis_mpc_matrix_shape *shape;
+    uint64_t *pub, *share;       /* [rows][columns]: D_W, our share of l_W */
+    uint64_t *rho, *v_pub, *v;   /* products: share of rho [rows]; D_v and our share of v [columns] */
+    uint64_t *rho_r, *w_pub, *w; /* rows: share of rho' [columns]; D_v' and our share of v' [rows] */
+} eis_mpc_matrix;
+
+/* Words of material, in the order of the nodes: see material.h. */
+typedef struct eis_mpc_party {
+    eis_mpc_links *links;
+    uint64_t key; /* our share of the MAC key */
+    eis_mpc_check check;
+    eis_mpc_matrix *matrices; /* [matrix_count] */
+    uint32_t matrix_count;
+} eis_mpc_party;
+
+/* Starts a party: the first commitments. key: our share of the MAC key, from the dealer. Errors: as check_init. */
+EIS_MUST_USE eis_status eis_mpc_party_init(eis_mpc_party *party, eis_mpc_links *links, uint64_t key,
+                                           const uint8_t session[EIS_MPC_DIGEST_BYTES]);
+
+/* Wipes and frees, matrices included. Safe on a zeroed party. */
+void eis_mpc_party_clear(eis_mpc_party *party);
+
+/* Makes the matrices of a session from what their owner sent and the material of their load: opens D_v of all of them
+ * in 1 round. The caller runs the check.
+ *
+ * Shape:   shapes[count] (kept); pub[i]: D_W, [rows][columns], kept by the party from here on (made by eis_mem_new);
+ *          material: that of eis_mpc_reader_load.
+ * Errors:  EIS_ERR_MEMORY, EIS_ERR_PROTOCOL, those of the links. */
+EIS_MUST_USE eis_status eis_mpc_party_load(eis_mpc_party *party, const eis_mpc_matrix_shape *shapes, uint64_t **pub,
+                                           uint32_t count, const uint64_t *material);
+
+/* Where INPUT and KEPT nodes get their words: pub for INPUT; all three for KEPT, which the source owns. */
+typedef struct eis_mpc_source {
+    void *context;
+    eis_status (*input)(void *context, uint32_t slot, uint64_t *pub, uint32_t count);
+    eis_status (*kept)(void *context, uint32_t slot, eis_mpc_words *words, uint32_t count);
+} eis_mpc_source;
+
+/* The values of one run. */
+typedef struct eis_mpc_run {
+    eis_mpc_words *values; /* [node_count] */
+    uint64_t *arena;       /* secret, wiped */
+    size_t arena_words;
+} eis_mpc_run;
+
+/* Walks a graph.
+ *
+ * Shape:   material[eis_mpc_graph_words(graph)], used up: never walk twice with it.
+ * Cost:    graph->rounds exchanges.
+ * Errors:  EIS_ERR_MEMORY, EIS_ERR_PROTOCOL  a word that is not below p; those of links and source. *run is zeroed. */
+EIS_MUST_USE eis_status eis_mpc_party_run(eis_mpc_run *run, eis_mpc_party *party, const eis_mpc_graph *graph,
+                                          const uint64_t *material, const eis_mpc_source *source);
+
+/* Wipes and frees. Safe on a zeroed run. */
+void eis_mpc_run_clear(eis_mpc_run *run);
+
+#endif

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/mpc/stream.h"
+
+#include "base/mem.h"
+#include "engine/mpc/digest.h"
+
+#include <string.h>
+
+eis_status eis_mpc_stream_start(eis_mpc_stream *stream, const uint8_t seed[EIS_MPC_SEED_BYTES], const char *purpose,
+                                uint64_t number)
+{
+    eis_status st = EIS_OK;
+    uint8_t key[EIS_MPC_DIGEST_BYTES], counter[8];
+    eis_mpc_digest digest = {0};
+
+    for (int i = 0; i < 8; i++) counter[i] = (uint8_t)(number >> (8 * i));
+    EIS_TRY(eis_mpc_digest_start(&digest, "eis mpc stream"));
+    eis_mpc_digest_add(&digest, seed, EIS_MPC_SEED_BYTES);
+    eis_mpc_digest_add(&digest, purpose, strlen(purpose) + 1);
+    eis_mpc_digest_add(&digest, counter, sizeof counter);
+    EIS_TRY(eis_mpc_digest_end(&digest, key));
+    EIS_TRY(eis_prg_start(&stream->prg, EIS_SUITE_AES128, key, sizeof key));
+out:
+    eis_mpc_digest_clear(&digest);
+    eis_mem_wipe(key, sizeof key);
+    return st;
+}
+
+static uint64_t cut(uint64_t word) { return word & EIS_FP_P; }
+
+eis_status eis_mpc_stream_words(eis_mpc_stream *stream, uint64_t *words, size_t count)
+{
+    eis_status st = EIS_OK;
+    size_t have = 0;
+
+    while (have < count) {
+        size_t read = count - have, kept = have;
+        EIS_TRY(eis_prg_read(&stream->prg, words + have, read * sizeof *words));
+        for (size_t i = have; i < have + read; i++) {
+            uint64_t word = cut(words[i]);
+            words[kept] = word;
+            kept += word != EIS_FP_P; /* which word was left out tells nothing about the others */
+        }
+        have = kept;
+    }
+out:
+    if (st != EIS_OK) eis_mem_wipe(words, count * sizeof *words);
+    return st;
+}
+
+void eis_mpc_stream_clear(eis_mpc_stream *stream) { eis_prg_clear(&stream->prg); }
