@@ -70,13 +70,18 @@ static void keccak_round(uint64_t a[EIS_KECCAK_WORDS], uint64_t constant)
 {
     uint64_t column[5], moved[EIS_KECCAK_WORDS];
 
+#pragma GCC unroll 5
     for (size_t x = 0; x < 5; x++) column[x] = a[x] ^ a[x + 5] ^ a[x + 10] ^ a[x + 15] ^ a[x + 20];
-    for (size_t i = 0; i < EIS_KECCAK_WORDS; i++) {
+#pragma GCC unroll 25
+    for (size_t i = 0; i < EIS_KECCAK_WORDS;
+         i++) { /* unrolled, places and turns are constants and words in registers */
         const uint64_t sum = column[(i + 4) % 5] ^ rotate_left(column[(i + 1) % 5], 1);
 
         moved[place[i]] = rotate_left(a[i] ^ sum, turn[i]);
     }
+#pragma GCC unroll 5
     for (size_t y = 0; y < EIS_KECCAK_WORDS; y += 5) {
+#pragma GCC unroll 5
         for (size_t x = 0; x < 5; x++) a[y + x] = moved[y + x] ^ (~moved[y + (x + 1) % 5] & moved[y + (x + 2) % 5]);
     }
     a[0] ^= constant;
