@@ -66,6 +66,7 @@ static const uint8_t place[EIS_KECCAK_WORDS] = {0,  10, 20, 5, 15, 16, 1,  11, 2
 
 static inline uint64_t rotate_left(uint64_t v, unsigned bits) { return v << bits | v >> (-bits & 63); }
 
+/* Once the loops are unrolled, places and turns are constants, and words stay in registers. */
 static void keccak_round(uint64_t a[EIS_KECCAK_WORDS], uint64_t constant)
 {
     uint64_t column[5], moved[EIS_KECCAK_WORDS];
@@ -73,8 +74,7 @@ static void keccak_round(uint64_t a[EIS_KECCAK_WORDS], uint64_t constant)
 #pragma GCC unroll 5
     for (size_t x = 0; x < 5; x++) column[x] = a[x] ^ a[x + 5] ^ a[x + 10] ^ a[x + 15] ^ a[x + 20];
 #pragma GCC unroll 25
-    for (size_t i = 0; i < EIS_KECCAK_WORDS;
-         i++) { /* unrolled, places and turns are constants and words in registers */
+    for (size_t i = 0; i < EIS_KECCAK_WORDS; i++) {
         const uint64_t sum = column[(i + 4) % 5] ^ rotate_left(column[(i + 1) % 5], 1);
 
         moved[place[i]] = rotate_left(a[i] ^ sum, turn[i]);
