@@ -9,6 +9,7 @@ int main(int argc, char **argv)
         {"generate", "continue a text with a language model", eis_cmd_generate},
         {"classify", "classify inputs", eis_cmd_classify},
         {"infer", "send encrypted inputs to a server that cannot read them", eis_cmd_infer},
+        {"conform", "hold a server against the contract of the Encrypted Inference API", eis_cmd_conform},
         {"partition", "split a model into the servers' and the client's part", eis_cmd_partition},
         {"plan", "say what a request will cost, layer by layer", eis_cmd_plan},
         {"serve", "serve models to clients that hide their inputs", eis_cmd_serve},

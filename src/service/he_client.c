@@ -230,6 +230,7 @@ void eis_he_remote_close(eis_he_remote *r)
 const eis_he_contract *eis_he_remote_contract(const eis_he_remote *r) { return &r->contract; }
 const eis_he_info *eis_he_remote_info(const eis_he_remote *r) { return &r->info; }
 eis_he_link *eis_he_remote_link(eis_he_remote *r) { return r->link; }
+const eis_he_client *eis_he_remote_engine(const eis_he_remote *r) { return &r->client; }
 bool eis_he_remote_is_original(const eis_he_remote *r) { return r->is_original; }
 
 void eis_he_remote_report_get(eis_he_remote_report *report, const eis_he_remote *r)

@@ -14,6 +14,7 @@
 #include "engine/he/contract.h"
 #include "service/he_contract_json.h"
 #include "service/he_link.h"
+#include "wire/cursor.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -21,6 +22,8 @@
 
 /* One thread at a time. The engine's own half of a client is eis_he_client (engine/he/protect.h). */
 typedef struct eis_he_remote eis_he_remote;
+
+struct eis_he_client; /* engine/he/protect.h */
 
 typedef struct eis_he_remote_config {
     eis_he_link_config link;
@@ -50,8 +53,15 @@ const eis_he_contract *eis_he_remote_contract(const eis_he_remote *remote);
 const eis_he_info *eis_he_remote_info(const eis_he_remote *remote);
 eis_he_link *eis_he_remote_link(eis_he_remote *remote);
 
-/* Tells whether the server's entry has what only newer servers publish. */
+/* Tells whether the server's entry lacks what only newer servers publish. */
 bool eis_he_remote_is_original(const eis_he_remote *remote);
+
+/* Returns the engine's half, for those who encrypt and decrypt themselves: the conformance suite. */
+const struct eis_he_client *eis_he_remote_engine(const eis_he_remote *remote);
+
+/* Makes a set of evaluation keys and appends the body of PUT /keys that carries it; nothing is sent. Errors: those of
+ * keygen; sticky in body, too. */
+EIS_MUST_USE eis_status eis_he_remote_keys_body(eis_writer *body, const eis_he_remote *remote);
 
 /* Sees to it that the evaluation keys are at the server: asks whether the set of an earlier run is still there, else
  * makes one and uploads it. Nothing where the model needs none. Errors: those of keygen, link and key file. */

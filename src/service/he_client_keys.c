@@ -56,8 +56,7 @@ out:
     return st;
 }
 
-/* Makes a set and the body that carries it. */
-static eis_status make_body(eis_writer *body, const eis_he_remote *r)
+eis_status eis_he_remote_keys_body(eis_writer *body, const eis_he_remote *r)
 {
     const bool wanted[EIS_HE_PARTS] = {[EIS_HE_PART_RELIN] = r->contract.needs_relin,
                                        [EIS_HE_PART_GALOIS] = r->contract.element_count > 0,
@@ -117,7 +116,7 @@ eis_status eis_he_remote_upload_afresh(eis_he_remote *r)
 
     r->has_keys = r->report.keys_found = false;
     eis_wire_writer_init(&body, r->keys_bytes_max + 65536);
-    EIS_TRY(make_body(&body, r));
+    EIS_TRY(eis_he_remote_keys_body(&body, r));
     EIS_TRY(put_keys(r, &body));
     r->report.keys_ns += eis_clock_ns() - begin;
 out:

@@ -13,17 +13,10 @@ struct eis_he_session {
     eis_embedded *embedded; /* NULL: a server was named */
     eis_he_remote *remote;
     eis_pool *pool;
+    char url[64]; /* of an own server */
 };
 
-/* What a wish names, loaded; everything that a remote's config points at while it is opened. */
-typedef struct loaded {
-    eis_span ca, cert, key;
-    eis_tls_pin pin;
-    eis_token token;
-    char url[64]; /* of an own server */
-} loaded;
-
-static void unload(loaded *l)
+void eis_he_access_clear(eis_he_access *l)
 {
     eis_pem_file_clear(&l->ca);
     eis_pem_file_clear(&l->cert);
@@ -48,7 +41,7 @@ out:
     return st;
 }
 
-static eis_status load(loaded *l, const eis_he_session_wish *wish)
+static eis_status load(eis_he_access *l, const eis_he_session_wish *wish)
 {
     eis_status st = EIS_OK;
 
@@ -82,7 +75,7 @@ static eis_status parse_policy(eis_ckks_policy *policy, const char *name)
 }
 
 /* How to reach a server that was named. */
-static void reach_named(eis_he_remote_config *c, const loaded *l, const eis_he_session_wish *wish)
+static void reach_named(eis_he_remote_config *c, const eis_he_access *l, const eis_he_session_wish *wish)
 {
     c->link.url = wish->url;
     c->link.tenant = wish->tenant;
@@ -99,8 +92,24 @@ static void reach_named(eis_he_remote_config *c, const loaded *l, const eis_he_s
     c->throw_away = wish->throw_away;
 }
 
+eis_status eis_he_access_load(eis_he_access *access, eis_he_remote_config *config, const eis_he_session_wish *wish)
+{
+    eis_status st = EIS_OK;
+
+    EIS_TRY(parse_policy(&config->policy, wish->policy));
+    EIS_TRY(parse_encoding(&config->encoding, wish->encoding));
+    EIS_TRY(load(access, wish));
+    config->publish_bits = wish->publish_bits;
+    config->link.net.cancel = wish->cancel;
+    config->link.net.timeout_ms = wish->timeout_ms;
+    config->link.net.connect_timeout_ms = wish->timeout_ms;
+    if (wish->url != NULL) reach_named(config, access, wish);
+out:
+    return st;
+}
+
 /* Starts a server and says how to reach it. */
-static eis_status start_own(eis_he_session *s, eis_he_remote_config *c, loaded *l, const eis_he_session_wish *wish)
+static eis_status start_own(eis_he_session *s, eis_he_remote_config *c, const eis_he_session_wish *wish)
 {
     const eis_he_order order = {.model = wish->model_path,
                                 .weights = wish->weights,
@@ -113,8 +122,8 @@ static eis_status start_own(eis_he_session *s, eis_he_remote_config *c, loaded *
 
     EIS_TRY(eis_he_embedded_start(&s->embedded, wish->program, &order, wish->threads));
     eis_embedded_access_get(&access, s->embedded);
-    snprintf(l->url, sizeof l->url, "https://127.0.0.1:%u", (unsigned)access.addresses[0].port);
-    c->link.url = l->url;
+    snprintf(s->url, sizeof s->url, "https://127.0.0.1:%u", (unsigned)access.addresses[0].port);
+    c->link.url = s->url;
     c->link.net.tls = (eis_tls_client_config){.ca_pem = access.ca_pem,
                                               .cert_pem = access.cert_pem,
                                               .key_pem = access.key_pem,
@@ -131,31 +140,22 @@ eis_status eis_he_session_open(eis_he_session **out_session, const eis_he_sessio
     eis_status st = EIS_OK;
     eis_he_session *s = NULL;
     eis_he_remote_config config = {0};
-    loaded l = {0};
+    eis_he_access access = {0};
 
     *out_session = NULL;
     EIS_TRY(check_wish(wish));
-    EIS_TRY(parse_policy(&config.policy, wish->policy));
-    EIS_TRY(parse_encoding(&config.encoding, wish->encoding));
     EIS_NEW(s, 1);
-    EIS_TRY(load(&l, wish));
     EIS_TRY(eis_pool_new(&s->pool, wish->threads));
     config.pool = s->pool;
-    config.publish_bits = wish->publish_bits;
-    config.link.net.cancel = wish->cancel;
-    config.link.net.timeout_ms = wish->timeout_ms;
-    config.link.net.connect_timeout_ms = wish->timeout_ms;
-    if (wish->url != NULL)
-        reach_named(&config, &l, wish);
-    else
-        EIS_TRY(start_own(s, &config, &l, wish));
+    EIS_TRY(eis_he_access_load(&access, &config, wish));
+    if (wish->url == NULL) EIS_TRY(start_own(s, &config, wish));
     EIS_TRY(eis_he_remote_open(&s->remote, &config));
     EIS_TRY(eis_he_remote_upload(s->remote));
     *out_session = s;
     s = NULL;
 out:
     eis_he_session_close(s);
-    unload(&l);
+    eis_he_access_clear(&access);
     return st;
 }
 

@@ -46,6 +46,20 @@ typedef struct eis_he_session_wish {
     const char *program; /* what the child runs; NULL: this very program */
 } eis_he_session_wish;
 
+/* The files that a wish names, loaded; what a remote's config points at while it is opened. Valid when zeroed. */
+typedef struct eis_he_access {
+    eis_span ca, cert, key;
+    eis_tls_pin pin;
+    eis_token token;
+} eis_he_access;
+
+/* Loads them and fills a config for a server that is named. Errors: those of the files; EIS_ERR_USAGE. */
+EIS_MUST_USE eis_status eis_he_access_load(eis_he_access *access, eis_he_remote_config *config,
+                                           const eis_he_session_wish *wish);
+
+/* Wipes. */
+void eis_he_access_clear(eis_he_access *access);
+
 /* Starts or reaches the server, discovers the model, gets keys and uploads them.
  *
  * Errors:  EIS_ERR_USAGE  members that do not go together;  EIS_ERR_UNSUPPORTED, EIS_ERR_RANGE, EIS_ERR_MODEL  the own
