@@ -56,10 +56,16 @@ void eis_rns_split_raw(const eis_rns *rns, uint64_t *x, uint64_t *e, eis_rns_gro
     }
     for (size_t j = 0; j < n; j++) {
         double sum = centred ? 0.5 : 0;
+        uint64_t excess, upper = 0; /* how many y_i stand for negative numbers */
 
-        for (size_t i = 0; i < group.count; i++)
-            sum += (double)(int64_t)x[i * n + j] * eis_rns_modulus(rns, group.first + i)->q_inverse;
-        e[j] = (uint64_t)(int64_t)sum;
+        for (size_t i = 0; i < group.count; i++) {
+            const eis_modulus *m = eis_rns_modulus(rns, group.first + i);
+
+            sum += (double)(int64_t)x[i * n + j] * m->q_inverse;
+            upper += ((m->q - 1) / 2 - x[i * n + j]) >> 63;
+        }
+        excess = (uint64_t)(int64_t)sum - upper;
+        e[j] = excess + (EIS_RNS_EXCESS_MODULUS & ((uint64_t)0 - (excess >> 63)));
     }
 }
 
@@ -71,9 +77,10 @@ void eis_rns_extend_raw(const eis_rns *rns, uint64_t *r, const uint64_t *y, cons
     const size_t n = rns->degree;
 
     EIS_ASSERT(!is_in(group, to));
-    k->mul_factor(r, e, n, eis_zq_factor_make(eis_zq_neg(product_without(rns, group, SIZE_MAX, to), m->q), m), m);
+    k->reduce_centred(r, e, n, EIS_RNS_EXCESS_MODULUS, m);
+    k->mul_factor(r, r, n, eis_zq_factor_make(eis_zq_neg(product_without(rns, group, SIZE_MAX, to), m->q), m), m);
     for (size_t i = 0; i < group.count; i++) {
-        k->reduce(scratch, y + i * n, n, m);
+        k->reduce_centred(scratch, y + i * n, n, eis_rns_modulus(rns, group.first + i)->q, m);
         k->mul_factor_add(r, scratch, n, eis_zq_factor_make(product_without(rns, group, group.first + i, to), m), m);
     }
 }
