@@ -45,7 +45,7 @@ void eis_mpc_linear(uint64_t *r, const eis_mpc_node *node, const uint64_t *a, si
         sum_groups(r, node, a);
         break;
     default:
-        EIS_ASSERT(!"a linear gate");
+        EIS_ASSERT(false); /* not a linear gate */
     }
 }
 

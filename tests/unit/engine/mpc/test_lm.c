@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Whole tokens among parties that share weights and cache: the likeliest one is the plain engine's. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "model/plain.h"
+#include "support/mpc_lm.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+/* The gap between the two largest logits, and where the largest is. */
+static double best(uint32_t *id, const double *logits, uint32_t count)
+{
+    double first = -INFINITY, second = -INFINITY;
+
+    for (uint32_t i = 0; i < count; i++) {
+        if (logits[i] > first) {
+            second = first;
+            first = logits[i];
+            *id = i;
+        } else if (logits[i] > second) {
+            second = logits[i];
+        }
+    }
+    return first - second;
+}
+
+/* Greedy tokens of both engines for as long as the plain one is not in doubt. */
+static void compare(const char *path, uint32_t token, uint32_t parties, uint32_t steps)
+{
+    eis_model *model;
+    eis_mpc_tuning tuning;
+    static mpc_lm m;
+    eis_lm_session *plain;
+    eis_plain_backend *backend;
+    eis_linear_backend seam;
+    double *logits;
+    uint32_t sure = 0;
+
+    assert_int_equal(eis_model_open(&model, path, NULL), EIS_OK);
+    eis_mpc_tuning_default(&tuning);
+    mpc_lm_open(&m, model, &tuning, parties);
+    assert_int_equal(eis_lm_session_new(&plain, model, 0), EIS_OK);
+    assert_int_equal(eis_plain_backend_new(&backend, model, NULL), EIS_OK);
+    seam = eis_plain_backend_seam(backend);
+    logits = malloc(model->lm.vocabulary * sizeof *logits);
+    for (uint32_t i = 0; i < steps; i++) {
+        uint32_t next, wanted = 0;
+        double margin;
+        assert_int_equal(eis_lm_feed(plain, logits, &seam, &token, 1), EIS_OK);
+        margin = best(&wanted, logits, model->lm.vocabulary);
+        if (mpc_lm_feed(&m, &next, token) != EIS_OK) fail_msg("%s", eis_error_detail());
+        if (margin > 0.05) {
+            assert_int_equal(next, wanted);
+            sure++;
+        }
+        token = wanted;
+    }
+    assert_true(sure > steps / 2);
+    free(logits);
+    eis_plain_backend_free(backend);
+    eis_lm_session_free(plain);
+    mpc_lm_close(&m);
+    eis_model_free(model);
+}
+
+static const char *root(void)
+{
+    const char *path = getenv("EIS_TEST_ROOT");
+
+    return path != NULL ? path : ".";
+}
+
+static void test_tiny_stories(void **state)
+{
+    char path[1024];
+    (void)state;
+
+    snprintf(path, sizeof path, "%s/models/tiny-stories", root());
+    compare(path, 1, 3, 6);
+}
+
+static void test_stories260k(void **state)
+{
+    char path[1024];
+    FILE *file;
+    (void)state;
+
+    snprintf(path, sizeof path, "%s/../shared/data/lm/stories260K/stories260K.bin", root());
+    file = fopen(path, "rb");
+    if (file == NULL) {
+        print_message("skipped: ../shared/data is not there\n");
+        skip();
+    }
+    fclose(file);
+    compare(path, 1, 2, 8);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_tiny_stories),
+        cmocka_unit_test(test_stories260k),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
