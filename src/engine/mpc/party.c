@@ -14,8 +14,10 @@ typedef struct walk {
     const eis_mpc_source *source;
     eis_mpc_run *run;
     const uint64_t *material;
-    size_t *offset;  /* [node_count] of each node's material */
-    uint64_t *frame; /* ours, then theirs */
+    size_t *offset;    /* [node_count] of each node's material */
+    eis_mpc_id *order; /* [node_count]: local gates of round 0, its openings, local gates of round 1, ... */
+    uint32_t *begin;   /* [2 rounds + 4]: where each of these begins in `order` */
+    uint64_t *frame;   /* ours, then theirs */
     size_t frame_words;
     uint64_t *scratch; /* [scratch_words] */
     size_t scratch_words;
@@ -421,24 +423,45 @@ static eis_status run_round(walk *w, uint32_t round)
 {
     eis_status st = EIS_OK;
     const eis_mpc_graph *g = w->graph;
+    const eis_mpc_id *now = w->order + w->begin[2 * round], *opening = w->order + w->begin[2 * round + 1];
+    const eis_mpc_id *end = w->order + w->begin[2 * round + 2];
     size_t words = 0;
 
-    for (eis_mpc_id id = 0; id < g->node_count; id++)
-        if (g->nodes[id].round == round && !opens(g->nodes[id].op)) EIS_TRY(local_gate(w, id));
-    for (eis_mpc_id id = 0; id < g->node_count; id++) {
-        if (g->nodes[id].round != round + 1 || !opens(g->nodes[id].op)) continue;
-        opening_shares(w, id, w->frame + words);
-        words += g->nodes[id].count;
+    for (; now < opening; now++) EIS_TRY(local_gate(w, *now));
+    for (const eis_mpc_id *id = opening; id < end; id++) {
+        opening_shares(w, *id, w->frame + words);
+        words += g->nodes[*id].count;
     }
     if (words == 0) goto out;
     EIS_TRY(open_words(w->party, w->frame, w->frame + w->frame_words, words, round));
     words = 0;
-    for (eis_mpc_id id = 0; id < g->node_count; id++) {
-        if (g->nodes[id].round != round + 1 || !opens(g->nodes[id].op)) continue;
-        EIS_TRY(finish_opening(w, id, w->frame + words));
-        words += g->nodes[id].count;
+    for (const eis_mpc_id *id = opening; id < end; id++) {
+        EIS_TRY(finish_opening(w, *id, w->frame + words));
+        words += g->nodes[*id].count;
     }
 out:
+    return st;
+}
+
+/* Where a node stands in the order of a walk: round by round, local gates before the openings that follow them. */
+static uint32_t place_of(const eis_mpc_node *node) { return opens(node->op) ? 2 * node->round - 1 : 2 * node->round; }
+
+/* Sorts nodes by their places, and within a place by their numbers. */
+static eis_status sort_nodes(walk *w)
+{
+    eis_status st = EIS_OK;
+    const eis_mpc_graph *g = w->graph;
+    uint32_t places = 2 * g->rounds + 3, *at = NULL;
+
+    EIS_NEW(w->order, g->node_count);
+    EIS_NEW(w->begin, (size_t)places + 1);
+    EIS_NEW(at, (size_t)places + 1);
+    for (eis_mpc_id id = 0; id < g->node_count; id++) w->begin[place_of(&g->nodes[id]) + 1]++;
+    for (uint32_t i = 0; i < places; i++) w->begin[i + 1] += w->begin[i];
+    memcpy(at, w->begin, places * sizeof *at);
+    for (eis_mpc_id id = 0; id < g->node_count; id++) w->order[at[place_of(&g->nodes[id])]++] = id;
+out:
+    eis_mem_free(at);
     return st;
 }
 
@@ -503,11 +526,14 @@ eis_status eis_mpc_party_run(eis_mpc_run *run, eis_mpc_party *party, const eis_m
     EIS_ASSERT(graph->st == EIS_OK);
     memset(run, 0, sizeof *run);
     EIS_TRY(lay_out(&w));
+    EIS_TRY(sort_nodes(&w));
     for (uint32_t round = 0; round <= graph->rounds; round++) EIS_TRY(run_round(&w, round));
 out:
     eis_mem_free_wiped(w.frame, w.frame_words * (1 + party->links->count) + 1, sizeof *w.frame);
     eis_mem_free_wiped(w.scratch, w.scratch_words, sizeof *w.scratch);
     eis_mem_free(w.offset);
+    eis_mem_free(w.order);
+    eis_mem_free(w.begin);
     if (st != EIS_OK) eis_mpc_run_clear(run);
     return st;
 }
