@@ -12,6 +12,7 @@ static const struct {
     int (*run)(int argc, char **argv);
 } engines[] = {
     {"split", "multiply shares by packed weights", eis_cli_serve_split},
+    {"api", "compute on ciphertexts, by HTTP", eis_cli_serve_api},
 };
 
 static void list_engines(FILE *out, const char *program)

@@ -4,5 +4,6 @@
 #define EIS_CLI_SERVE_H
 
 int eis_cli_serve_split(int argc, char **argv);
+int eis_cli_serve_api(int argc, char **argv);
 
 #endif

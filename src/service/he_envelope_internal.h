@@ -47,6 +47,9 @@ void eis_he_payload_write_text(eis_json_writer *w, eis_he_encoding encoding, eis
 /* Ends writing JSON into a buffer: keeps the JSON writer's error there, where the caller looks. */
 void eis_he_json_finish(eis_writer *w, const eis_json_writer *json);
 
+/* Writes a member whose value is a time, in RFC 3339. */
+void eis_he_write_time(eis_json_writer *w, const char *name, int64_t ms);
+
 /* Writes a member whose value is a text. */
 void eis_he_write_text(eis_json_writer *w, const char *name, const char *text);
 

@@ -29,7 +29,7 @@ void eis_he_job_clear(eis_he_job *job)
 
 /* ---- Out ---- */
 
-static void write_time(eis_json_writer *w, const char *name, int64_t ms)
+void eis_he_write_time(eis_json_writer *w, const char *name, int64_t ms)
 {
     time_t seconds = (time_t)(ms / 1000);
     struct tm date;
@@ -109,8 +109,8 @@ void eis_he_job_write(eis_writer *w, const eis_he_job *job, eis_he_encoding enco
     eis_he_write_text(&json, "status", eis_he_job_state_name(job->state));
     if (job->model_id[0] != '\0') eis_he_write_text(&json, "model_id", job->model_id);
     if (job->version[0] != '\0') eis_he_write_text(&json, "version", job->version);
-    if (job->created_ms != 0) write_time(&json, "created_at", job->created_ms);
-    if (job->updated_ms != 0) write_time(&json, "updated_at", job->updated_ms);
+    if (job->created_ms != 0) eis_he_write_time(&json, "created_at", job->created_ms);
+    if (job->updated_ms != 0) eis_he_write_time(&json, "updated_at", job->updated_ms);
     if (job->state == EIS_HE_JOB_COMPLETED) write_result(&json, job, encoding);
     if (job->state == EIS_HE_JOB_FAILED) write_failure(&json, job);
     eis_json_writer_end_object(&json);

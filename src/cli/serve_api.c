@@ -1,0 +1,375 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* eis serve api: the Encrypted Inference API on the models of a registry. */
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/pool.h"
+#include "cli/cli.h"
+#include "cli/serve.h"
+#include "service/he_server.h"
+#include "service/pem_file.h"
+
+#include <inttypes.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LISTEN_DEFAULT      "127.0.0.1:8000"
+#define LISTEN_PORT_DEFAULT 8000
+#define DRAIN_MS_DEFAULT    30000
+
+enum {
+    KEY_REGISTRY = EIS_CLI_KEY_COMMAND,
+    KEY_LISTEN,
+    KEY_ADMIN,
+    KEY_TLS_CERT,
+    KEY_TLS_KEY,
+    KEY_CLIENT_CA,
+    KEY_TOKEN_FILE,
+    KEY_TENANTS,
+    KEY_INSECURE_HTTP,
+    KEY_STORE,
+    KEY_JOB_TTL,
+    KEY_KEYS_TTL,
+    KEY_PUBLISH_WEIGHTS,
+    KEY_ENABLE_PLAIN,
+    KEY_STRICT_HEX,
+    KEY_RATE,
+    KEY_POLL_RATE,
+    KEY_WORKERS,
+    KEY_MAX_CONNECTIONS,
+    KEY_MAX_BODY,
+    KEY_MAX_QUEUE,
+    KEY_INPUT_BYTES,
+    KEY_EVAL_BYTES,
+    KEY_STORE_BYTES,
+    KEY_KEY_BYTES,
+    KEY_DRAIN_TIMEOUT,
+};
+
+typedef struct flags {
+    eis_cli_common common;
+    const char *registry, *listen, *admin, *tls_cert, *tls_key, *client_ca, *token_file, *tenants;
+    bool insecure_http, publish_weights;
+    unsigned drain_timeout_ms;
+    eis_he_server_config server; /* what flags set directly */
+} flags;
+
+static const struct argp_option options[] = {
+    {"registry", KEY_REGISTRY, "DIR", 0, "One *.json per model, read once at the start; any fault in it ends the start",
+     1},
+    {"publish-weights", KEY_PUBLISH_WEIGHTS, NULL, 0, "Let GET /models show the weights of entries that hold them", 1},
+    {"enable-plain", KEY_ENABLE_PLAIN, NULL, 0, "Answer POST /infer/plain: inputs in the clear, for benchmarks", 1},
+    {"strict-hex", KEY_STRICT_HEX, NULL, 0, "Refuse base64 as the original does", 1},
+    {"listen", KEY_LISTEN, "HOST:PORT", 0, "Where to listen (default " LISTEN_DEFAULT "; port 0 takes a free one)", 2},
+    {"admin", KEY_ADMIN, "HOST:PORT", 0, "GET /metrics at a loopback address of its own, and no longer beside the API",
+     2},
+    {"tls-cert", KEY_TLS_CERT, "FILE", 0, "Our certificate with its chain; without it HTTP is plain and loopback only",
+     2},
+    {"tls-key", KEY_TLS_KEY, "FILE", 0, "Its key", 2},
+    {"client-ca", KEY_CLIENT_CA, "FILE", 0, "Clients must show a certificate of this CA, which names their tenant", 2},
+    {"token-file", KEY_TOKEN_FILE, "FILE", 0, "Clients must send this token", 2},
+    {"tenants", KEY_TENANTS, "FILE", 0, "Clients must send a token of this file; its lines are \"TENANT TOKEN\"", 2},
+    {"insecure-http", KEY_INSECURE_HTTP, NULL, 0, "Plain HTTP beyond loopback too: anybody on the way sees and changes",
+     2},
+    {"store", KEY_STORE, "FILE", 0, "Keep jobs and results in this file across restarts (default: in memory)", 3},
+    {"job-ttl", KEY_JOB_TTL, "SECONDS", 0, "Forget a job so long after its end (default 600)", 3},
+    {"keys-ttl", KEY_KEYS_TTL, "SECONDS", 0, "Forget evaluation keys so long after their last use (default 86400)", 3},
+    {"rate", KEY_RATE, "N[/SECONDS]", 0,
+     "Calls of POST /infer and PUT /keys per tenant (default 20/60; 0: without limit)", 4},
+    {"poll-rate", KEY_POLL_RATE, "N", 0, "Polls per second and tenant (default 5)", 4},
+    {"workers", KEY_WORKERS, "N", 0, "Compute at most N jobs at once (default 2)", 4},
+    {"max-connections", KEY_MAX_CONNECTIONS, "N", 0, "At most N connections (default 256)", 4},
+    {"max-body", KEY_MAX_BODY, "BYTES", 0, "Longest body (default 32M; never below what a model of the registry needs)",
+     4},
+    {"max-queue", KEY_MAX_QUEUE, "N", 0, "Jobs that wait, large ones counting more (default 1000)", 4},
+    {"input-bytes", KEY_INPUT_BYTES, "BYTES", 0, "Bodies that are read and inputs that wait, together (default 1G)", 4},
+    {"eval-bytes", KEY_EVAL_BYTES, "BYTES", 0, "Memory of evaluations, together (default 4G)", 4},
+    {"store-bytes", KEY_STORE_BYTES, "BYTES", 0, "Results that are kept, together (default 1G)", 4},
+    {"key-bytes", KEY_KEY_BYTES, "BYTES", 0, "Evaluation keys in memory, a quarter of it per tenant (default 4G)", 4},
+    {"drain-timeout", KEY_DRAIN_TIMEOUT, "MS", 0, "On SIGTERM let jobs finish for so long (default 30000)", 4},
+    {0},
+};
+
+static void check(const flags *f, const struct argp_state *state)
+{
+    if (f->registry == NULL) argp_error(state, "--registry is missing");
+    if ((f->tls_cert == NULL) != (f->tls_key == NULL)) argp_error(state, "--tls-cert and --tls-key go together");
+    if (f->client_ca != NULL && f->tls_cert == NULL) argp_error(state, "--client-ca goes with --tls-cert");
+    if (f->token_file != NULL && f->tenants != NULL)
+        argp_error(state, "--token-file and --tenants exclude each other: a line of the latter is a token");
+    if (f->insecure_http && f->tls_cert != NULL) argp_error(state, "--insecure-http is for servers without --tls-cert");
+}
+
+static void parse_rate(flags *f, const struct argp_state *state, const char *arg)
+{
+    char calls[32];
+    size_t n = strcspn(arg, "/");
+
+    if (n >= sizeof calls) argp_error(state, "--rate takes N or N/SECONDS");
+    memcpy(calls, arg, n);
+    calls[n] = '\0';
+    f->server.rate_calls = (unsigned)eis_cli_number(state, "--rate", calls, 0, 1000000000);
+    f->server.rate_s = arg[n] == '/' ? (unsigned)eis_cli_number(state, "--rate", arg + n + 1, 1, 1000000) : 0;
+    f->server.rate_off = f->server.rate_calls == 0;
+}
+
+static error_t parse_limit(int key, char *arg, struct argp_state *state)
+{
+    flags *f = state->input;
+
+    switch (key) {
+    case KEY_JOB_TTL:
+        f->server.job_ttl_ms = 1000 * (int64_t)eis_cli_number(state, "--job-ttl", arg, 1, 31536000);
+        return 0;
+    case KEY_KEYS_TTL:
+        f->server.keys_ttl_ms = 1000 * (int64_t)eis_cli_number(state, "--keys-ttl", arg, 1, 31536000);
+        return 0;
+    case KEY_RATE:
+        parse_rate(f, state, arg);
+        return 0;
+    case KEY_POLL_RATE:
+        f->server.polls_per_s = (unsigned)eis_cli_number(state, "--poll-rate", arg, 1, 1000000);
+        return 0;
+    case KEY_WORKERS:
+        f->server.workers = (unsigned)eis_cli_number(state, "--workers", arg, 1, 1024);
+        return 0;
+    case KEY_MAX_CONNECTIONS:
+        f->server.connections_max = (unsigned)eis_cli_number(state, "--max-connections", arg, 2, 100000);
+        return 0;
+    case KEY_MAX_BODY:
+        f->server.body_bytes_max = eis_cli_size(state, "--max-body", arg, 1024, 1ul << 34);
+        return 0;
+    case KEY_MAX_QUEUE:
+        f->server.queue_max = (unsigned)eis_cli_number(state, "--max-queue", arg, 1, 1000000);
+        return 0;
+    case KEY_INPUT_BYTES:
+        f->server.budget_bytes = eis_cli_size(state, "--input-bytes", arg, 1024, 1ul << 44);
+        return 0;
+    case KEY_EVAL_BYTES:
+        f->server.memory_bytes = eis_cli_size(state, "--eval-bytes", arg, 1024, 1ul << 44);
+        return 0;
+    case KEY_STORE_BYTES:
+        f->server.store_bytes = eis_cli_size(state, "--store-bytes", arg, 1024, 1ul << 44);
+        return 0;
+    case KEY_KEY_BYTES:
+        f->server.keys_bytes = eis_cli_size(state, "--key-bytes", arg, 1024, 1ul << 44);
+        return 0;
+    case KEY_DRAIN_TIMEOUT:
+        f->drain_timeout_ms = (unsigned)eis_cli_number(state, "--drain-timeout", arg, 0, 3600000);
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+    flags *f = state->input;
+
+    switch (key) {
+    case ARGP_KEY_INIT:
+        state->child_inputs[0] = &f->common;
+        f->drain_timeout_ms = DRAIN_MS_DEFAULT;
+        return 0;
+    case KEY_REGISTRY:
+        f->registry = arg;
+        return 0;
+    case KEY_PUBLISH_WEIGHTS:
+        f->publish_weights = true;
+        return 0;
+    case KEY_ENABLE_PLAIN:
+        f->server.enable_plain = true;
+        return 0;
+    case KEY_STRICT_HEX:
+        f->server.strict_hex = true;
+        return 0;
+    case KEY_LISTEN:
+        f->listen = arg;
+        return 0;
+    case KEY_ADMIN:
+        f->admin = arg;
+        return 0;
+    case KEY_TLS_CERT:
+        f->tls_cert = arg;
+        return 0;
+    case KEY_TLS_KEY:
+        f->tls_key = arg;
+        return 0;
+    case KEY_CLIENT_CA:
+        f->client_ca = arg;
+        return 0;
+    case KEY_TOKEN_FILE:
+        f->token_file = arg;
+        return 0;
+    case KEY_TENANTS:
+        f->tenants = arg;
+        return 0;
+    case KEY_INSECURE_HTTP:
+        f->insecure_http = true;
+        return 0;
+    case KEY_STORE:
+        f->server.store_path = arg;
+        return 0;
+    case ARGP_KEY_ARG:
+        argp_error(state, "\"%s\" is no flag; models are in the directory of --registry", arg);
+        return 0;
+    case ARGP_KEY_END:
+        check(f, state);
+        return 0;
+    default:
+        return parse_limit(key, arg, state);
+    }
+}
+
+/* ---- what the flags name, loaded ---- */
+
+typedef struct loaded {
+    eis_span cert, key, client_ca;
+    eis_token token;
+    eis_he_tenant *tenants;
+    size_t tenant_count;
+    eis_pool *pool;
+    eis_he_registry registry;
+} loaded;
+
+static void unload(loaded *l)
+{
+    eis_he_registry_clear(&l->registry);
+    eis_pem_file_clear(&l->cert);
+    eis_pem_file_clear(&l->key);
+    eis_pem_file_clear(&l->client_ca);
+    eis_net_token_clear(&l->token);
+    if (l->tenants != NULL) eis_mem_free_wiped(l->tenants, l->tenant_count, sizeof *l->tenants);
+    eis_pool_free(l->pool);
+}
+
+static eis_status load(loaded *l, const flags *f)
+{
+    eis_he_registry_options how = {.publish_weights = f->publish_weights, .keep_models = f->server.enable_plain};
+    eis_status st = EIS_OK;
+
+    if (f->tls_cert != NULL) EIS_TRY(eis_pem_file_read(&l->cert, f->tls_cert, false));
+    if (f->tls_key != NULL) EIS_TRY(eis_pem_file_read(&l->key, f->tls_key, true));
+    if (f->client_ca != NULL) EIS_TRY(eis_pem_file_read(&l->client_ca, f->client_ca, false));
+    if (f->token_file != NULL) EIS_TRY(eis_net_token_read_file(&l->token, f->token_file));
+    if (f->tenants != NULL) EIS_TRY(eis_he_tenants_read_file(&l->tenants, &l->tenant_count, f->tenants));
+    EIS_TRY(eis_pool_new(&l->pool, f->common.threads));
+    how.pool = l->pool;
+    EIS_TRY(eis_he_registry_open(&l->registry, f->registry, &how));
+    for (size_t i = 0; i < l->registry.count; i++)
+        eis_log(EIS_LOG_INFO, "model", "%s %s", l->registry.models[i].info.model_id,
+                l->registry.models[i].info.version);
+out:
+    return st;
+}
+
+/* ---- the server ---- */
+
+static eis_status configure(eis_he_server_config *c, const loaded *l, const flags *f)
+{
+    eis_status st = EIS_OK;
+
+    *c = f->server;
+    c->registry = &l->registry;
+    c->tls = (eis_tls_server_config){.cert_pem = l->cert, .key_pem = l->key, .client_ca_pem = l->client_ca};
+    c->token = f->token_file != NULL ? &l->token : NULL;
+    c->tenants = l->tenants;
+    c->tenant_count = l->tenant_count;
+    c->pool = l->pool;
+    c->plain_anywhere = f->insecure_http;
+    EIS_TRY(eis_net_address_parse(&c->listen, f->listen != NULL ? f->listen : LISTEN_DEFAULT, LISTEN_PORT_DEFAULT));
+    EIS_REQUIRE(
+        l->cert.bytes > 0 || f->insecure_http || eis_net_is_loopback(c->listen.host), EIS_ERR_USAGE,
+        "HTTP without a certificate is for loopback addresses; give --tls-cert and --tls-key, or --insecure-http");
+    c->admin = f->admin != NULL;
+    if (c->admin) {
+        EIS_TRY(eis_net_address_parse(&c->admin_listen, f->admin, -1));
+        EIS_REQUIRE(eis_net_is_loopback(c->admin_listen.host), EIS_ERR_USAGE, "--admin takes a loopback address");
+    }
+    if (f->insecure_http)
+        eis_log(EIS_LOG_WARN, "insecure_http",
+                "--insecure-http: whoever is on the way reads who asks what, and can change answers");
+    if (c->enable_plain) eis_log(EIS_LOG_WARN, "plain", "--enable-plain: POST /infer/plain takes inputs in the clear");
+out:
+    return st;
+}
+
+static void print_addresses(const eis_he_server *server)
+{
+    eis_address http, admin;
+    char text[EIS_ADDRESS_TEXT_BYTES_MAX];
+
+    eis_he_server_addresses(&http, &admin, server);
+    eis_net_address_format(text, &http);
+    printf("listening %s\n", text);
+    eis_log(EIS_LOG_INFO, "listening", "listens on %s", text);
+    if (admin.port != 0) {
+        eis_net_address_format(text, &admin);
+        printf("admin %s\n", text);
+        eis_log(EIS_LOG_INFO, "admin", "metrics on %s", text);
+    }
+    fflush(stdout);
+}
+
+static void wait_for_signal(void)
+{
+    struct pollfd flag = {.fd = eis_net_cancel_fd(eis_cli_cancel()), .events = POLLIN};
+
+    while (!eis_net_cancel_raised(eis_cli_cancel())) (void)poll(&flag, 1, -1);
+}
+
+static eis_status serve(const loaded *l, const flags *f)
+{
+    eis_he_server *server = NULL;
+    eis_he_server_config config;
+    eis_status st = EIS_OK;
+
+    EIS_TRY(configure(&config, l, f));
+    EIS_TRY(eis_he_server_start(&server, &config));
+    print_addresses(server);
+    wait_for_signal();
+    eis_log(EIS_LOG_INFO, "draining", "jobs may finish for %u ms", f->drain_timeout_ms);
+    if (!eis_he_server_drain(server, f->drain_timeout_ms)) eis_log(EIS_LOG_WARN, "cut_off", "jobs were cut off");
+    eis_log(EIS_LOG_INFO, "stopped", "stopped");
+out:
+    eis_he_server_free(server);
+    return st;
+}
+
+static eis_status run_serve(flags *f)
+{
+    eis_status st = EIS_OK;
+    loaded l = {0};
+
+    if (!f->common.log_level_given) f->common.log_level = EIS_LOG_INFO;
+    EIS_TRY(eis_cli_start(&f->common, true));
+    EIS_TRY(load(&l, f));
+    EIS_TRY(serve(&l, f));
+out:
+    unload(&l);
+    return st;
+}
+
+int eis_cli_serve_api(int argc, char **argv)
+{
+    static const struct argp_child children[] = {{&eis_cli_common_argp, 0, NULL, 0}, {0}};
+    static const struct argp argp = {
+        options,
+        parse,
+        NULL,
+        "Serve models to clients that encrypt: this server computes on ciphertexts and has no key that decrypts.\v"
+        "Example: the models of this project on the loopback address, jobs kept across restarts:\n\n"
+        "  eis serve api --registry models/registry --store jobs.db\n\n"
+        "The first line on stdout is \"listening HOST:PORT\"; with --admin a second one is \"admin HOST:PORT\". Logs "
+        "are "
+        "JSON lines on stderr, without values. SIGTERM and Ctrl-C let jobs finish; a second signal ends at once. "
+        "The contract of the API stands in docs/api.md.\n",
+        children,
+        NULL,
+        NULL};
+    flags f = {0};
+
+    if (!eis_cli_parse(&argp, argc, argv, &f)) return 2;
+    return eis_cli_finish(run_serve(&f));
+}
