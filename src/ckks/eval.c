@@ -436,26 +436,6 @@ out:
     return st;
 }
 
-/* The reference form of a turn: the polynomials are permuted first, for its digits do not commute with that. */
-static eis_status galois_reference(eis_ckks_ct *r, const eis_ckks_ct *a, const eis_ckks_galois_key *key)
-{
-    eis_status st = EIS_OK;
-    const eis_rns *rns = &a->params->rns;
-    eis_poly turned[2] = {{0}, {0}};
-
-    for (size_t c = 0; c < 2; c++) {
-        EIS_TRY(eis_poly_init(rns, &turned[c], a->limbs, 0, EIS_DOMAIN_NTT));
-        eis_poly_permute(rns, &turned[c], &a->poly[c], key->order);
-    }
-    EIS_TRY(switch_pair(
-        r, a,
-        &(eis_ckks_switching){.key = &key->key, .t = &turned[1], .form = EIS_CKKS_DIGITS_REFERENCE, .a0 = &turned[0]}));
-out:
-    eis_poly_clear(&turned[0]);
-    eis_poly_clear(&turned[1]);
-    return st;
-}
-
 eis_status eis_ckks_ct_galois(eis_ckks_ct *r, const eis_ckks_ct *a, uint32_t element, const eis_ckks_galois_keys *keys,
                               eis_ckks_digit_form form)
 {
@@ -467,7 +447,6 @@ eis_status eis_ckks_ct_galois(eis_ckks_ct *r, const eis_ckks_ct *a, uint32_t ele
     if (element == 1) return eis_ckks_ct_copy(r, a);
     EIS_TRY(eis_ckks_galois_key_find(&key, keys, element));
     EIS_TRY(check_key(&key->key, a->limbs));
-    if (form == EIS_CKKS_DIGITS_REFERENCE) return galois_reference(r, a, key);
     EIS_TRY(switch_pair(r, a,
                         &(eis_ckks_switching){
                             .key = &key->key, .t = &a->poly[1], .form = form, .order = key->order, .a0 = &a->poly[0]}));

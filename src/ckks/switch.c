@@ -358,23 +358,36 @@ static void switch_and_lower(eis_poly *r0, eis_poly *r1, const eis_ckks_switchin
 {
     const eis_ckks_params *params = job->key->params;
     const size_t n = params->degree, special = params->special_count;
+    const uint32_t *order = from->stored != NULL ? job->order : NULL; /* of digits; t is permuted */
     uint64_t *pair = work + 2 * special * n, *scratch = pair + 4 * n;
     remainder rest0 = {work, pair + 2 * n}, rest1 = {work + special * n, pair + 3 * n};
 
     for (size_t i = 0; i < special; i++)
-        multiply_on(rest0.words + i * n, rest1.words + i * n, from, job->key, job->order, limbs, limbs + i);
+        multiply_on(rest0.words + i * n, rest1.words + i * n, from, job->key, order, limbs, limbs + i);
     remainder_begin(&rest0, params);
     remainder_begin(&rest1, params);
     for (size_t i = 0; i < limbs; i++) {
         const uint64_t *a0 = job->a0 == NULL ? NULL : eis_poly_limb(job->a0, i);
         const uint64_t *a1 = job->a1 == NULL ? NULL : eis_poly_limb(job->a1, i);
 
-        multiply_on(pair, pair + n, from, job->key, job->order, limbs, i);
+        multiply_on(pair, pair + n, from, job->key, order, limbs, i);
         lower_limb(eis_poly_limb(r0, i), pair, &rest0, params, i, a0, job->order, scratch);
         lower_limb(eis_poly_limb(r1, i), pair + n, &rest1, params, i, a1, job->order, scratch);
     }
     verify_lowered(params, r0);
     verify_lowered(params, r1);
+}
+
+/* The polynomial permuted, in memory of its own. A permutation of each digit on each prime would cost more. */
+static eis_status permute_limbs(uint64_t **words, const eis_poly *t, const uint32_t *order)
+{
+    eis_status st = EIS_OK;
+
+    EIS_NEW_RAW(*words, t->limbs * t->degree);
+    for (size_t i = 0; i < t->limbs; i++)
+        eis_ring_permute_raw(*words + i * t->degree, eis_poly_limb(t, i), order, t->degree);
+out:
+    return st;
 }
 
 eis_status eis_ckks_switch_lowered(eis_poly *r0, eis_poly *r1, const eis_ckks_switching *job)
@@ -385,12 +398,17 @@ eis_status eis_ckks_switch_lowered(eis_poly *r0, eis_poly *r1, const eis_ckks_sw
     const size_t limbs = job->digits != NULL ? job->digits->limbs : job->t->limbs;
     cutter c = {0};
     digit_source from = {.digits = eis_ckks_digit_count(params, limbs), .stored = job->digits};
-    uint64_t *work = NULL;
+    uint64_t *work = NULL, *turned = NULL;
+    eis_poly t;
 
     EIS_ASSERT(job->key->limbs >= limbs && r0->limbs == limbs && r1->limbs == limbs);
-    EIS_ASSERT(job->order == NULL || job->digits != NULL || job->form == EIS_CKKS_DIGITS_CENTRED);
     if (job->digits == NULL) {
-        EIS_TRY(cutter_begin(&c, params, job->t, job->form));
+        t = eis_poly_view(&params->rns, job->t->words, limbs, job->t->special, job->t->domain);
+        if (job->order != NULL) {
+            EIS_TRY(permute_limbs(&turned, job->t, job->order));
+            t.words = turned;
+        }
+        EIS_TRY(cutter_begin(&c, params, &t, job->form));
         from.cutter = &c;
     }
     EIS_NEW_RAW(work,
@@ -399,6 +417,7 @@ eis_status eis_ckks_switch_lowered(eis_poly *r0, eis_poly *r1, const eis_ckks_sw
     switch_and_lower(r0, r1, job, &from, limbs, work);
 out:
     cutter_clear(&c);
+    eis_mem_free(turned);
     eis_mem_free(work);
     return st;
 }

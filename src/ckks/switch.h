@@ -89,8 +89,8 @@ typedef struct eis_ckks_switching {
     const eis_poly *t;             /* what is switched, or NULL: `digits` are */
     eis_ckks_digit_form form;      /* of t's digits */
     const eis_ckks_digits *digits; /* or NULL */
-    const uint32_t *order;   /* [N] or NULL: permutes digits and a0. Permuting centred digits is cutting the permuted
-                              * polynomial; of the reference form it is not, so there it takes NULL (asserted) */
+    const uint32_t *order;         /* [N] or NULL: permutes a0 and t, or the digits, which are centred then: what is
+                                    * centred and permuted is what is permuted and centred */
     const eis_poly *a0, *a1; /* what is added in the end, or NULL for zero; a1 is not permuted: NULL with an order */
 } eis_ckks_switching;
 
