@@ -81,7 +81,7 @@ bool eis_cli_he_any(const eis_cli_he *f)
 
 static const struct argp_option own_options[] = {
     {"chain", KEY_CHAIN, "NAME", 0,
-     "Encryption parameters by name: P0, L1, I16, A, A1, M, B1 or S (default: the cheapest that fits)", 31},
+     "Encryption parameters by name: P0, L1, I16, A, A1, A3, M, B1 or S (default: the cheapest that fits)", 31},
     {"form", KEY_FORM, "NAME", 0,
      "single: one input spread over slots; batch: one ciphertext per number, many inputs in its slots", 31},
     {"interactive", KEY_INTERACTIVE, NULL, 0,

@@ -16,6 +16,7 @@ static const chain chains[] = {
     {"A1", {.degree = 8192, .prime_count = 3, .bits = {50, 40, 50}, .scale = 0x1p40}},
     {"A", {.degree = 8192, .prime_count = 4, .bits = {50, 40, 40, 50}, .scale = 0x1p40}},
     {"P0", {.degree = 8192, .prime_count = 4, .bits = {60, 40, 40, 60}, .scale = 0x1p40}},
+    {"A3", {.degree = 8192, .prime_count = 5, .bits = {44, 36, 36, 36, 44}, .scale = 0x1p36}},
     {"M", {.degree = 8192, .prime_count = 7, .bits = {38, 27, 27, 27, 27, 27, 41}, .scale = 0x1p27}},
     {"L1", {.degree = 16384, .prime_count = 4, .bits = {60, 30, 30, 60}, .scale = 0x1p30}},
     {"B1", {.degree = 16384, .prime_count = 8, .bits = {50, 40, 40, 40, 40, 40, 40, 50}, .scale = 0x1p40}},

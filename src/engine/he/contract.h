@@ -107,7 +107,8 @@ int64_t eis_he_packing_index(const eis_he_packing *packing, size_t slots, uint32
 void eis_he_output_place(uint32_t *ciphertext, size_t *slot, const eis_he_contract *contract, uint32_t stage,
                          uint32_t i);
 
-/* Finds the literal of a chain by its name: "P0", "L1", "I16", "A", "A1", "M", "B1", "S" (docs/he.md has the table).
+/* Finds the literal of a chain by its name: "P0", "L1", "I16", "A", "A1", "A3", "M", "B1", "S" (docs/he.md has the
+ * table).
  *
  * Errors:  EIS_ERR_USAGE  no such chain; the text lists them. *literal is untouched. */
 EIS_MUST_USE eis_status eis_he_chain_find(eis_ckks_literal *literal, const char *name);

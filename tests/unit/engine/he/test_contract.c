@@ -238,6 +238,58 @@ static void slots_hold_what_the_packing_says(void **state)
     assert_int_equal(eis_he_packing_index(p, slots, 17, 4000), 17);
 }
 
+/* An interactive stage of windows gives an image back, a window's channels in one ciphertext. */
+static void images_that_come_back(void **state)
+{
+    eis_he_contract c = good(EIS_HE_WINDOWS);
+    eis_he_stage *s = &c.stage[0];
+    eis_he_packing *p = &s->input;
+    uint32_t down = (p->height + 2 * p->pad_y - p->kernel_height) / p->stride_y + 1;
+    uint32_t windows = down * ((p->width + 2 * p->pad_x - p->kernel_width) / p->stride_x + 1);
+    uint32_t ciphertext;
+    size_t slot;
+
+    (void)state;
+    c.interactive = true;
+    s->output.count = 3 * windows;
+    s->output.per_ciphertext = 3 * (windows < p->padded ? windows : p->padded);
+    s->output.ciphertexts = p->ciphertexts;
+    s->output.start = 0;
+    s->output.stride = 1;
+    assert_int_equal(eis_he_contract_check(&c), EIS_OK);
+    eis_he_output_place(&ciphertext, &slot, &c, 0, 2 * windows + 1);
+    assert_int_equal(ciphertext, p->padded > 1 ? 0 : 1);
+    assert_int_equal(slot, 2 * p->padded + 1 % p->padded);
+    eis_he_output_place(&ciphertext, &slot, &c, 0, windows - 1);
+    assert_int_equal(ciphertext, (windows - 1) / p->padded);
+    assert_int_equal(slot, (windows - 1) % p->padded);
+    s->output.per_ciphertext++;
+    assert_int_equal(eis_he_contract_check(&c), EIS_ERR_PROTOCOL);
+    s->output.per_ciphertext--;
+    s->output.stride = -1;
+    assert_int_equal(eis_he_contract_check(&c), EIS_ERR_PROTOCOL);
+    s->output.stride = 1;
+    s->output.count++;
+    assert_int_equal(eis_he_contract_check(&c), EIS_ERR_PROTOCOL);
+}
+
+static void values_stand_where_the_contract_says(void **state)
+{
+    eis_he_contract c = good(EIS_HE_ROWS);
+    uint32_t ciphertext;
+    size_t slot, slots = c.literal.degree / 2;
+
+    (void)state;
+    c.stage[0].output =
+        (eis_he_output){.count = 5, .per_ciphertext = 3, .ciphertexts = 2, .start = 1, .stride = -2, .polys = 2};
+    eis_he_output_place(&ciphertext, &slot, &c, 0, 0);
+    assert_true(ciphertext == 0 && slot == 1);
+    eis_he_output_place(&ciphertext, &slot, &c, 0, 2);
+    assert_true(ciphertext == 0 && slot == slots - 3);
+    eis_he_output_place(&ciphertext, &slot, &c, 0, 4);
+    assert_true(ciphertext == 1 && slot == slots - 1);
+}
+
 static void chains_by_name(void **state)
 {
     eis_ckks_literal literal = {.degree = 77};
@@ -251,7 +303,7 @@ static void chains_by_name(void **state)
         assert_int_equal(eis_ckks_params_new(&params, &literal), EIS_OK); /* the strict policy takes all of them */
         eis_ckks_params_free(params);
     }
-    assert_int_equal(count, 8);
+    assert_int_equal(count, 9);
     literal.degree = 77;
     assert_int_equal(eis_he_chain_find(&literal, "P1"), EIS_ERR_USAGE);
     assert_int_equal(literal.degree, 77);
@@ -266,6 +318,8 @@ int main(void)
         cmocka_unit_test(hostile_packings_are_refused),
         cmocka_unit_test(hostile_rounds_are_refused),
         cmocka_unit_test(slots_hold_what_the_packing_says),
+        cmocka_unit_test(images_that_come_back),
+        cmocka_unit_test(values_stand_where_the_contract_says),
         cmocka_unit_test(chains_by_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
