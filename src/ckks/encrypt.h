@@ -11,16 +11,17 @@
 /* Encrypts under the secret key: c1 = a from a fresh seed, c0 = -(a s + e) + m.
  *
  * Level:   the plaintext's, as is the scale.
- * Range:   plain has no special limb (asserted).
+ * Range:   plain has no special limb (asserted). It may be of coefficients (eis_slots_encode_reals_coeff), which saves
+ *          its transforms.
  * Secret:  plain and key.
- * Errors:  as eis_ckks_zero_encrypt; *ct is zeroed. */
+ * Errors:  as eis_ckks_zero_encrypt_under; *ct is zeroed. */
 EIS_MUST_USE eis_status eis_ckks_encrypt_symmetric(eis_ckks_ct *ct, const eis_ckks_secret_key *key,
                                                    const eis_ckks_plain *plain);
 
 /* Encrypts under the public key: zero at one prime more than the plaintext has, rounded by that prime, plus m.
  *
  * Level:   the plaintext's, as is the scale.
- * Range:   plain has no special limb (asserted).
+ * Range:   plain has no special limb and is in the value domain (asserted).
  * Secret:  plain and all randomness.
  * Errors:  EIS_ERR_UNSUPPORTED  the chain has no prime above the plaintext's level.
  *          EIS_ERR_ENTROPY, EIS_ERR_MEMORY, EIS_ERR_INTERNAL.  *ct is zeroed on error. */

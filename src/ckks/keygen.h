@@ -9,14 +9,14 @@
 
 /* Makes the public key: an encryption of zero at key level.
  *
- * Errors:  as eis_ckks_zero_encrypt; *key is zeroed. */
+ * Errors:  as eis_ckks_zero_encrypt_under; *key is zeroed. */
 EIS_MUST_USE eis_status eis_ckks_public_key_generate(eis_ckks_public_key *key, const eis_ckks_secret_key *secret);
 
 /* Makes the key that switches from s^2 to s.
  *
  * Range:   _cut: for levels up to 1 <= limbs <= limbs_max (asserted).
  * Cost:    a row for each digit, each two transforms of all primes.
- * Errors:  EIS_ERR_UNSUPPORTED  the chain has no special prime; else as eis_ckks_zero_encrypt. *key is zeroed. */
+ * Errors:  EIS_ERR_UNSUPPORTED  the chain has no special prime; else as eis_ckks_zero_encrypt_under. *key is zeroed. */
 EIS_MUST_USE eis_status eis_ckks_relin_key_generate(eis_ckks_switch_key *key, const eis_ckks_secret_key *secret);
 EIS_MUST_USE eis_status eis_ckks_relin_key_generate_cut(eis_ckks_switch_key *key, const eis_ckks_secret_key *secret,
                                                         size_t limbs);

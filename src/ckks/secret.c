@@ -26,6 +26,7 @@ out:
 
 typedef eis_status (*sampler)(int8_t *coeff, size_t n, const eis_byte_source *stream);
 
+/* Draws a polynomial of small coefficients, in the coefficient domain. */
 static eis_status draw_small(const eis_rns *rns, eis_poly *r, eis_prg *prg, sampler sample)
 {
     eis_status st = EIS_OK;
@@ -38,21 +39,20 @@ static eis_status draw_small(const eis_rns *rns, eis_poly *r, eis_prg *prg, samp
     }
     EIS_TRY(sample(coeff, rns->degree, &stream));
     eis_poly_set_small(rns, r, coeff);
-    eis_poly_to_ntt(rns, r);
 out:
     if (st != EIS_OK) eis_mem_wipe(r->words, r->limbs * r->degree * sizeof *r->words);
     eis_mem_free_wiped(coeff, rns->degree, sizeof *coeff);
     return st;
 }
 
-eis_status eis_ckks_error_draw(const eis_rns *rns, eis_poly *e, eis_prg *prg)
-{
-    return draw_small(rns, e, prg, eis_sampler_error);
-}
-
 eis_status eis_ckks_ternary_draw(const eis_rns *rns, eis_poly *u, eis_prg *prg)
 {
-    return draw_small(rns, u, prg, eis_sampler_ternary);
+    eis_status st = EIS_OK;
+
+    EIS_TRY(draw_small(rns, u, prg, eis_sampler_ternary));
+    eis_poly_to_ntt(rns, u);
+out:
+    return st;
 }
 
 eis_status eis_ckks_secret_key_generate(eis_ckks_secret_key *key, const eis_ckks_params *params)
@@ -83,14 +83,6 @@ eis_poly eis_ckks_secret_key_view(const eis_ckks_secret_key *key, size_t limbs, 
     return eis_poly_view(&key->params->rns, key->s.words, limbs, special, EIS_DOMAIN_NTT);
 }
 
-eis_status eis_ckks_zero_encrypt(eis_poly *b, eis_poly *a, uint8_t seed[EIS_EXPAND_SEED_BYTES],
-                                 const eis_ckks_secret_key *key)
-{
-    const eis_poly s = eis_ckks_secret_key_view(key, b->limbs, b->special);
-
-    return eis_ckks_zero_encrypt_under(b, a, seed, &key->params->rns, &s);
-}
-
 /* b -= a s, limb by limb, so that the product is still in a near cache when it is taken away. */
 static eis_status subtract_product(const eis_rns *rns, eis_poly *b, const eis_poly *a, const eis_poly *s)
 {
@@ -109,9 +101,22 @@ static eis_status subtract_product(const eis_rns *rns, eis_poly *b, const eis_po
     return EIS_OK;
 }
 
-/* The e that is drawn here is that of the header, negated: both are distributed alike. */
-eis_status eis_ckks_zero_encrypt_under(eis_poly *b, eis_poly *a, uint8_t seed[EIS_EXPAND_SEED_BYTES],
-                                       const eis_rns *rns, const eis_poly *s)
+/* An error, and the message where there is one, in the value domain: a message of coefficients is transformed with the
+ * error. This error is that of the header, negated: both are distributed alike. */
+static eis_status draw_noisy(const eis_rns *rns, eis_poly *b, const eis_poly *message, eis_prg *prg)
+{
+    eis_status st = EIS_OK;
+
+    EIS_TRY(draw_small(rns, b, prg, eis_sampler_error));
+    if (message != NULL && message->domain == EIS_DOMAIN_COEFF) eis_poly_add(rns, b, b, message);
+    eis_poly_to_ntt(rns, b);
+    if (message != NULL && message->domain == EIS_DOMAIN_NTT) eis_poly_add(rns, b, b, message);
+out:
+    return st;
+}
+
+eis_status eis_ckks_message_encrypt_under(eis_poly *b, eis_poly *a, uint8_t seed[EIS_EXPAND_SEED_BYTES],
+                                          const eis_rns *rns, const eis_poly *s, const eis_poly *message)
 {
     eis_status st = EIS_OK;
     eis_prg prg = {0};
@@ -121,7 +126,7 @@ eis_status eis_ckks_zero_encrypt_under(eis_poly *b, eis_poly *a, uint8_t seed[EI
     EIS_PUBLIC(seed, EIS_EXPAND_SEED_BYTES);
     EIS_TRY(eis_sampler_uniform_seeded(rns, a, EIS_CKKS_GENERATOR, seed));
     EIS_TRY(eis_ckks_secret_stream(&prg));
-    EIS_TRY(eis_ckks_error_draw(rns, b, &prg));
+    EIS_TRY(draw_noisy(rns, b, message, &prg));
     EIS_TRY(subtract_product(rns, b, a, s));
     /* b and a go to the server: under LWE they are uniform to whoever has not the key. */
     EIS_PUBLIC(b->words, b->limbs * b->degree * sizeof *b->words);
@@ -133,4 +138,10 @@ out:
     }
     eis_prg_clear(&prg);
     return st;
+}
+
+eis_status eis_ckks_zero_encrypt_under(eis_poly *b, eis_poly *a, uint8_t seed[EIS_EXPAND_SEED_BYTES],
+                                       const eis_rns *rns, const eis_poly *s)
+{
+    return eis_ckks_message_encrypt_under(b, a, seed, rns, s, NULL);
 }

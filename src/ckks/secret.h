@@ -28,25 +28,24 @@ eis_poly eis_ckks_secret_key_view(const eis_ckks_secret_key *key, size_t limbs, 
  * fork nor a snapshot can double it. Errors: EIS_ERR_ENTROPY, EIS_ERR_MEMORY, EIS_ERR_INTERNAL. */
 EIS_MUST_USE eis_status eis_ckks_secret_stream(eis_prg *prg);
 
-/* Draws an error polynomial in the value domain. Shape: e has its limbs. Secret: e.
- * Errors:  EIS_ERR_MEMORY, EIS_ERR_INTERNAL  e is zeros. */
-EIS_MUST_USE eis_status eis_ckks_error_draw(const eis_rns *rns, eis_poly *e, eis_prg *prg);
-
-/* Draws a ternary polynomial in the value domain; otherwise as the error. */
+/* Draws a ternary polynomial in the value domain. Shape: u has its limbs. Secret: u.
+ * Errors:  EIS_ERR_MEMORY, EIS_ERR_INTERNAL  u is zeros. */
 EIS_MUST_USE eis_status eis_ckks_ternary_draw(const eis_rns *rns, eis_poly *u, eis_prg *prg);
 
-/* Encrypts zero: a is the expansion of a fresh public seed, b = -(a s + e).
+/* Encrypts zero under a secret polynomial in the value domain: a is the expansion of a fresh public seed,
+ * b = -(a s + e).
  *
- * Shape:   b and a are initialised, with equal limbs and special; seed[64] is out.
- * Secret:  the key and e. The seed is 64 bytes of the system for this object alone: two objects on one seed would
- *          publish the difference of their messages.
+ * Shape:   b, a and s have equal limbs and special; seed[64] is out.
+ * Secret:  s and e. The seed is 64 bytes of the system for this object alone: two objects on one seed would publish the
+ *          difference of their messages.
  * Errors:  EIS_ERR_ENTROPY, EIS_ERR_MEMORY, EIS_ERR_INTERNAL  b, a and seed are zeros. */
-EIS_MUST_USE eis_status eis_ckks_zero_encrypt(eis_poly *b, eis_poly *a, uint8_t seed[EIS_EXPAND_SEED_BYTES],
-                                              const eis_ckks_secret_key *key);
-
-/* The same under a secret that is given as a polynomial in the value domain. Shape: s as b and a. */
 EIS_MUST_USE eis_status eis_ckks_zero_encrypt_under(eis_poly *b, eis_poly *a, uint8_t seed[EIS_EXPAND_SEED_BYTES],
                                                     const eis_rns *rns, const eis_poly *s);
+
+/* The same with a message, b = message - (a s + e). Shape: message as b, in either domain; as coefficients it costs no
+ * transform of its own. Secret: message too. */
+EIS_MUST_USE eis_status eis_ckks_message_encrypt_under(eis_poly *b, eis_poly *a, uint8_t seed[EIS_EXPAND_SEED_BYTES],
+                                                       const eis_rns *rns, const eis_poly *s, const eis_poly *message);
 
 /* The generator of our seeds: read by every SEAL that reads seeds at all. */
 #define EIS_CKKS_GENERATOR EIS_EXPAND_SHAKE256

@@ -180,6 +180,7 @@ static void place_values(const eis_slots *s, double *to, const double *re, const
     }
 }
 
+/* Ends in the coefficient domain. */
 static eis_status encode(const eis_slots *s, const eis_rns *rns, eis_poly *out, const double *re, const double *im,
                          size_t step, size_t count, double scale)
 {
@@ -202,7 +203,6 @@ static eis_status encode(const eis_slots *s, const eis_rns *rns, eis_poly *out, 
         limb_from_integers(eis_poly_limb(out, i), v, s->degree, largest, bits, &eis_poly_plan(rns, out, i)->mod);
     }
     out->domain = EIS_DOMAIN_COEFF;
-    eis_poly_to_ntt(rns, out);
 out:
     eis_mem_free_wiped(v, s->degree, sizeof *v);
     return st;
@@ -211,11 +211,27 @@ out:
 eis_status eis_slots_encode(const eis_slots *slots, const eis_rns *rns, eis_poly *out, const eis_complex *z,
                             size_t count, double scale)
 {
-    return encode(slots, rns, out, &z->re, &z->im, 2, count, scale);
+    eis_status st = EIS_OK;
+
+    EIS_TRY(encode(slots, rns, out, &z->re, &z->im, 2, count, scale));
+    eis_poly_to_ntt(rns, out);
+out:
+    return st;
 }
 
 eis_status eis_slots_encode_reals(const eis_slots *slots, const eis_rns *rns, eis_poly *out, const double *x,
                                   size_t count, double scale)
+{
+    eis_status st = EIS_OK;
+
+    EIS_TRY(encode(slots, rns, out, x, NULL, 1, count, scale));
+    eis_poly_to_ntt(rns, out);
+out:
+    return st;
+}
+
+eis_status eis_slots_encode_reals_coeff(const eis_slots *slots, const eis_rns *rns, eis_poly *out, const double *x,
+                                        size_t count, double scale)
 {
     return encode(slots, rns, out, x, NULL, 1, count, scale);
 }

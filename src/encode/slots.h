@@ -41,6 +41,10 @@ EIS_MUST_USE eis_status eis_slots_encode(const eis_slots *slots, const eis_rns *
 EIS_MUST_USE eis_status eis_slots_encode_reals(const eis_slots *slots, const eis_rns *rns, eis_poly *out,
                                                const double *x, size_t count, double scale);
 
+/* The same without the transform: the domain of *out becomes that of coefficients. For eis_ckks_encrypt_symmetric. */
+EIS_MUST_USE eis_status eis_slots_encode_reals_coeff(const eis_slots *slots, const eis_rns *rns, eis_poly *out,
+                                                     const double *x, size_t count, double scale);
+
 /* Encodes one real for all slots: the integer round(value * scale) as its residue in each limb of *like, to be used
  * with eis_poly_mul_constant and eis_poly_add_constant.
  *

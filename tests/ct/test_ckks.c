@@ -45,6 +45,9 @@ static void encryption_and_decryption(void **state)
     eis_ckks_ct_write(&w, &ct, (eis_seal_style){.mode = EIS_SEAL_ZSTD}, true); /* branches on all of it: it is public */
     assert_int_equal(eis_wire_writer_status(&w), EIS_OK);
     assert_int_equal(eis_ckks_decrypt(&opened, &key, &ct), EIS_OK);
+    message.poly.domain = EIS_DOMAIN_COEFF; /* the other way in */
+    assert_int_equal(eis_ckks_encrypt_symmetric(&ct, &key, &message), EIS_OK);
+    message.poly.domain = EIS_DOMAIN_NTT;
     assert_int_equal(eis_ckks_public_key_generate(&public_key, &key), EIS_OK);
     assert_int_equal(eis_ckks_encrypt_public(&ct, &public_key, &message), EIS_OK);
     eis_ckks_ct_write(&w, &ct, (eis_seal_style){.mode = EIS_SEAL_ZSTD}, false);

@@ -104,7 +104,7 @@ eis_status eis_he_protect(eis_ckks_ct *ct, const eis_he_client *client, uint32_t
     }
     place_values(slots, count, p, index, x, batch);
     EIS_TRY(eis_ckks_plain_init(&plain, client->params, p->limbs, 0, p->scale));
-    EIS_TRY(eis_slots_encode_reals(&client->slots, &client->params->rns, &plain.poly, slots, count, p->scale));
+    EIS_TRY(eis_slots_encode_reals_coeff(&client->slots, &client->params->rns, &plain.poly, slots, count, p->scale));
     EIS_TRY(eis_ckks_encrypt_symmetric(ct, &client->secret, &plain));
 out:
     if (st != EIS_OK) eis_ckks_ct_clear(ct);

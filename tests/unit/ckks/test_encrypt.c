@@ -71,6 +71,40 @@ static void noise_is_that_of_the_distribution(void **state)
     world_close(&w);
 }
 
+/* A message of coefficients shares the transforms of the error: the same message must come out, with the same noise. */
+static void coefficients_are_encrypted_as_values_are(void **state)
+{
+    enum { COUNT = 4096 };
+    world w;
+    double *x = eis_mem_new(COUNT, sizeof *x);
+    int64_t *e = eis_mem_new(8192, sizeof *e);
+    eis_ckks_plain values = {0}, coefficients = {0};
+    eis_ckks_ct ct = {0};
+
+    (void)state;
+    assert_true(x != NULL && e != NULL);
+    world_open(&w, CHAIN_P0, NULL, 0);
+    for (size_t i = 0; i < COUNT; i++) x[i] = (double)i / COUNT - 0.5;
+    assert_int_equal(eis_ckks_plain_init(&values, w.params, 3, 0, 0x1p40), EIS_OK);
+    assert_int_equal(eis_ckks_plain_init(&coefficients, w.params, 3, 0, 0x1p40), EIS_OK);
+    assert_int_equal(eis_slots_encode_reals(&w.slots, &w.params->rns, &values.poly, x, COUNT, 0x1p40), EIS_OK);
+    assert_int_equal(eis_slots_encode_reals_coeff(&w.slots, &w.params->rns, &coefficients.poly, x, COUNT, 0x1p40),
+                     EIS_OK);
+    assert_int_equal(coefficients.poly.domain, EIS_DOMAIN_COEFF);
+    assert_int_equal(eis_ckks_encrypt_symmetric(&ct, &w.secret, &coefficients), EIS_OK);
+    assert_int_equal(ct.poly[0].domain, EIS_DOMAIN_NTT);
+    residual(&w, e, &ct, &values);
+    for (size_t i = 0; i < w.params->degree; i++) assert_in_range(e[i] + 21, 0, 42);
+    eis_poly_to_ntt(&w.params->rns, &coefficients.poly);
+    assert_memory_equal(coefficients.poly.words, values.poly.words, 3 * 8192 * sizeof(uint64_t));
+    eis_ckks_plain_clear(&values);
+    eis_ckks_plain_clear(&coefficients);
+    eis_ckks_ct_clear(&ct);
+    eis_mem_free(x);
+    eis_mem_free(e);
+    world_close(&w);
+}
+
 static void no_seed_is_used_twice(void **state)
 {
     world w;
@@ -194,6 +228,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(noise_is_that_of_the_distribution),
+        cmocka_unit_test(coefficients_are_encrypted_as_values_are),
         cmocka_unit_test(no_seed_is_used_twice),
         cmocka_unit_test(secrets_are_dense_and_ternary),
         cmocka_unit_test(a_failing_source_or_allocation_leaves_nothing),
