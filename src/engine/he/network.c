@@ -60,7 +60,7 @@ static eis_status encode_sums(eis_he_product_data *data, const eis_he_program *p
             for (uint32_t d = 0; d < w->step->product.diagonals; d++)
                 if (fill_plane(values, w, slots, source, target, d)) EIS_TRY(eis_he_bsgs_set(sum, program, d, values));
             if (source > 0 || !eis_he_product_empty(sum)) continue;
-            EIS_TRY(eis_he_plane_encode(&sum->plane[0], program, NULL, 0, sum->limbs, 1, sum->scale, true));
+            EIS_TRY(eis_he_product_set_nothing(sum, program, values));
         }
 out:
     return st;

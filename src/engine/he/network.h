@@ -76,6 +76,10 @@ void eis_he_product_data_clear(eis_he_product_data *data);
 /* Tells whether all weights between two ciphertexts are 0. */
 bool eis_he_product_empty(const eis_he_bsgs *sum);
 
+/* Makes a sum without weights one of almost nothing, so that its result is not transparent. Shape: values[slots], used.
+ */
+EIS_MUST_USE eis_status eis_he_product_set_nothing(eis_he_bsgs *sum, const eis_he_program *program, double *values);
+
 /* Returns the bytes of its planes. */
 size_t eis_he_product_data_bytes(const eis_he_product_data *data);
 

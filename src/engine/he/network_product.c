@@ -4,6 +4,9 @@
 
 #include "base/mem.h"
 
+#include <float.h>
+#include <string.h>
+
 eis_status eis_he_product_data_init(eis_he_product_data *data, const eis_he_network_step *step, uint32_t sources,
                                     uint32_t targets)
 {
@@ -36,6 +39,14 @@ bool eis_he_product_empty(const eis_he_bsgs *sum)
     for (size_t i = 0; i < (size_t)sum->baby * sum->giant; i++)
         if (sum->plane[i].params != NULL) return false;
     return true;
+}
+
+eis_status eis_he_product_set_nothing(eis_he_bsgs *sum, const eis_he_program *program, double *values)
+{
+    /* It is encoded as zeros, and a plane of zeros becomes the integer 1. */
+    memset(values, 0, eis_ckks_slots(program->params) * sizeof *values);
+    values[0] = DBL_MIN;
+    return eis_he_bsgs_set(sum, program, 0, values);
 }
 
 static size_t plain_bytes(const eis_ckks_plain *p) { return p->poly.limbs * p->poly.degree * sizeof(uint64_t); }

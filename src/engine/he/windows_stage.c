@@ -81,8 +81,7 @@ static eis_status encode_planes(eis_he_bsgs *sum, const eis_he_program *program,
     for (uint32_t d = 0; d < step->product.diagonals; d++)
         if (eis_he_windows_plane(values, &step->product, kernel, channels, taps, slots, d))
             EIS_TRY(eis_he_bsgs_set(sum, program, d, values));
-    if (eis_he_product_empty(sum))
-        EIS_TRY(eis_he_plane_encode(&sum->plane[0], program, NULL, 0, sum->limbs, 1, sum->scale, true));
+    if (eis_he_product_empty(sum)) EIS_TRY(eis_he_product_set_nothing(sum, program, values));
 out:
     return st;
 }

@@ -66,6 +66,21 @@ static void dense_layers_with_squares(void **state)
     check_net(he_model_open(m, "[600]"), "M", 1);
 }
 
+/* A layer whose weights are all 0 still gives a ciphertext that hides what it holds. */
+static void a_layer_of_zeros_is_not_transparent(void **state)
+{
+    he_model *m = he_model_new(14);
+    double zeros[40] = {0}, bias[4] = {1, -1, 0.5, 2};
+
+    (void)state;
+    he_model_dense(m, 12, 10, -1);
+    he_model_layer(m, SQUARE);
+    fixture_tensor_add(m->tensors, "zw", "F32", 4, 10, zeros);
+    fixture_tensor_add(m->tensors, "zb", "F32", 0, 4, bias);
+    he_model_add(m, "{\"op\":\"linear\",\"name\":\"z\",\"weight\":\"zw\",\"bias\":\"zb\",\"in\":10,\"out\":4}", 4);
+    check_net(he_model_open(m, "[12]"), "A3", 1);
+}
+
 static void a_convolution_becomes_windows(void **state)
 {
     he_model *m = he_model_new(3);
@@ -291,6 +306,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(dense_layers_with_squares),
+        cmocka_unit_test(a_layer_of_zeros_is_not_transparent),
         cmocka_unit_test(a_convolution_becomes_windows),
         cmocka_unit_test(polynomials_take_the_place_of_squares),
         cmocka_unit_test(the_planner_takes_the_cheapest_chain_with_room),
