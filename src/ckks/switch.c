@@ -24,7 +24,7 @@ static size_t switch_primes(const eis_ckks_params *params, size_t limbs) { retur
 
 /* ---- Cutting into digits ---------------------------------------------------------------------------------------- */
 
-/* A polynomial that is being cut. */
+/* A polynomial that is being cut. Its words belong to whoever began it. */
 typedef struct cutter {
     const eis_ckks_params *params;
     size_t limbs, digits;
@@ -34,12 +34,6 @@ typedef struct cutter {
     uint64_t *excess;       /* [digits][N], then N of scratch; NULL where digits have one prime */
 } cutter;
 
-static void cutter_clear(cutter *c)
-{
-    eis_mem_free(c->coeff);
-    eis_mem_free(c->excess);
-}
-
 static eis_rns_group digit_primes(const cutter *c, size_t d)
 {
     const size_t first = d * c->params->special_count, left = c->limbs - first;
@@ -47,29 +41,40 @@ static eis_rns_group digit_primes(const cutter *c, size_t d)
     return (eis_rns_group){first, left < c->params->special_count ? left : c->params->special_count};
 }
 
-static eis_status cutter_begin(cutter *c, const eis_ckks_params *params, const eis_poly *t, eis_ckks_digit_form form)
+/* Returns the words that a cutter takes; more where the polynomial is to be permuted. */
+static size_t cutter_words(const eis_ckks_params *params, size_t limbs, bool permuted)
 {
-    eis_status st = EIS_OK;
-    const size_t n = params->degree;
+    const size_t excess = params->special_count == 1 ? 0 : eis_ckks_digit_count(params, limbs) + 1;
 
-    EIS_ASSERT(params->has_special && t->special == 0 && t->domain == EIS_DOMAIN_NTT && t->limbs <= params->limbs_max);
+    return ((permuted ? 2 : 1) * limbs + excess) * params->degree;
+}
+
+/* Begins to cut t, permuted first where `order` is given. Shape: words[cutter_words]. */
+static void cutter_begin(cutter *c, const eis_ckks_params *params, const eis_poly *t, const uint32_t *order,
+                         eis_ckks_digit_form form, uint64_t *words)
+{
+    const size_t n = params->degree, limbs = t->limbs;
+
+    EIS_ASSERT(params->has_special && t->special == 0 && t->domain == EIS_DOMAIN_NTT && limbs <= params->limbs_max);
     EIS_VERIFY(eis_poly_canonical(&params->rns, t));
-    *c = (cutter){.params = params, .limbs = t->limbs, .form = form, .values = t->words};
-    c->digits = eis_ckks_digit_count(params, t->limbs);
-    EIS_NEW_RAW(c->coeff, t->limbs * n);
-    memcpy(c->coeff, t->words, t->limbs * n * sizeof *c->coeff);
-    for (size_t i = 0; i < t->limbs; i++) eis_ring_ntt_inverse(c->coeff + i * n, &params->rns.plan[i]);
-    if (params->special_count == 1) return EIS_OK;
-    EIS_NEW_RAW(c->excess, (c->digits + 1) * n);
+    *c = (cutter){.params = params, .limbs = limbs, .form = form, .values = t->words, .coeff = words};
+    c->digits = eis_ckks_digit_count(params, limbs);
+    words += limbs * n;
+    if (order != NULL) { /* once here: permuting each digit on each prime would cost more */
+        for (size_t i = 0; i < limbs; i++) eis_ring_permute_raw(words + i * n, eis_poly_limb(t, i), order, n);
+        c->values = words;
+        words += limbs * n;
+    }
+    memcpy(c->coeff, c->values, limbs * n * sizeof *c->coeff);
+    for (size_t i = 0; i < limbs; i++) eis_ring_ntt_inverse(c->coeff + i * n, &params->rns.plan[i]);
+    if (params->special_count == 1) return;
+    c->excess = words;
     for (size_t d = 0; d < c->digits; d++) {
         const eis_rns_group group = digit_primes(c, d);
 
         eis_rns_split_raw(&params->rns, c->coeff + group.first * n, c->excess + d * n, group,
                           form == EIS_CKKS_DIGITS_CENTRED);
     }
-out:
-    if (st != EIS_OK) cutter_clear(c);
-    return st;
 }
 
 /* Returns digit d on the i-th prime: the polynomial's own limb where the prime is the digit's, in either form, or r[N],
@@ -119,11 +124,13 @@ eis_status eis_ckks_digits_init(eis_ckks_digits *digits, const eis_ckks_params *
                                 eis_ckks_digit_form form)
 {
     eis_status st = EIS_OK;
-    cutter c = {0};
+    cutter c;
+    uint64_t *work = NULL;
     const size_t n = params->degree, stride = digit_stride(params), primes = switch_primes(params, t->limbs);
 
     eis_ckks_digits_clear(digits);
-    EIS_TRY(cutter_begin(&c, params, t, form));
+    EIS_NEW_RAW(work, cutter_words(params, t->limbs, false));
+    cutter_begin(&c, params, t, NULL, form, work);
     EIS_NEW_RAW(digits->words, primes * c.digits * stride);
     digits->params = params;
     digits->limbs = c.limbs;
@@ -136,7 +143,7 @@ eis_status eis_ckks_digits_init(eis_ckks_digits *digits, const eis_ckks_params *
         }
 out:
     if (st != EIS_OK) eis_ckks_digits_clear(digits);
-    cutter_clear(&c);
+    eis_mem_free(work);
     return st;
 }
 
@@ -192,17 +199,17 @@ eis_status eis_ckks_switch(eis_ckks_lifted *r, const eis_poly *t, const eis_ckks
                            eis_ckks_digit_form form)
 {
     eis_status st = EIS_OK;
-    cutter c = {0};
-    digit_source from = {.cutter = &c};
+    const eis_ckks_params *params = r->params;
+    const size_t cut = cutter_words(params, t->limbs, false), digits = eis_ckks_digit_count(params, t->limbs);
+    cutter c;
+    uint64_t *work = NULL;
 
-    check_target(r, r->params, t->limbs, key);
-    EIS_TRY(cutter_begin(&c, r->params, t, form));
-    from.digits = c.digits;
-    EIS_NEW_RAW(from.words, c.digits * digit_stride(r->params));
-    multiply(r, &from, key, NULL);
+    check_target(r, params, t->limbs, key);
+    EIS_NEW_RAW(work, cut + digits * digit_stride(params));
+    cutter_begin(&c, params, t, NULL, form, work);
+    multiply(r, &(digit_source){.digits = digits, .cutter = &c, .words = work + cut}, key, NULL);
 out:
-    cutter_clear(&c);
-    eis_mem_free(from.words);
+    eis_mem_free(work);
     return st;
 }
 
@@ -351,8 +358,10 @@ eis_status eis_ckks_lifted_down(eis_ckks_lifted *lifted)
 
 /* ---- Whole switches ---------------------------------------------------------------------------------------------- */
 
+#define FINISH_LIMBS(special) (2 * (special) + LOWER_SCRATCH + 5)
+
 /* The special primes come first: with both remainders there, each other prime is finished while its sums are in the
- * cache. Shape: work[2 special_count + 2 + 2 + LOWER_SCRATCH + 1][N]. */
+ * cache. Shape: work[FINISH_LIMBS(special_count)][N]. */
 static void switch_and_lower(eis_poly *r0, eis_poly *r1, const eis_ckks_switching *job, const digit_source *from,
                              size_t limbs, uint64_t *work)
 {
@@ -378,46 +387,28 @@ static void switch_and_lower(eis_poly *r0, eis_poly *r1, const eis_ckks_switchin
     verify_lowered(params, r1);
 }
 
-/* The polynomial permuted, in memory of its own. A permutation of each digit on each prime would cost more. */
-static eis_status permute_limbs(uint64_t **words, const eis_poly *t, const uint32_t *order)
-{
-    eis_status st = EIS_OK;
-
-    EIS_NEW_RAW(*words, t->limbs * t->degree);
-    for (size_t i = 0; i < t->limbs; i++)
-        eis_ring_permute_raw(*words + i * t->degree, eis_poly_limb(t, i), order, t->degree);
-out:
-    return st;
-}
-
+/* All scratch is one block: freed and taken again, it stays with the process, where several might be given back. */
 eis_status eis_ckks_switch_lowered(eis_poly *r0, eis_poly *r1, const eis_ckks_switching *job)
 {
     eis_status st = EIS_OK;
     const eis_ckks_params *params = job->key->params;
-    const size_t n = params->degree, special = params->special_count;
-    const size_t limbs = job->digits != NULL ? job->digits->limbs : job->t->limbs;
-    cutter c = {0};
-    digit_source from = {.digits = eis_ckks_digit_count(params, limbs), .stored = job->digits};
-    uint64_t *work = NULL, *turned = NULL;
-    eis_poly t;
+    const bool stored = job->digits != NULL;
+    const size_t limbs = stored ? job->digits->limbs : job->t->limbs, digits = eis_ckks_digit_count(params, limbs);
+    const size_t finish = FINISH_LIMBS(params->special_count) * params->degree;
+    const size_t cut = stored ? 0 : cutter_words(params, limbs, job->order != NULL);
+    digit_source from = {.digits = digits, .stored = job->digits};
+    cutter c;
+    uint64_t *work = NULL;
 
     EIS_ASSERT(job->key->limbs >= limbs && r0->limbs == limbs && r1->limbs == limbs);
-    if (job->digits == NULL) {
-        t = eis_poly_view(&params->rns, job->t->words, limbs, job->t->special, job->t->domain);
-        if (job->order != NULL) {
-            EIS_TRY(permute_limbs(&turned, job->t, job->order));
-            t.words = turned;
-        }
-        EIS_TRY(cutter_begin(&c, params, &t, job->form));
+    EIS_NEW_RAW(work, finish + cut + (stored ? 0 : digits * digit_stride(params)));
+    if (!stored) {
+        cutter_begin(&c, params, job->t, job->order, job->form, work + finish);
         from.cutter = &c;
+        from.words = work + finish + cut;
     }
-    EIS_NEW_RAW(work,
-                (2 * special + LOWER_SCRATCH + 5) * n + (from.stored == NULL ? from.digits * digit_stride(params) : 0));
-    from.words = work + (2 * special + LOWER_SCRATCH + 5) * n;
     switch_and_lower(r0, r1, job, &from, limbs, work);
 out:
-    cutter_clear(&c);
-    eis_mem_free(turned);
     eis_mem_free(work);
     return st;
 }
