@@ -215,8 +215,8 @@ static eis_status run_infer(const flags *f)
     wish.model_id = f->model;
     wish.version = f->version;
     wish.publish_bits = f->publish_bits;
-    r.opened_ns = eis_clock_ns();
     EIS_TRY(eis_he_session_open(&r.session, &wish));
+    r.opened_ns = eis_clock_ns();
     eis_json_writer_to_file(&r.json, stdout);
     EIS_TRY(infer_all(&r, &inputs));
     eis_cli_he_warn(r.session);

@@ -31,7 +31,6 @@ static void check_envelope_first(eis_conform *c)
          &(eis_conform_request){.model_id = "no-such-model", .encoding = "rot13"});
     send(c, "order.model-before-size", "MODEL_NOT_FOUND",
          &(eis_conform_request){.binary = true, .model_id = "no-such-model", .payload = &tiny, .count = 1});
-    send(c, "order.size-before-text", "INVALID_CIPHERTEXT", &(eis_conform_request){.encoding = "hex", .text = "zzzz"});
     send(c, "order.size-before-count", "INVALID_CIPHERTEXT",
          &(eis_conform_request){.binary = true, .payload = &tiny, .count = c->target.count + 1});
     send(c, "order.size-before-batch", "INVALID_CIPHERTEXT",

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The three acts of `eis demo`. Each runs something on split servers and in plain, prints both, and notes whether they
- * agree. */
+/* The acts of `eis demo`. Each runs something on servers that see nothing of it and in plain, prints both, and notes
+ * whether they agree. */
 #ifndef EIS_CLI_DEMO_H
 #define EIS_CLI_DEMO_H
 
@@ -11,10 +11,12 @@
 #include "cli/split_flags.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 
-/* The models of the second and third act, as eis_cli_models_find knows them and as named servers call them. */
-#define EIS_CLI_DEMO_STORY  "tiny-stories"
-#define EIS_CLI_DEMO_DIGITS "digits"
+/* The models of the second and later acts, as eis_cli_models_find knows them and as named servers call them. */
+#define EIS_CLI_DEMO_STORY      "tiny-stories"
+#define EIS_CLI_DEMO_DIGITS     "digits"
+#define EIS_CLI_DEMO_CIPHERTEXT "digits-square"
 
 typedef struct eis_cli_demo {
     eis_cli_common common;
@@ -40,5 +42,11 @@ EIS_MUST_USE eis_status eis_cli_demo_story(eis_cli_demo *demo);
 
 /* Ten digits by models/digits. */
 EIS_MUST_USE eis_status eis_cli_demo_digits(eis_cli_demo *demo);
+
+/* Draws one image of greys from 0 to 255. */
+void eis_cli_demo_draw(const double *image, uint32_t width, uint32_t height);
+
+/* One digit by models/digits-square, on ciphertexts. */
+EIS_MUST_USE eis_status eis_cli_demo_ciphertext(eis_cli_demo *demo);
 
 #endif

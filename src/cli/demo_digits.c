@@ -58,6 +58,16 @@ static char shade(const double *image, uint32_t width, uint32_t row, uint32_t co
     return shades[index < 0 ? 0 : index > 9 ? 9 : index];
 }
 
+void eis_cli_demo_draw(const double *image, uint32_t width, uint32_t height)
+{
+    for (uint32_t row = 0; row < height / CELL_ROWS; row++) {
+        printf("  ");
+        for (uint32_t column = 0; column < width / CELL_COLUMNS; column++) putchar(shade(image, width, row, column));
+        putchar('\n');
+    }
+    putchar('\n');
+}
+
 static void draw_row(const act *a, unsigned first)
 {
     const eis_classifier *c = &a->model->classifier;

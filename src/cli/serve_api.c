@@ -5,6 +5,7 @@
 #include "base/pool.h"
 #include "cli/cli.h"
 #include "cli/serve.h"
+#include "service/he_embedded.h"
 #include "service/he_server.h"
 #include "service/pem_file.h"
 
@@ -45,12 +46,13 @@ enum {
     KEY_STORE_BYTES,
     KEY_KEY_BYTES,
     KEY_DRAIN_TIMEOUT,
+    KEY_EMBEDDED,
 };
 
 typedef struct flags {
     eis_cli_common common;
     const char *registry, *listen, *admin, *tls_cert, *tls_key, *client_ca, *token_file, *tenants;
-    bool insecure_http, publish_weights;
+    bool insecure_http, publish_weights, embedded;
     unsigned drain_timeout_ms;
     eis_he_server_config server; /* what flags set directly */
 } flags;
@@ -88,11 +90,13 @@ static const struct argp_option options[] = {
     {"store-bytes", KEY_STORE_BYTES, "BYTES", 0, "Results that are kept, together (default 1G)", 4},
     {"key-bytes", KEY_KEY_BYTES, "BYTES", 0, "Evaluation keys in memory, a quarter of it per tenant (default 4G)", 4},
     {"drain-timeout", KEY_DRAIN_TIMEOUT, "MS", 0, "On SIGTERM let jobs finish for so long (default 30000)", 4},
+    {"embedded", KEY_EMBEDDED, NULL, OPTION_HIDDEN, "Serve the parent process, which hands over everything", 4},
     {0},
 };
 
 static void check(const flags *f, const struct argp_state *state)
 {
+    if (f->embedded) return;
     if (f->registry == NULL) argp_error(state, "--registry is missing");
     if ((f->tls_cert == NULL) != (f->tls_key == NULL)) argp_error(state, "--tls-cert and --tls-key go together");
     if (f->client_ca != NULL && f->tls_cert == NULL) argp_error(state, "--client-ca goes with --tls-cert");
@@ -171,6 +175,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case ARGP_KEY_INIT:
         state->child_inputs[0] = &f->common;
         f->drain_timeout_ms = DRAIN_MS_DEFAULT;
+        return 0;
+    case KEY_EMBEDDED:
+        f->embedded = true;
         return 0;
     case KEY_REGISTRY:
         f->registry = arg;
@@ -342,8 +349,9 @@ static eis_status run_serve(flags *f)
     eis_status st = EIS_OK;
     loaded l = {0};
 
-    if (!f->common.log_level_given) f->common.log_level = EIS_LOG_INFO;
-    EIS_TRY(eis_cli_start(&f->common, true));
+    if (!f->common.log_level_given && !f->embedded) f->common.log_level = EIS_LOG_INFO;
+    EIS_TRY(eis_cli_start(&f->common, !f->embedded));
+    if (f->embedded) return eis_he_embedded_child_run(f->common.threads);
     EIS_TRY(load(&l, f));
     EIS_TRY(serve(&l, f));
 out:
@@ -371,5 +379,6 @@ int eis_cli_serve_api(int argc, char **argv)
     flags f = {0};
 
     if (!eis_cli_parse(&argp, argc, argv, &f)) return 2;
+    if (f.embedded) return eis_status_exit_code(run_serve(&f)); /* the parent has been told, and says it once */
     return eis_cli_finish(run_serve(&f));
 }

@@ -6,7 +6,9 @@
 
 check() { # FLAGS...
     expect 0 '' "$eis" demo "$@"
-    [ "$(grep -c '  equal: yes' "$scratch/out")" -eq 2 ] || fail "story or digits: $(cat "$scratch/out")"
+    [ "$(grep -c '  equal: yes' "$scratch/out")" -eq 3 ] || fail "story, digits or ciphertexts: $(cat "$scratch/out")"
+    grep -q 'a process of its own' "$scratch/out" || fail "ciphertexts without a server of their own"
+    grep -q 'evaluation keys (.*nothing that decrypts' "$scratch/out" || fail "what the server held is not said"
     grep -q 'argmax matches: yes' "$scratch/out" || fail "layer: $(cat "$scratch/out")"
     grep -q 'Once upon a time' "$scratch/out" || fail "no story"
     grep -q "$(printf '\033')" "$scratch/out" && fail "colours where there is no terminal"
