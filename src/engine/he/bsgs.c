@@ -5,9 +5,16 @@
 #include "engine/he/program.h"
 
 #include "base/mem.h"
+#include "engine/he/turn.h"
+#include "kernel/kernel.h"
 
 #include <math.h>
 #include <string.h>
+
+/* Sums go over runs of words: of one run all planes stand one behind the other, so that they come as one stream from
+ * memory, and all baby steps stay in the second-level cache for all giant steps. The gap keeps runs off each other's
+ * sets in the first-level cache. */
+enum { RUN = 512, GAP = 8, RUN_STEP = RUN + GAP };
 
 /* Baby steps for `count` rotations: a baby step is one key product; a giant step has a decomposition and a mod-down
  * beside, so there are at most as many of them. */
@@ -36,32 +43,69 @@ void eis_he_bsgs_clear(eis_he_bsgs *bsgs)
     for (size_t i = 0; bsgs->plane != NULL && i < (size_t)bsgs->baby * bsgs->giant; i++)
         eis_ckks_plain_clear(&bsgs->plane[i]);
     eis_mem_free(bsgs->plane);
+    eis_mem_free(bsgs->words);
     *bsgs = (eis_he_bsgs){0};
 }
 
 size_t eis_he_bsgs_bytes(const eis_he_bsgs *bsgs)
 {
-    size_t bytes = 0;
+    size_t bytes = bsgs->bytes;
 
     for (size_t i = 0; i < (size_t)bsgs->baby * bsgs->giant; i++)
         bytes += bsgs->plane[i].poly.limbs * bsgs->plane[i].poly.degree * sizeof(uint64_t);
     return bytes;
 }
 
+/* Where a run of a plane, or of a half of a baby step, stands among `streams` of them. */
+static uint64_t *run_at(uint64_t *words, size_t runs, size_t streams, size_t limb, size_t run, size_t stream)
+{
+    return words + ((limb * runs + run) * streams + stream) * RUN_STEP;
+}
+
+/* Deals a polynomial out to its runs. */
+static void deal(uint64_t *words, size_t streams, size_t stream, const eis_poly *poly)
+{
+    size_t runs = poly->degree / RUN;
+
+    for (size_t i = 0; i < poly->limbs; i++)
+        for (size_t r = 0; r < runs; r++)
+            memcpy(run_at(words, runs, streams, i, r, stream), eis_poly_limb(poly, i) + r * RUN,
+                   RUN * sizeof(uint64_t));
+}
+
+/* Moves the words of a plane to their place among the others. */
+static eis_status place_plane(eis_he_bsgs *bsgs, uint32_t index)
+{
+    eis_status st = EIS_OK;
+    eis_poly *poly = &bsgs->plane[index].poly;
+    size_t streams = (size_t)bsgs->baby * bsgs->giant, words = poly->limbs * (poly->degree / RUN) * streams * RUN_STEP;
+
+    if (streams == 1) return EIS_OK;
+    if (bsgs->words == NULL) EIS_NEW_RAW(bsgs->words, words);
+    bsgs->bytes = words * sizeof(uint64_t);
+    deal(bsgs->words, streams, index, poly);
+    eis_poly_clear(poly);
+out:
+    return st;
+}
+
 eis_status eis_he_bsgs_set(eis_he_bsgs *bsgs, const eis_he_program *program, uint32_t index, const double *values)
 {
     eis_status st = EIS_OK;
-    size_t slots = eis_ckks_slots(program->params);
+    const eis_ckks_params *params = program->params;
+    size_t slots = eis_ckks_slots(params);
     size_t turn = (size_t)bsgs->stride * (index / bsgs->baby * bsgs->baby) % slots;
     double *turned = NULL;
     bool zero = true;
 
     for (size_t i = 0; i < slots && zero; i++) zero = values[i] == 0;
     if (zero) return EIS_OK;
-    EIS_NEW(turned, slots);
+    EIS_NEW_RAW(turned, slots);
     memcpy(turned + turn, values, (slots - turn) * sizeof *turned);
     memcpy(turned, values + slots - turn, turn * sizeof *turned);
-    EIS_TRY(eis_he_plane_encode(&bsgs->plane[index], program, turned, slots, bsgs->limbs, 1, bsgs->scale, true));
+    EIS_TRY(eis_he_plane_encode(&bsgs->plane[index], program, turned, slots, bsgs->limbs, params->special_count,
+                                bsgs->scale, true));
+    EIS_TRY(place_plane(bsgs, index));
 out:
     eis_mem_free(turned);
     return st;
@@ -92,17 +136,40 @@ static bool baby_is_set(const eis_he_bsgs *bsgs, uint32_t baby)
 typedef struct job {
     const eis_he_bsgs *bsgs;
     const eis_ckks_galois_keys *keys;
-    eis_ckks_hoisted x;
-    eis_ckks_lifted *baby;  /* [bsgs->baby] */
+    eis_ckks_lifted x;
+    eis_ckks_digits digits; /* of x */
+    size_t limbs, runs;     /* special limbs included */
+    uint64_t *baby;         /* [limbs][runs][2 halves][baby][a run and a gap] */
     eis_ckks_lifted *giant; /* [bsgs->giant] */
     eis_status *status;     /* [the larger of both] */
 } job;
 
 static uint32_t element_of(const job *j, uint64_t steps)
 {
-    const eis_ckks_params *params = j->x.ct.params;
+    const eis_ckks_params *params = j->x.params;
 
     return eis_ckks_rotation_element(params, (int32_t)(steps % eis_ckks_slots(params)));
+}
+
+/* A baby step: x turned, or x itself, dealt out. */
+static eis_status baby_step(job *j, size_t b)
+{
+    eis_status st = EIS_OK;
+    eis_ckks_lifted turned = {0}, scratch = {0};
+    const eis_ckks_lifted *baby = &j->x;
+
+    if (b > 0) {
+        EIS_TRY(eis_ckks_lifted_init(&turned, j->x.params, j->x.limbs, j->x.scale));
+        EIS_TRY(
+            eis_he_lifted_turn_add(&turned, &j->x, &j->digits, element_of(j, b * j->bsgs->stride), j->keys, &scratch));
+        baby = &turned;
+    }
+    deal(j->baby, 2 * (size_t)j->bsgs->baby, b, &baby->c0);
+    deal(j->baby, 2 * (size_t)j->bsgs->baby, j->bsgs->baby + b, &baby->c1);
+out:
+    eis_ckks_lifted_clear(&turned);
+    eis_ckks_lifted_clear(&scratch);
+    return st;
 }
 
 static void baby_chunks(void *arg, size_t first, size_t last)
@@ -110,46 +177,80 @@ static void baby_chunks(void *arg, size_t first, size_t last)
     job *j = arg;
 
     for (size_t b = first; b < last; b++)
-        if (baby_is_set(j->bsgs, (uint32_t)b))
-            j->status[b] = eis_ckks_hoisted_lift(&j->baby[b], &j->x, element_of(j, b * j->bsgs->stride), j->keys);
+        if (baby_is_set(j->bsgs, (uint32_t)b)) j->status[b] = baby_step(j, b);
 }
 
-/* sum = the baby steps times the planes of giant step s, still lifted. */
-static eis_status sum_products(eis_ckks_lifted *sum, const job *j, uint32_t s)
+/* The streams of a sum: a plane, and both halves of a baby step. */
+typedef struct streams {
+    const uint64_t *plane[EIS_ZQ_DOT_TERMS_MAX], *c0[EIS_ZQ_DOT_TERMS_MAX], *c1[EIS_ZQ_DOT_TERMS_MAX];
+    size_t count;
+} streams;
+
+static void gather(streams *s, const job *j, uint32_t giant, size_t limb, size_t run)
+{
+    const eis_he_bsgs *g = j->bsgs;
+    size_t baby = g->baby;
+
+    s->count = 0;
+    for (uint32_t b = 0; b < baby; b++) {
+        if (!is_set(g, giant, b)) continue;
+        s->plane[s->count] = run_at(g->words, j->runs, baby * g->giant, limb, run, giant * baby + b);
+        s->c0[s->count] = run_at(j->baby, j->runs, 2 * baby, limb, run, b);
+        s->c1[s->count++] = run_at(j->baby, j->runs, 2 * baby, limb, run, baby + b);
+    }
+}
+
+/* giant s = the baby steps times the planes of giant step s, still lifted; for some runs, counted through the limbs. */
+static void product_chunks(void *arg, size_t first, size_t last)
+{
+    job *j = arg;
+    const eis_zq_kernels *k = &eis_kernels_get()->zq;
+    const eis_rns *rns = &j->x.params->rns;
+    streams in;
+
+    for (size_t at = first; at < last; at++) {
+        size_t limb = at / j->runs, run = at % j->runs;
+        for (uint32_t s = 0; s < j->bsgs->giant; s++) {
+            eis_ckks_lifted *sum = &j->giant[s];
+            gather(&in, j, s, limb, run);
+            if (in.count == 0) continue;
+            k->dot_pair(eis_poly_limb(&sum->c0, limb) + run * RUN, eis_poly_limb(&sum->c1, limb) + run * RUN, in.plane,
+                        in.c0, in.c1, in.count, NULL, RUN, &eis_poly_plan(rns, &sum->c0, limb)->mod);
+        }
+    }
+}
+
+static eis_status multiply(job *j, eis_pool *pool)
 {
     eis_status st = EIS_OK;
-    bool first = true;
 
-    for (uint32_t b = 0; b < j->bsgs->baby; b++) {
-        const eis_ckks_plain *plane = &j->bsgs->plane[(size_t)s * j->bsgs->baby + b];
-        if (plane->params == NULL) continue;
-        if (first)
-            EIS_TRY(eis_ckks_lifted_mul_plain(sum, &j->baby[b], plane));
-        else
-            EIS_TRY(eis_ckks_lifted_mul_plain_add(sum, &j->baby[b], plane));
-        first = false;
-    }
+    for (uint32_t s = 0; s < j->bsgs->giant; s++)
+        if (giant_is_set(j->bsgs, s))
+            EIS_TRY(eis_ckks_lifted_init(&j->giant[s], j->x.params, j->x.limbs, j->x.scale * j->bsgs->scale));
+    eis_pool_run(pool, j->limbs * j->runs, 1, product_chunks, j);
 out:
     return st;
 }
 
+/* Turns the sum of giant step s. */
 static eis_status giant_step(job *j, uint32_t s)
 {
     eis_status st = EIS_OK;
-    eis_ckks_lifted sum = {0};
-    eis_ckks_ct lowered = {0};
-    eis_ckks_hoisted hoisted = {0};
+    eis_ckks_lifted turned = {0}, scratch = {0};
+    eis_ckks_digits digits = {0};
+    uint64_t steps = (uint64_t)s * j->bsgs->baby * j->bsgs->stride;
 
-    if (s == 0) return sum_products(&j->giant[0], j, 0);
-    EIS_TRY(sum_products(&sum, j, s));
-    EIS_TRY(eis_ckks_lifted_lower(&lowered, &sum));
-    EIS_TRY(eis_ckks_hoist(&hoisted, &lowered));
-    EIS_TRY(eis_ckks_hoisted_lift(&j->giant[s], &hoisted, element_of(j, (uint64_t)s * j->bsgs->baby * j->bsgs->stride),
-                                  j->keys));
+    if (s == 0) return EIS_OK;
+    EIS_TRY(eis_he_lifted_digits(&digits, &j->giant[s]));
+    EIS_TRY(eis_ckks_lifted_init(&turned, j->x.params, j->x.limbs, j->giant[s].scale));
+    EIS_TRY(eis_he_lifted_turn_add(&turned, &j->giant[s], &digits, element_of(j, steps), j->keys, &scratch));
+    eis_ckks_lifted_clear(&j->giant[s]);
+    j->giant[s] = turned;
+    turned = (eis_ckks_lifted){0};
 out:
-    eis_ckks_lifted_clear(&sum);
-    eis_ckks_ct_clear(&lowered);
-    eis_ckks_hoisted_clear(&hoisted);
+    eis_ckks_lifted_clear(&turned);
+    eis_ckks_lifted_clear(&scratch);
+    eis_ckks_digits_clear(&digits);
     return st;
 }
 
@@ -186,6 +287,17 @@ out:
     return st;
 }
 
+/* One plane alone, with no rotation: a product as any other, without the special limbs. */
+static eis_status multiply_alone(eis_ckks_ct *y, const eis_he_bsgs *bsgs, const eis_ckks_ct *x)
+{
+    const eis_poly *poly = &bsgs->plane[0].poly;
+    eis_ckks_plain plane = {.params = x->params, .scale = bsgs->scale};
+
+    EIS_ASSERT(poly->words != NULL);
+    plane.poly = eis_poly_view(&x->params->rns, poly->words, poly->limbs - poly->special, 0, EIS_DOMAIN_NTT);
+    return eis_ckks_ct_mul_plain(y, x, &plane);
+}
+
 eis_status eis_he_bsgs_apply(eis_ckks_ct *y, const eis_he_bsgs *bsgs, const eis_ckks_ct *x,
                              const eis_ckks_galois_keys *keys, eis_pool *pool)
 {
@@ -193,22 +305,30 @@ eis_status eis_he_bsgs_apply(eis_ckks_ct *y, const eis_he_bsgs *bsgs, const eis_
     job j = {.bsgs = bsgs, .keys = keys};
     uint32_t most = bsgs->baby > bsgs->giant ? bsgs->baby : bsgs->giant;
 
-    EIS_NEW(j.baby, bsgs->baby);
+    EIS_ASSERT(bsgs->baby <= EIS_ZQ_DOT_TERMS_MAX && x->limbs == bsgs->limbs && x->params->degree % RUN == 0);
+    if (bsgs->words == NULL) return multiply_alone(y, bsgs, x);
+    EIS_REQUIRE(eis_ckks_scale_fits(x->params, x->scale * bsgs->scale, x->limbs), EIS_ERR_SCALE,
+                "a product with planes does not fit its level");
+    EIS_TRY(eis_he_lift(&j.x, x));
+    EIS_TRY(eis_ckks_digits_init(&j.digits, x->params, &x->poly[1], EIS_CKKS_DIGITS_CENTRED));
+    j.limbs = j.x.c0.limbs;
+    j.runs = x->params->degree / RUN;
     EIS_NEW(j.giant, bsgs->giant);
     EIS_NEW(j.status, most);
-    EIS_TRY(eis_ckks_hoist(&j.x, x));
+    EIS_NEW_RAW(j.baby, j.limbs * j.runs * 2 * bsgs->baby * RUN_STEP);
     eis_pool_run(pool, bsgs->baby, 1, baby_chunks, &j);
     EIS_TRY(first_failure(j.status, bsgs->baby));
+    EIS_TRY(multiply(&j, pool));
     eis_pool_run(pool, bsgs->giant, 1, giant_chunks, &j);
     EIS_TRY(first_failure(j.status, bsgs->giant));
     EIS_TRY(add_giants(y, &j));
 out:
-    for (uint32_t b = 0; j.baby != NULL && b < bsgs->baby; b++) eis_ckks_lifted_clear(&j.baby[b]);
     for (uint32_t s = 0; j.giant != NULL && s < bsgs->giant; s++) eis_ckks_lifted_clear(&j.giant[s]);
     eis_mem_free(j.baby);
     eis_mem_free(j.giant);
     eis_mem_free(j.status);
-    eis_ckks_hoisted_clear(&j.x);
+    eis_ckks_digits_clear(&j.digits);
+    eis_ckks_lifted_clear(&j.x);
     return st;
 }
 
@@ -234,7 +354,11 @@ eis_status eis_he_bsgs_plan(eis_he_draft *draft, eis_he_plan_row *row, eis_he_tr
     eis_he_cost_hoist(&draft->cost, limbs);
     for (uint32_t b = 0; b < baby; b++) eis_he_cost_lift(&draft->cost, limbs);
     draft->cost.passes += 2.0 * (limbs + 1) * count;
-    for (uint32_t s = 1; s < giant; s++) eis_he_cost_switch(&draft->cost, limbs);
+    for (uint32_t s = 1; s < giant; s++) {
+        draft->cost.transforms += limbs + 1; /* c1 alone */
+        eis_he_cost_hoist(&draft->cost, limbs);
+        eis_he_cost_lift(&draft->cost, limbs);
+    }
     eis_he_cost_lower(&draft->cost, limbs);
 out:
     return st;

@@ -1,44 +1,56 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Sums over slots in stages of radix 4. */
+/* Sums over slots in stages of radix 4. Between the stages only c1 comes down from P, since its digits are needed. */
 #include "engine/he/program.h"
+
+#include "engine/he/turn.h"
 
 /* How many slots the next stage adds up, when `count` are left: 4, or once 2. */
 static size_t radix_of(size_t count) { return count % 4 == 0 ? 4 : 2; }
 
-/* r = the sum of x and its rotations by stride, 2 stride, ..., (radix - 1) stride. */
-static eis_status fold_stage(eis_ckks_ct *ct, size_t radix, size_t stride, const eis_ckks_galois_keys *keys)
+/* next = the sum of now and its rotations by stride, 2 stride, ..., (radix - 1) stride; digits are now's. */
+static eis_status fold_stage(eis_ckks_lifted *next, const eis_ckks_lifted *now, const eis_ckks_digits *digits,
+                             size_t radix, size_t stride, const eis_ckks_galois_keys *keys, eis_ckks_lifted *scratch)
 {
     eis_status st = EIS_OK;
-    eis_ckks_hoisted hoisted = {0};
-    eis_ckks_lifted sum = {0}, turned = {0};
+    const eis_rns *rns = &now->params->rns;
 
-    EIS_TRY(eis_ckks_hoist(&hoisted, ct));
-    EIS_TRY(eis_ckks_hoisted_lift(&sum, &hoisted, 1, keys));
+    EIS_TRY(eis_ckks_lifted_init(next, now->params, now->limbs, now->scale));
+    eis_poly_copy(rns, &next->c0, &now->c0);
+    eis_poly_copy(rns, &next->c1, &now->c1);
     for (size_t i = 1; i < radix; i++) {
-        uint32_t element = eis_ckks_rotation_element(ct->params, (int32_t)(i * stride));
-        EIS_TRY(eis_ckks_hoisted_lift(&turned, &hoisted, element, keys));
-        EIS_TRY(eis_ckks_lifted_add(&sum, &turned));
+        uint32_t element = eis_ckks_rotation_element(now->params, (int32_t)(i * stride));
+        EIS_TRY(eis_he_lifted_turn_add(next, now, digits, element, keys, scratch));
     }
-    EIS_TRY(eis_ckks_lifted_lower(ct, &sum));
 out:
-    eis_ckks_hoisted_clear(&hoisted);
-    eis_ckks_lifted_clear(&sum);
-    eis_ckks_lifted_clear(&turned);
     return st;
 }
 
 eis_status eis_he_fold(eis_ckks_ct *ct, size_t count, size_t stride, const eis_ckks_galois_keys *keys)
 {
     eis_status st = EIS_OK;
+    eis_ckks_lifted pair[2] = {{0}, {0}}, scratch = {0};
+    eis_ckks_digits digits = {0};
+    unsigned now = 0;
 
     EIS_ASSERT(count > 0 && (count & (count - 1)) == 0 && stride > 0 && stride <= eis_ckks_slots(ct->params) / count);
-    while (count > 1) {
+    if (count == 1) return EIS_OK;
+    EIS_TRY(eis_he_lift(&pair[0], ct));
+    EIS_TRY(eis_ckks_digits_init(&digits, ct->params, &ct->poly[1], EIS_CKKS_DIGITS_CENTRED));
+    for (;;) {
         size_t radix = radix_of(count);
-        EIS_TRY(fold_stage(ct, radix, stride, keys));
+        EIS_TRY(fold_stage(&pair[1 - now], &pair[now], &digits, radix, stride, keys, &scratch));
+        now = 1 - now;
         count /= radix;
         stride *= radix;
+        if (count == 1) break;
+        EIS_TRY(eis_he_lifted_digits(&digits, &pair[now]));
     }
+    EIS_TRY(eis_ckks_lifted_lower(ct, &pair[now]));
 out:
+    eis_ckks_lifted_clear(&pair[0]);
+    eis_ckks_lifted_clear(&pair[1]);
+    eis_ckks_lifted_clear(&scratch);
+    eis_ckks_digits_clear(&digits);
     return st;
 }
 
@@ -47,6 +59,7 @@ eis_status eis_he_fold_plan(eis_he_draft *draft, eis_he_plan_row *row, eis_he_tr
 {
     eis_status st = EIS_OK;
 
+    if (count > 1) eis_he_cost_lower(&draft->cost, t->limbs);
     while (count > 1) {
         size_t radix = radix_of(count);
         for (size_t i = 1; i < radix; i++) EIS_TRY(eis_he_draft_rotation(draft, (int32_t)(i * stride)));
@@ -55,7 +68,7 @@ eis_status eis_he_fold_plan(eis_he_draft *draft, eis_he_plan_row *row, eis_he_tr
         row->rotations += radix - 1;
         eis_he_cost_hoist(&draft->cost, t->limbs);
         for (size_t i = 1; i < radix; i++) eis_he_cost_lift(&draft->cost, t->limbs);
-        eis_he_cost_lower(&draft->cost, t->limbs);
+        draft->cost.transforms += count > radix ? t->limbs + 1 : 0; /* c1 alone */
         count /= radix;
         stride *= radix;
     }

@@ -58,7 +58,10 @@ EIS_MUST_USE eis_status eis_he_fold_plan(eis_he_draft *draft, eis_he_plan_row *r
 typedef struct eis_he_bsgs {
     uint32_t baby, giant, stride, limbs;
     double scale;          /* of the planes */
-    eis_ckks_plain *plane; /* [giant][baby], turned right by stride s baby, with a special limb */
+    eis_ckks_plain *plane; /* [giant][baby], turned right by stride s baby, with special limbs; where there is more than
+                              one, those that are set have their words below and not here */
+    uint64_t *words;       /* [limbs][runs][giant][baby][a run and a gap]: in the order in which they are read */
+    size_t bytes;          /* of words */
 } eis_he_bsgs;
 
 /* Fills plane (s, b) from what the sum wants beside rotation (b + s baby). Shape: values[slots]. Zeros make none. */
