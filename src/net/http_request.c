@@ -50,6 +50,7 @@ eis_status eis_net_http_route(eis_http_request *request, const eis_http_route *r
 
     if (find_route(request, routes, count, request->method)) return EIS_OK;
     if (strcmp(request->method, "HEAD") == 0 && find_route(request, routes, count, "GET")) return EIS_OK;
+    request->allow[0] = '\0';
     for (size_t i = 0; i < count; i++)
         if (matches(&param, routes[i].pattern, request->path)) allow(request->allow, routes[i].method);
     if (request->allow[0] != '\0') return eis_fail(EIS_ERR_METHOD, "allowed here: %s", request->allow);
