@@ -10,26 +10,26 @@
 
 #define BODY_BYTES_MAX ((size_t)32 << 20)
 
-static eis_status read_numbers(double **x, const eis_he_served *served, eis_json_value root)
+/* Reads the numbers, whatever their count: the schema comes before the model. */
+static eis_status read_numbers(double **x, size_t *count, eis_json_value root)
 {
     eis_json_value array, value;
     eis_json_iter it;
     eis_status st = EIS_OK;
     double *made = NULL;
-    size_t n = 0;
+    size_t length = 0, n = 0;
 
     EIS_TRY(eis_json_bind_array(&array, root, "body", "inputs", 1, EIS_HE_VALUES_MAX));
-    EIS_REQUIRE(eis_json_length(array) == served->info.input_dimension, EIS_ERR_INPUT_COUNT,
-                "Expected %u numbers as inputs, and there are %zu", served->info.input_dimension,
-                eis_json_length(array));
-    EIS_NEW(made, served->info.input_dimension);
+    length = eis_json_length(array);
+    EIS_NEW(made, length);
     it = eis_json_iterate(array);
     while (eis_json_next_element(&it, &value))
         EIS_REQUIRE(eis_json_double(&made[n++], value), EIS_ERR_PARSE, "body: member \"inputs\" must hold numbers");
     *x = made;
+    *count = length;
     made = NULL;
 out:
-    if (made != NULL) eis_mem_free_wiped(made, served->info.input_dimension, sizeof *made);
+    if (made != NULL) eis_mem_free_wiped(made, length, sizeof *made);
     return st;
 }
 
@@ -80,6 +80,7 @@ static eis_status infer_plain(eis_he_server *server, eis_http_reply *reply, cons
     double *x = NULL, *y = NULL;
     eis_json_value root;
     eis_status st = EIS_OK;
+    size_t count = 0;
 
     EIS_TRY(eis_he_json_parse(&json, "body", eis_net_http_request_body(request), BODY_BYTES_MAX, 1));
     root = eis_json_root(json.doc);
@@ -87,14 +88,16 @@ static eis_status infer_plain(eis_he_server *server, eis_http_reply *reply, cons
     EIS_TRY(eis_json_bind_text(model_id, sizeof model_id, root, "body", "model_id", true));
     EIS_TRY(eis_json_bind_text(version, sizeof version, root, "body", "version", true));
     EIS_TRY(eis_he_api_version_check(&json, root, false));
+    EIS_TRY(read_numbers(&x, &count, root));
     EIS_TRY(eis_he_registry_find(&served, server->config.registry, model_id, version));
     EIS_REQUIRE(served->model != NULL, EIS_ERR_UNSUPPORTED, "this model is not served in the clear");
-    EIS_TRY(read_numbers(&x, served, root));
+    EIS_REQUIRE(count == served->info.input_dimension, EIS_ERR_INPUT_COUNT,
+                "Expected %u numbers as inputs, and there are %zu", served->info.input_dimension, count);
     EIS_NEW(y, served->info.output_dimension);
     EIS_TRY(compute(y, served, x));
     EIS_TRY(reply_outputs(reply, served, y));
 out:
-    if (served != NULL && x != NULL) eis_mem_free_wiped(x, served->info.input_dimension, sizeof *x);
+    if (x != NULL) eis_mem_free_wiped(x, count, sizeof *x);
     if (served != NULL && y != NULL) eis_mem_free_wiped(y, served->info.output_dimension, sizeof *y);
     eis_he_json_clear(&json);
     return st;
