@@ -80,11 +80,8 @@ for (const [, name, code, http, retryable, text] of statusHeader.matchAll(
 
 // Codes that an operation may answer with, by HTTP status.
 function codesOf (found) {
-  const codes = structuredClone(found && found.operation ? found.operation['x-eis-errors'] : {})
-  const add = (status, code) => { codes[status] = [...new Set([...(codes[status] || []), code])] }
-  if (!found) add('404', 'NOT_FOUND')
-  else if (!found.operation) add('405', 'METHOD_NOT_ALLOWED')
-  return codes
+  if (found && found.operation) return found.operation['x-eis-errors']
+  return { 400: ['INVALID_SCHEMA'], 401: ['UNAUTHENTICATED'], 403: ['FORBIDDEN'], ...(found ? { 405: ['METHOD_NOT_ALLOWED'] } : { 404: ['NOT_FOUND'] }) }
 }
 
 function checkError (exchange, found) {
@@ -94,18 +91,22 @@ function checkError (exchange, found) {
   assertMatches({ $ref: 'schemas/error.json' }, json, what)
   assert.equal(json.status, status, what)
   assert.equal(json.type, `urn:eis:error:${json.error.code}`, what)
-  assert.equal(json.instance, new URL(request.path, 'http://spec.invalid').pathname, what)
-  const known = statuses.get(json.error.code)
-  assert.ok(known, `${what}: no such code`)
-  assert.equal(known.http, status, what)
-  assert.equal(json.error.retryable, known.retryable, what)
-  assert.equal(json.title, known.text, what)
+  assert.equal(json.instance, decodeURIComponent(new URL(request.path, 'http://spec.invalid').pathname), what)
+  const listed = statuses.get(json.error.code)
+  assert.ok(listed, `${what}: no such code`)
+  assert.equal(listed.http, status, what)
+  assert.equal(json.error.retryable, listed.retryable, what)
+  assert.equal(json.title, listed.text, what)
   assert.ok(json.detail.length <= 512, `${what}: a text of ${json.detail.length} characters`)
   assert.ok((codesOf(found)[status] || []).includes(json.error.code), `${what}: not listed for this operation: ${json.detail}`)
   const waits = status === 429 || status === 503
   assert.equal(headers['retry-after'] !== undefined, waits, what)
   assert.equal(json.error.retry_after_s, waits ? Number(headers['retry-after']) : undefined, what)
-  if (status === 405) assert.match(headers.allow, /^[A-Z]+(, [A-Z]+)*$/, what)
+  if (status !== 405) return
+  const allowed = headers.allow.split(', ')
+  assert.deepEqual(allowed, [...new Set(allowed)], what)
+  const known = Object.keys(found.item).filter(name => name !== 'parameters').map(name => name.toUpperCase())
+  for (const method of known) assert.ok(allowed.includes(method), `${what}: Allow is ${headers.allow}`)
 }
 
 // ---- Answers ----

@@ -75,7 +75,7 @@ class Exchange {
       const parts = openEnvelope(bytes, value => value.result.lengths)
       this.json = parts.value
       this.payloads = parts.payloads
-    } else if (/[/+]json$/.test(this.type)) {
+    } else if (/[/+]json$/.test(this.type) && bytes.length > 0) { // the answer to HEAD has none
       this.json = JSON.parse(bytes.toString('utf8'))
     }
   }
