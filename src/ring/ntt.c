@@ -25,6 +25,15 @@ typedef struct tables {
 
 static double centred(uint64_t w, uint64_t q) { return w > q / 2 ? -(double)(q - w) : (double)w; }
 
+/* Where factor `at` of n stands in the tables of doubles; see eis_ntt_plan. */
+static size_t real_place(size_t at, size_t n)
+{
+    const size_t node = at < n / 2 ? at - n / 4 : (at - n / 2) / 2; /* of the second last stage */
+    const size_t kind = at < n / 2 ? 0 : 1 + at % 2;
+
+    return n < 16 || at < n / 4 ? at : n / 4 + node / 4 * 12 + kind * 4 + node % 4;
+}
+
 /* Entry brv(i) = root^i. */
 static void fill_tables(const tables *t, uint64_t root, unsigned degree_log2, const eis_modulus *m)
 {
@@ -38,8 +47,10 @@ static void fill_tables(const tables *t, uint64_t root, unsigned degree_log2, co
         t->value[at] = factor.value;
         t->shoup[at] = factor.shoup;
         if (t->real != NULL) {
-            t->real[at] = centred(power, m->q);
-            t->over_q[at] = centred(power, m->q) / m->q_real;
+            const size_t place = real_place(at, (size_t)1 << degree_log2);
+
+            t->real[place] = centred(power, m->q);
+            t->over_q[place] = centred(power, m->q) / m->q_real;
         }
         if (t->value52 != NULL) {
             const eis_zq_factor52 factor52 = eis_zq_factor52_make(factor.value, m);

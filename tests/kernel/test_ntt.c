@@ -74,6 +74,27 @@ static void compare_transforms(const eis_zq_kernels *plain, const eis_zq_kernels
     eis_mem_free(b);
 }
 
+/* There and back, and the other way round: results at the ends of the range, where a wrong quotient shows. */
+static void return_to_extremes(const eis_zq_kernels *k, const eis_ntt_plan *plan, uint64_t *rng)
+{
+    const size_t n = plan->degree, bytes = n * sizeof(uint64_t);
+    uint64_t *a = eis_mem_new(n, sizeof *a), *b = eis_mem_new(n, sizeof *b);
+
+    assert_true(a != NULL && b != NULL);
+    for (int forward_first = 0; forward_first < 2; forward_first++) {
+        for (int kind = 0; kind < 3; kind++) {
+            fill(a, n, plan->mod.q, rng);
+            for (size_t i = 0; kind > 0 && i < n; i++) a[i] = kind == 1 ? plan->mod.q - 1 : i % 2 * (plan->mod.q - 1);
+            memcpy(b, a, bytes);
+            (forward_first ? k->ntt_forward : k->ntt_inverse)(b, plan);
+            (forward_first ? k->ntt_inverse : k->ntt_forward)(b, plan);
+            assert_memory_equal(a, b, bytes);
+        }
+    }
+    eis_mem_free(a);
+    eis_mem_free(b);
+}
+
 static void every_level_transforms_alike(void **state)
 {
     uint64_t rng = 1;
@@ -90,6 +111,7 @@ static void every_level_transforms_alike(void **state)
                                  EIS_OK);
                 for (size_t level = 1; level < eis_kernels_level_count(); level++) {
                     compare_transforms(&eis_kernels_level(0)->zq, &eis_kernels_level(level)->zq, &plan, &rng);
+                    return_to_extremes(&eis_kernels_level(level)->zq, &plan, &rng);
                 }
                 eis_ntt_plan_clear(&plan);
             }

@@ -5,21 +5,29 @@
  * Between passes the array holds doubles in place of words; the first pass reads words, the last writes canonical ones.
  * The two stages with neighbours closer than a vector go through a transposition of 4 x 4.
  *
- * Ranges, in q, with q < 2^50 (so that a product of x is at most 1/2 + |x|/8):
- *   forward  between passes FORWARD_BOUND = 5. One input of four is reduced to 1/2; the products of the first stage are
- * at most 1.13, so its other sums are at most 6.13, products of those 1.27, results 1/2 + 1.13 + 1.27 < 3. A first
- * stage that stands alone adds 1 to words below 4: at most 5. inverse  between passes INVERSE_BOUND = 1 (and a few
- * units). Sums of two 2, their products 3/4; sums of four 4, reduced to 1/2, products of differences of four 1. */
+ * Ranges, in q. A product of |x| <= A q is at most 1/2 + A 2^(bits-53), that is 1/2 + A/8 for 50 bits.
+ *   forward  SMALL primes (46 bits) are never reduced: a stage adds 1/2 + A/128, and from 4 seventeen stages come to
+ *            less than FORWARD_SMALL = 14.
+ *            LARGE ones are below FORWARD_BOUND = 5 between passes. One input of four is reduced to 1/2; the products
+ *            of the first stage are at most 1.13, so its other sums are at most 6.13, products of those 1.27, results
+ *            1/2 + 1.13 + 1.27 < 3. A first stage that stands alone adds 1 to words below 4: at most 5.
+ *   inverse  below INVERSE_BOUND = 2 between passes. Sums of two come to 4, their products to 1, sums of two products
+ * to 2 (less, as words begin at 1); sums of four come to 8 and are reduced to 1/2, their products to 3/2. */
 #include "kernel/x86_64/avx2.h"
 #include "kernel/x86_64/ntt_passes.h"
 #include "kernel/x86_64/zq_avx2.h"
 
 #include "base/status.h"
 
-#define LANES         ((size_t)4)
-#define DEGREE_MIN    32 /* a node of the first pass has at least 4 nodes of 4 words */
-#define FORWARD_BOUND 5
-#define INVERSE_BOUND (1 + 0x1p-17) /* 1, and room for the few units by which a half may be rounded up */
+#define DEGREE_MIN     32 /* a node of the first pass has at least 4 nodes of 4 words */
+#define FORWARD_SMALL  14
+#define FORWARD_BOUND  5
+#define INVERSE_BOUND  2
+#define SMALL_BITS_MAX 46
+
+/* Kinds of primes. */
+#define LARGE 0
+#define SMALL 1
 
 /* What all butterflies of a transform share. */
 typedef struct transform {
@@ -39,16 +47,13 @@ static transform transform_of(uint64_t *a, const eis_ntt_plan *plan, const doubl
                        (double *)(void *)a};
 }
 
-/* The same factor in all lanes. */
-static inline real_factor root_at(const transform *f, size_t i)
-{
-    return (real_factor){_mm256_set1_pd(f->roots[i]), _mm256_set1_pd(f->over_q[i])};
-}
-
 static inline real_factor factor_of(double w, double over_q)
 {
     return (real_factor){_mm256_set1_pd(w), _mm256_set1_pd(over_q)};
 }
+
+/* The same factor in all lanes. */
+static inline real_factor root_at(const transform *f, size_t i) { return factor_of(f->roots[i], f->over_q[i]); }
 
 /* Four neighbouring factors, one per lane. */
 static inline real_factor roots_at(const transform *f, size_t i)
@@ -56,15 +61,8 @@ static inline real_factor roots_at(const transform *f, size_t i)
     return (real_factor){_mm256_loadu_pd(f->roots + i), _mm256_loadu_pd(f->over_q + i)};
 }
 
-static inline __m256d even_of(const double *p)
-{
-    return _mm256_permute4x64_pd(_mm256_unpacklo_pd(_mm256_loadu_pd(p), _mm256_loadu_pd(p + 4)), 0xd8);
-}
-
-static inline __m256d odd_of(const double *p)
-{
-    return _mm256_permute4x64_pd(_mm256_unpackhi_pd(_mm256_loadu_pd(p), _mm256_loadu_pd(p + 4)), 0xd8);
-}
+/* Where the roots of node i and its halves begin; i is one of every four of n/4. */
+static inline size_t end_roots(const transform *f, size_t i) { return f->plan->degree / 4 + 3 * i; }
 
 static inline void transpose(__m256d v[4])
 {
@@ -89,23 +87,66 @@ static void verify_bound(const double *a, size_t n, double bound)
 #endif
 }
 
+static double forward_bound(const transform *f, int kind)
+{
+    return (kind == SMALL ? FORWARD_SMALL : FORWARD_BOUND) * f->plan->mod.q_real;
+}
+
 static inline __m256d load_either(const double *p, int words)
 {
     return words ? load_real((const uint64_t *)(const void *)p) : _mm256_loadu_pd(p);
 }
 
-static inline void store_canonical(double *p, __m256d x, const transform *f)
+/* Four vectors, `quarter` numbers apart. No loops: gcc at -O2 keeps an array that a loop indexes in memory. */
+static inline void load_four(__m256d v[4], const double *p, size_t quarter, int words)
 {
-    store_words((uint64_t *)(void *)p, words_from_real(reduce_real(x, f->q, f->q_inverse), f->q));
+    v[0] = load_either(p, words);
+    v[1] = load_either(p + quarter, words);
+    v[2] = load_either(p + 2 * quarter, words);
+    v[3] = load_either(p + 3 * quarter, words);
+}
+
+static inline void store_four(double *p, const __m256d v[4], size_t quarter)
+{
+    _mm256_storeu_pd(p, v[0]);
+    _mm256_storeu_pd(p + quarter, v[1]);
+    _mm256_storeu_pd(p + 2 * quarter, v[2]);
+    _mm256_storeu_pd(p + 3 * quarter, v[3]);
+}
+
+/* SMALL: (x + 1/2) / q is more than 2^-48 away from integers, and computed with an error below 14 2^-52, so that its
+ * floor is right for any sign of x. */
+static inline void store_canonical(double *p, __m256d x, const transform *f, int kind)
+{
+    uint64_t *words = (uint64_t *)(void *)p;
+
+    if (kind == SMALL) {
+        const __m256d half = _mm256_mul_pd(f->q_inverse, _mm256_set1_pd(0.5)), magic = _mm256_set1_pd(MAGIC_REAL);
+        const __m256d c = _mm256_floor_pd(_mm256_fmadd_pd(x, f->q_inverse, half));
+        const __m256d r = _mm256_add_pd(_mm256_fnmadd_pd(c, f->q, x), magic);
+
+        store_words(words, _mm256_xor_si256(_mm256_castpd_si256(r), _mm256_castpd_si256(magic)));
+    } else {
+        store_words(words, words_from_real(reduce_real(x, f->q, f->q_inverse), f->q));
+    }
+}
+
+static inline void store_canonical_four(double *p, const __m256d v[4], size_t quarter, const transform *f, int kind)
+{
+    store_canonical(p, v[0], f, kind);
+    store_canonical(p + quarter, v[1], f, kind);
+    store_canonical(p + 2 * quarter, v[2], f, kind);
+    store_canonical(p + 3 * quarter, v[3], f, kind);
 }
 
 /* ---- Forward ---------------------------------------------------------------------------------------------------- */
 
 /* Two stages on four inputs: the first pairs 0 with 2 and 1 with 3, the second 0 with 1 and 2 with 3. */
-static inline void forward_four(__m256d v[4], real_factor w1, real_factor w2, real_factor w3, const transform *f)
+static inline void forward_four(__m256d v[4], real_factor w1, real_factor w2, real_factor w3, const transform *f,
+                                int kind)
 {
     const __m256d r2 = mul_real(v[2], w1, f->q), r3 = mul_real(v[3], w1, f->q);
-    const __m256d a0 = reduce_real(v[0], f->q, f->q_inverse);
+    const __m256d a0 = kind == SMALL ? v[0] : reduce_real(v[0], f->q, f->q_inverse);
     const __m256d b0 = _mm256_add_pd(a0, r2), b2 = _mm256_sub_pd(a0, r2);
     const __m256d s1 = mul_real(_mm256_add_pd(v[1], r3), w2, f->q), s3 = mul_real(_mm256_sub_pd(v[1], r3), w3, f->q);
 
@@ -116,81 +157,49 @@ static inline void forward_four(__m256d v[4], real_factor w1, real_factor w2, re
 }
 
 /* The first stage alone, for odd numbers of stages: words to doubles. */
-static void forward_one(const void *ctx)
+NTT_INLINE void forward_one(const transform *f, int kind)
 {
-    const transform *f = ctx;
     const size_t half = f->plan->degree / 2;
     const real_factor w = root_at(f, 1);
 
-    for (size_t j = 0; j < half; j += LANES) {
+    for (size_t j = 0; j < half; j += ZQ_LANES) {
         const __m256d x = load_either(f->a + j, 1), r = mul_real(load_either(f->a + half + j, 1), w, f->q);
 
         _mm256_storeu_pd(f->a + j, _mm256_add_pd(x, r));
         _mm256_storeu_pd(f->a + half + j, _mm256_sub_pd(x, r));
     }
-    verify_bound(f->a, f->plan->degree, FORWARD_BOUND * f->plan->mod.q_real);
+    verify_bound(f->a, f->plan->degree, forward_bound(f, kind));
 }
 
-/* Stages m and 2m on node i of m; `words` says that this is the first pass. */
-NTT_INLINE void forward_pair(const transform *f, size_t m, size_t i, size_t quarter, int words)
+/* Stages m and 2m on node i of m; `first` says that the array still holds words. */
+NTT_INLINE void forward_node(const transform *f, size_t m, size_t i, size_t quarter, int first, int kind)
 {
     const real_factor w1 = root_at(f, m + i), w2 = root_at(f, 2 * (m + i)), w3 = root_at(f, 2 * (m + i) + 1);
     double *a = f->a + 4 * quarter * i;
 
-    for (size_t j = 0; j < quarter; j += LANES) {
+    for (size_t j = 0; j < quarter; j += ZQ_LANES) {
         __m256d v[4];
 
-        for (size_t k = 0; k < 4; k++) v[k] = load_either(a + k * quarter + j, words);
-        forward_four(v, w1, w2, w3, f);
-        for (size_t k = 0; k < 4; k++) _mm256_storeu_pd(a + k * quarter + j, v[k]);
+        load_four(v, a + j, quarter, first);
+        forward_four(v, w1, w2, w3, f, kind);
+        store_four(a + j, v, quarter);
     }
-    verify_bound(a, 4 * quarter, FORWARD_BOUND * f->plan->mod.q_real);
-}
-
-static void forward_begin(const void *ctx)
-{
-    const transform *f = ctx;
-
-    forward_pair(f, 1, 0, f->plan->degree / 4, 1);
-}
-
-static inline void forward_node(const void *ctx, size_t m, size_t i, size_t quarter)
-{
-    forward_pair(ctx, m, i, quarter, 0);
+    verify_bound(a, 4 * quarter, forward_bound(f, kind));
 }
 
 /* The last two stages for 4 nodes at a time, nodes [i, last) of n/4, to canonical words. */
-static inline void forward_end(const void *ctx, size_t i, size_t last)
+NTT_INLINE void forward_end(const transform *f, size_t i, size_t last, int kind)
 {
-    const transform *f = ctx;
-    const size_t m = f->plan->degree / 4;
-
-    for (; i < last; i += LANES) {
-        const double *w = f->roots + 2 * (m + i), *over_q = f->over_q + 2 * (m + i);
-        double *a = f->a + 4 * i;
+    for (; i < last; i += ZQ_LANES) {
+        const size_t w = end_roots(f, i);
         __m256d v[4];
 
-        for (size_t k = 0; k < 4; k++) v[k] = _mm256_loadu_pd(a + 4 * k);
+        load_four(v, f->a + 4 * i, 4, 0);
         transpose(v);
-        forward_four(v, roots_at(f, m + i), (real_factor){even_of(w), even_of(over_q)},
-                     (real_factor){odd_of(w), odd_of(over_q)}, f);
+        forward_four(v, roots_at(f, w), roots_at(f, w + 4), roots_at(f, w + 8), f, kind);
         transpose(v);
-        for (size_t k = 0; k < 4; k++) store_canonical(a + 4 * k, v[k], f);
+        store_canonical_four(f->a + 4 * i, v, 4, f, kind);
     }
-}
-
-static const forward_passes forward = {2, forward_one, forward_begin, forward_node, forward_end};
-
-void ntt_forward_avx2(uint64_t *a, const eis_ntt_plan *plan)
-{
-    const transform f = transform_of(a, plan, plan->roots_real, plan->roots_over_q);
-
-    if (plan->roots_real == NULL || plan->degree < DEGREE_MIN) {
-        ntt_forward_wide_avx2(a, plan);
-        return;
-    }
-    for (size_t i = 0; i < plan->degree; i++) EIS_VERIFY(a[i] < EIS_NTT_LAZY_BOUND * plan->mod.q);
-    run_forward(&forward, &f, plan);
 }
 
 /* ---- Inverse ---------------------------------------------------------------------------------------------------- */
@@ -211,95 +220,117 @@ static inline void inverse_four(__m256d v[4], real_factor w1, real_factor w2, re
 {
     inverse_half(v, w2, w3, f->q);
     v[0] = reduce_real(v[0], f->q, f->q_inverse);
-    v[1] = reduce_real(v[1], f->q, f->q_inverse);
     v[2] = mul_real(v[2], w1, f->q);
     v[3] = mul_real(v[3], w1, f->q);
 }
 
 /* The first two stages for 4 nodes at a time, nodes [i, last) of n/4, from words. */
-static inline void inverse_begin(const void *ctx, size_t i, size_t last)
+NTT_INLINE void inverse_begin(const transform *f, size_t i, size_t last, int kind)
 {
-    const transform *f = ctx;
-    const size_t m = f->plan->degree / 4, from = i;
+    const size_t from = i;
 
-    for (; i < last; i += LANES) {
-        const double *w = f->roots + 2 * (m + i), *over_q = f->over_q + 2 * (m + i);
-        double *a = f->a + 4 * i;
+    (void)kind;
+    for (; i < last; i += ZQ_LANES) {
+        const size_t w = end_roots(f, i);
         __m256d v[4];
 
-        for (size_t k = 0; k < 4; k++) v[k] = load_either(a + 4 * k, 1);
+        load_four(v, f->a + 4 * i, 4, 1);
         transpose(v);
-        inverse_four(v, roots_at(f, m + i), (real_factor){even_of(w), even_of(over_q)},
-                     (real_factor){odd_of(w), odd_of(over_q)}, f);
+        inverse_four(v, roots_at(f, w), roots_at(f, w + 4), roots_at(f, w + 8), f);
         transpose(v);
-        for (size_t k = 0; k < 4; k++) _mm256_storeu_pd(a + 4 * k, v[k]);
+        store_four(f->a + 4 * i, v, 4);
     }
     verify_bound(f->a + 4 * from, 4 * (last - from), INVERSE_BOUND * f->plan->mod.q_real);
 }
 
-static inline void inverse_node(const void *ctx, size_t m, size_t i, size_t quarter)
+NTT_INLINE void inverse_node(const transform *f, size_t m, size_t i, size_t quarter, int kind)
 {
-    const transform *f = ctx;
     const real_factor w1 = root_at(f, m + i), w2 = root_at(f, 2 * (m + i)), w3 = root_at(f, 2 * (m + i) + 1);
     double *a = f->a + 4 * quarter * i;
 
-    for (size_t j = 0; j < quarter; j += LANES) {
+    (void)kind;
+    for (size_t j = 0; j < quarter; j += ZQ_LANES) {
         __m256d v[4];
 
-        for (size_t k = 0; k < 4; k++) v[k] = _mm256_loadu_pd(a + k * quarter + j);
+        load_four(v, a + j, quarter, 0);
         inverse_four(v, w1, w2, w3, f);
-        for (size_t k = 0; k < 4; k++) _mm256_storeu_pd(a + k * quarter + j, v[k]);
+        store_four(a + j, v, quarter);
     }
     verify_bound(a, 4 * quarter, INVERSE_BOUND * f->plan->mod.q_real);
 }
 
 /* The last stage, or the last two, with the factor 1/n, to canonical words. */
-static void inverse_one(const void *ctx)
+NTT_INLINE void inverse_one(const transform *f, int kind)
 {
-    const transform *f = ctx;
     const eis_ntt_plan *plan = f->plan;
     const real_factor sum = factor_of(plan->degree_inverse_real, plan->degree_inverse_over_q);
     const real_factor difference = factor_of(plan->last_inverse_real, plan->last_inverse_over_q);
     const size_t half = plan->degree / 2;
 
-    for (size_t j = 0; j < half; j += LANES) {
+    for (size_t j = 0; j < half; j += ZQ_LANES) {
         const __m256d x = _mm256_loadu_pd(f->a + j), y = _mm256_loadu_pd(f->a + half + j);
 
-        store_canonical(f->a + j, mul_real(_mm256_add_pd(x, y), sum, f->q), f);
-        store_canonical(f->a + half + j, mul_real(_mm256_sub_pd(x, y), difference, f->q), f);
+        store_canonical(f->a + j, mul_real(_mm256_add_pd(x, y), sum, f->q), f, kind);
+        store_canonical(f->a + half + j, mul_real(_mm256_sub_pd(x, y), difference, f->q), f, kind);
     }
 }
 
-static void inverse_end(const void *ctx)
+NTT_INLINE void inverse_end(const transform *f, int kind)
 {
-    const transform *f = ctx;
     const eis_ntt_plan *plan = f->plan;
     const real_factor sum = factor_of(plan->degree_inverse_real, plan->degree_inverse_over_q);
     const real_factor difference = factor_of(plan->last_inverse_real, plan->last_inverse_over_q);
     const real_factor w2 = root_at(f, 2), w3 = root_at(f, 3);
     const size_t quarter = plan->degree / 4;
 
-    for (size_t j = 0; j < quarter; j += LANES) {
+    for (size_t j = 0; j < quarter; j += ZQ_LANES) {
         __m256d v[4];
 
-        for (size_t k = 0; k < 4; k++) v[k] = _mm256_loadu_pd(f->a + k * quarter + j);
+        load_four(v, f->a + j, quarter, 0);
         inverse_half(v, w2, w3, f->q);
-        for (size_t k = 0; k < 4; k++) {
-            store_canonical(f->a + k * quarter + j, mul_real(v[k], k < 2 ? sum : difference, f->q), f);
-        }
+        v[0] = mul_real(v[0], sum, f->q);
+        v[1] = mul_real(v[1], sum, f->q);
+        v[2] = mul_real(v[2], difference, f->q);
+        v[3] = mul_real(v[3], difference, f->q);
+        store_canonical_four(f->a + j, v, quarter, f, kind);
     }
 }
 
-static const inverse_passes inverse = {2, inverse_begin, inverse_node, inverse_one, inverse_end};
+/* ---- Both ------------------------------------------------------------------------------------------------------- */
+
+NTT_DEFINE_PASSES(small, SMALL, 2)
+NTT_DEFINE_PASSES(large, LARGE, 2)
+
+static bool is_ours(const eis_ntt_plan *plan) { return plan->roots_real != NULL && plan->degree >= DEGREE_MIN; }
+
+void ntt_forward_avx2(uint64_t *a, const eis_ntt_plan *plan)
+{
+    const transform f = transform_of(a, plan, plan->roots_real, plan->roots_over_q);
+
+    if (!is_ours(plan)) {
+        ntt_forward_wide_avx2(a, plan);
+        return;
+    }
+    for (size_t i = 0; i < plan->degree; i++) EIS_VERIFY(a[i] < EIS_NTT_LAZY_BOUND * plan->mod.q);
+    if (plan->mod.bits <= SMALL_BITS_MAX) {
+        run_forward(&small_forward, &f, plan);
+    } else {
+        run_forward(&large_forward, &f, plan);
+    }
+}
 
 void ntt_inverse_avx2(uint64_t *a, const eis_ntt_plan *plan)
 {
     const transform f = transform_of(a, plan, plan->inverse_roots_real, plan->inverse_roots_over_q);
 
-    if (plan->roots_real == NULL || plan->degree < DEGREE_MIN) {
+    if (!is_ours(plan)) {
         ntt_inverse_wide_avx2(a, plan);
         return;
     }
     for (size_t i = 0; i < plan->degree; i++) EIS_VERIFY(a[i] < plan->mod.q);
-    run_inverse(&inverse, &f, plan);
+    if (plan->mod.bits <= SMALL_BITS_MAX) {
+        run_inverse(&small_inverse, &f, plan);
+    } else {
+        run_inverse(&large_inverse, &f, plan);
+    }
 }

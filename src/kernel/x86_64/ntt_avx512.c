@@ -100,7 +100,7 @@ NTT_INLINE factor constant_factor(eis_zq_factor w, const eis_modulus *m)
 
 /* ---- Both ------------------------------------------------------------------------------------------------------- */
 
-NTT_AVX512_PASSES(wide, 0)
+NTT_DEFINE_PASSES(wide, 0, 3)
 
 static bool is_ours(const eis_ntt_plan *plan)
 {

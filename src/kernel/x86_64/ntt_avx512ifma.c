@@ -124,8 +124,8 @@ NTT_INLINE factor constant_factor(eis_zq_factor w, const eis_modulus *m)
 
 /* ---- Both ------------------------------------------------------------------------------------------------------- */
 
-NTT_AVX512_PASSES(lazy, LAZY)
-NTT_AVX512_PASSES(strict, STRICT)
+NTT_DEFINE_PASSES(lazy, LAZY, 3)
+NTT_DEFINE_PASSES(strict, STRICT, 3)
 
 static bool is_ours(const eis_ntt_plan *plan) { return plan->roots_52 != NULL && plan->degree >= DEGREE_MIN; }
 

@@ -91,4 +91,29 @@ NTT_INLINE void run_inverse(const inverse_passes *p, const void *f, const eis_nt
     }
 }
 
+/* Defines <name>_forward and <name>_inverse from functions of a file that take one more argument, the kind of the
+ * arithmetic, which is known at compile time. */
+#define NTT_DEFINE_PASSES(name, kind, log2)                                                                            \
+    static void name##_forward_one(const void *f) { forward_one(f, kind); }                                            \
+    static void name##_forward_begin(const void *f)                                                                    \
+    {                                                                                                                  \
+        forward_node(f, 1, 0, ((const transform *)f)->plan->degree / 4, 1, kind);                                      \
+    }                                                                                                                  \
+    static void name##_forward_node(const void *f, size_t m, size_t i, size_t quarter)                                 \
+    {                                                                                                                  \
+        forward_node(f, m, i, quarter, 0, kind);                                                                       \
+    }                                                                                                                  \
+    static void name##_forward_end(const void *f, size_t i, size_t last) { forward_end(f, i, last, kind); }            \
+    static void name##_inverse_begin(const void *f, size_t i, size_t last) { inverse_begin(f, i, last, kind); }        \
+    static void name##_inverse_node(const void *f, size_t m, size_t i, size_t quarter)                                 \
+    {                                                                                                                  \
+        inverse_node(f, m, i, quarter, kind);                                                                          \
+    }                                                                                                                  \
+    static void name##_inverse_one(const void *f) { inverse_one(f, kind); }                                            \
+    static void name##_inverse_end(const void *f) { inverse_end(f, kind); }                                            \
+    static const forward_passes name##_forward = {log2, name##_forward_one, name##_forward_begin, name##_forward_node, \
+                                                  name##_forward_end};                                                 \
+    static const inverse_passes name##_inverse = {log2, name##_inverse_begin, name##_inverse_node, name##_inverse_one, \
+                                                  name##_inverse_end};
+
 #endif
