@@ -71,6 +71,46 @@ static inline void mpc_lm_hide_weights(mpc_lm *m, const eis_model *model)
     }
 }
 
+/* The vectors go in like any input, and are kept. */
+static inline void *mpc_lm_keep_vectors(void *context)
+{
+    mpc_world_party *p = context;
+    mpc_lm *m = mpc_lm_of(p);
+    eis_status st = EIS_OK;
+
+    for (uint32_t v = 0; v < m->lm.vector_count; v++)
+        EIS_TRY(
+            eis_mpc_cache_keep(&m->cache[p->index], 2 * m->lm.layers + v, &p->run.values[v], m->lm.vectors[v].count));
+out:
+    return mpc_world_keep_error(p, st);
+}
+
+static inline void mpc_lm_load_vectors(mpc_lm *m, const eis_model *model)
+{
+    eis_mpc_graph graph;
+    eis_mpc_id nodes[MPC_WORLD_SLOTS];
+    int64_t *values[MPC_WORLD_SLOTS];
+
+    if (m->lm.vector_count == 0) return;
+    mpc_world_require(m->lm.vector_count <= MPC_WORLD_SLOTS, "vectors");
+    mpc_world_require(eis_mpc_lm_vectors_graph(&graph, nodes, &m->lm) == EIS_OK, "vectors");
+    for (uint32_t v = 0; v < m->lm.vector_count; v++) {
+        values[v] = eis_mem_new(m->lm.vectors[v].count, sizeof *values[v]);
+        mpc_world_require(eis_mpc_lm_vector_values(values[v], &m->lm, model, v) == EIS_OK, "vector");
+        m->world.input[v] = values[v];
+    }
+    mpc_world_require(mpc_world_walk(&m->world, &graph, true) == EIS_OK, "vectors");
+    for (uint32_t v = 0; v < m->lm.vector_count; v++) {
+        mpc_world_require(eis_mpc_cache_keep_masks(&m->masks, 2 * m->lm.layers + v, m->world.masks.of[nodes[v]],
+                                                   m->lm.vectors[v].count) == EIS_OK,
+                          "masks");
+        eis_mem_free(values[v]);
+    }
+    mpc_world_require(mpc_world_together(&m->world, mpc_lm_keep_vectors) == EIS_OK, "vectors");
+    mpc_world_clear_walk(&m->world);
+    eis_mpc_graph_clear(&graph);
+}
+
 static inline void mpc_lm_open(mpc_lm *m, const eis_model *model, const eis_mpc_tuning *tuning, uint32_t parties)
 {
     memset(m, 0, sizeof *m);
@@ -81,9 +121,10 @@ static inline void mpc_lm_open(mpc_lm *m, const eis_model *model, const eis_mpc_
                       "deal");
     mpc_lm_hide_weights(m, model);
     mpc_world_require(mpc_world_together(&m->world, mpc_lm_load_party) == EIS_OK, "load");
-    mpc_world_require(eis_mpc_cache_init(&m->masks, 2 * m->lm.layers) == EIS_OK, "cache");
+    mpc_world_require(eis_mpc_cache_init(&m->masks, eis_mpc_lm_slot_count(&m->lm)) == EIS_OK, "cache");
     for (uint32_t p = 0; p < parties; p++)
-        mpc_world_require(eis_mpc_cache_init(&m->cache[p], 2 * m->lm.layers) == EIS_OK, "cache");
+        mpc_world_require(eis_mpc_cache_init(&m->cache[p], eis_mpc_lm_slot_count(&m->lm)) == EIS_OK, "cache");
+    mpc_lm_load_vectors(m, model);
 }
 
 static inline void mpc_lm_close(mpc_lm *m)
@@ -104,6 +145,21 @@ static inline eis_status mpc_lm_output(eis_mpc_party *party, uint64_t *value, co
                                 eis_fp_sub(eis_fp_mul(d, party->key), wire->mac[0]), party->key);
 }
 
+typedef struct mpc_lm_sources {
+    mpc_lm *lm;
+    eis_mpc_cache *cache;
+} mpc_lm_sources;
+
+static inline eis_status mpc_lm_input(void *context, uint32_t slot, uint64_t *pub, uint32_t count)
+{
+    return mpc_world_input(&((mpc_lm_sources *)context)->lm->world, slot, pub, count);
+}
+
+static inline eis_status mpc_lm_kept(void *context, uint32_t slot, eis_mpc_words *words, uint32_t count)
+{
+    return eis_mpc_cache_kept(((mpc_lm_sources *)context)->cache, slot, words, count);
+}
+
 static inline void *mpc_lm_step_party(void *context)
 {
     mpc_world_party *p = context;
@@ -112,7 +168,8 @@ static inline void *mpc_lm_step_party(void *context)
     eis_mpc_stream stream = {0};
     eis_mpc_reader reader = mpc_lm_reader(m, p, &stream);
     const eis_mpc_graph *g = &m->step.graph;
-    eis_mpc_source source = {.context = &m->cache[p->index], .kept = eis_mpc_cache_kept};
+    mpc_lm_sources sources = {m, &m->cache[p->index]};
+    eis_mpc_source source = {.context = &sources, .input = mpc_lm_input, .kept = mpc_lm_kept};
     uint64_t *material = eis_mem_new(eis_mpc_graph_words(g), sizeof *material);
 
     EIS_TRY(eis_mpc_step_stream(&stream, m->world.dealer.seed[p->index], m->world.step));
@@ -131,20 +188,28 @@ out:
     return mpc_world_keep_error(p, st);
 }
 
-/* Feeds a token and gives the likeliest next one. */
-static inline eis_status mpc_lm_feed(mpc_lm *m, uint32_t *next, uint32_t token)
+/* Feeds a token, public or secret, and gives the likeliest next one. */
+static inline eis_status mpc_lm_feed(mpc_lm *m, uint32_t *next, uint32_t token, bool secret)
 {
     eis_status st = EIS_OK;
+
     eis_mpc_mask_source source = {.context = &m->masks, .kept = eis_mpc_cache_kept_masks};
 
-    EIS_TRY(eis_mpc_lm_step_init(&m->step, &m->lm, m->position, false, true));
-    m->step.graph.nodes[m->step.token].row = token;
+    EIS_TRY(eis_mpc_lm_step_init(&m->step, &m->lm, m->position, secret, true));
+    if (!secret) m->step.graph.nodes[m->step.token].row = token;
     m->world.step++;
     EIS_TRY(
         eis_mpc_deal_graph(&m->world.masks, &m->corrections, &m->world.dealer, &m->step.graph, m->world.step, &source));
     for (uint32_t i = 0; i < 2 * m->lm.layers; i++) {
         eis_mpc_id id = i % 2 != 0 ? m->step.values[i / 2] : m->step.keys[i / 2];
         EIS_TRY(eis_mpc_cache_keep_masks(&m->masks, i, m->world.masks.of[id], m->step.graph.nodes[id].count));
+    }
+    for (eis_mpc_id id = 0; secret && id < m->step.graph.node_count; id++) {
+        if (m->step.graph.nodes[id].op != EIS_MPC_OP_INPUT) continue;
+        eis_mem_free(m->world.input_pub[0]);
+        EIS_NEW(m->world.input_pub[0], m->lm.vocabulary);
+        for (uint32_t i = 0; i < m->lm.vocabulary; i++)
+            m->world.input_pub[0][i] = eis_fp_add(i == token, m->world.masks.of[id][i]);
     }
     EIS_TRY(mpc_world_together(&m->world, mpc_lm_step_party));
     for (uint32_t p = 1; p < m->world.count; p++) mpc_world_require(m->next[p] == m->next[0], "tokens differ");

@@ -10,36 +10,79 @@
 
 #define ROWS_AT_ONCE 64
 
+/* Returns the bits of a small number: ceil(log2 n). */
+static unsigned log2_up(unsigned n)
+{
+    unsigned bits = 0;
+
+    while ((1u << bits) < n) bits++;
+    return bits;
+}
+
 /* ---- weights ---- */
 
-/* Reads rows of a matrix as reals, with everything folded in. Matrix TOKENS is read as EMBEDDING. */
-static eis_status read_rows(double *rows, const eis_mpc_lm *lm, const eis_model *model, uint32_t matrix, size_t first,
-                            size_t count)
+/* The norm in front of a matrix; weight NULL where there is none. */
+static eis_norm norm_before(const eis_mpc_lm *lm, const eis_model *model, uint32_t matrix)
+{
+    uint32_t layer = (matrix - EIS_MPC_LM_BLOCKS) / 4, which = (matrix - EIS_MPC_LM_BLOCKS) % 4;
+
+    if (matrix == eis_mpc_lm_head_matrix(lm)) return model->lm.final_norm;
+    if (which == EIS_LM_QKV) return model->lm.blocks[layer].attention_norm;
+    if (which == EIS_LM_GATE_UP) return model->lm.blocks[layer].mlp_norm;
+    return (eis_norm){0};
+}
+
+/* Folds a norm into a row of the matrix behind it: the gain, and for LayerNorm the projection that takes the mean off.
+ * Returns what the norm's bias adds. */
+static double fold_norm(double *row, size_t columns, const eis_norm *norm, double factor, bool centre)
+{
+    double bias = 0, mean = 0;
+
+    for (size_t j = 0; j < columns; j++) {
+        row[j] *= factor;
+        if (norm->bias != NULL) bias += row[j] * norm->bias[j];
+        row[j] *= norm->weight[j];
+        mean += row[j];
+    }
+    for (size_t j = 0; centre && j < columns; j++) row[j] -= mean / (double)columns;
+    return bias;
+}
+
+/* 1/sqrt(head size) for rows of the queries. */
+static double row_factor(const eis_mpc_lm *lm, uint32_t matrix, size_t row)
+{
+    bool query = matrix < eis_mpc_lm_head_matrix(lm) && (matrix - EIS_MPC_LM_BLOCKS) % 4 == EIS_LM_QKV &&
+                 row < (size_t)lm->heads * lm->head_size;
+
+    return query ? 1 / sqrt((double)lm->head_size) : 1;
+}
+
+/* Reads rows of a matrix as reals, with everything folded in, and what folded biases add (NULL: not wanted). Matrix
+ * TOKENS is read as EMBEDDING; the head of GPT-2 has its bias as its last column. */
+static eis_status read_rows(double *rows, double *bias, const eis_mpc_lm *lm, const eis_model *model, uint32_t matrix,
+                            size_t first, size_t count)
 {
     eis_status st = EIS_OK;
-    uint32_t blocks_end = EIS_MPC_LM_BLOCKS + 4 * lm->layers, linear, which;
-    const double *gain = NULL;
-    size_t columns;
+    uint32_t linear = matrix - EIS_MPC_LM_BLOCKS;
+    size_t columns = lm->shapes[matrix].columns, in = columns;
+    const eis_tensor_view *table =
+        matrix < EIS_MPC_LM_BLOCKS ? &model->lm.token_embedding : &model->lm.position_embedding;
+    eis_norm norm;
 
-    if (matrix < EIS_MPC_LM_BLOCKS) {
-        eis_tensor_read_block_f64(rows, &model->lm.token_embedding, first, count, 0, lm->dim);
+    if (matrix < EIS_MPC_LM_BLOCKS || matrix > eis_mpc_lm_head_matrix(lm)) {
+        eis_tensor_read_block_f64(rows, table, first, count, 0, lm->dim);
         return EIS_OK;
     }
-    linear = matrix - EIS_MPC_LM_BLOCKS;
-    which = linear % 4;
-    columns = model->linears[linear].in;
+    in = model->linears[linear].in;
     EIS_TRY(eis_model_linear_rows(model, linear, first, count, rows));
-    if (matrix == blocks_end)
-        gain = model->lm.final_norm.weight;
-    else if (which == EIS_LM_QKV)
-        gain = model->lm.blocks[linear / 4].attention_norm.weight;
-    else if (which == EIS_LM_GATE_UP)
-        gain = model->lm.blocks[linear / 4].mlp_norm.weight;
-    for (size_t i = 0; i < count; i++) {
-        double factor = matrix < blocks_end && which == EIS_LM_QKV && first + i < lm->heads * lm->head_size
-                            ? 1 / sqrt((double)lm->head_size)
-                            : 1;
-        for (size_t j = 0; j < columns; j++) rows[i * columns + j] *= factor * (gain != NULL ? gain[j] : 1);
+    norm = norm_before(lm, model, matrix);
+    for (size_t i = count; i-- > 0;) { /* from the end, since rows may grow by a column */
+        double *row = rows + i * columns, added = 0;
+        memmove(row, rows + i * in, in * sizeof *row);
+        if (norm.weight != NULL)
+            added = fold_norm(row, in, &norm, row_factor(lm, matrix, first + i), lm->family == EIS_LM_GPT2);
+        if (columns > in) row[in] = added;
+        if (bias != NULL) bias[i] = added;
     }
 out:
     return st;
@@ -56,7 +99,7 @@ eis_status eis_mpc_lm_weights(uint64_t *words, const eis_mpc_lm *lm, const eis_m
     EIS_NEW(block, ROWS_AT_ONCE * columns);
     for (size_t first = 0; first < rows; first += ROWS_AT_ONCE) {
         size_t count = rows - first < ROWS_AT_ONCE ? rows - first : ROWS_AT_ONCE;
-        EIS_TRY(read_rows(block, lm, model, matrix, first, count));
+        EIS_TRY(read_rows(block, NULL, lm, model, matrix, first, count));
         for (size_t i = 0; i < count * columns; i++) {
             double scaled = ldexp(block[i], (int)shape->frac);
             size_t row = first + i / columns, column = i % columns;
@@ -81,7 +124,7 @@ static eis_status measure(double *largest, double *whole, const eis_mpc_lm *lm, 
     EIS_NEW(block, ROWS_AT_ONCE * (size_t)shape->columns);
     for (size_t first = from; first < shape->rows; first += ROWS_AT_ONCE) {
         size_t count = shape->rows - first < ROWS_AT_ONCE ? shape->rows - first : ROWS_AT_ONCE;
-        EIS_TRY(read_rows(block, lm, model, matrix, first, count));
+        EIS_TRY(read_rows(block, NULL, lm, model, matrix, first, count));
         for (size_t i = 0; i < count; i++) {
             double norm = 0;
             for (size_t j = 0; j < shape->columns; j++)
@@ -97,15 +140,68 @@ out:
     return st;
 }
 
+/* The bias of a block's matrix as reals: its own, and what the norm before it adds. */
+static eis_status read_vector(double *values, const eis_mpc_lm *lm, const eis_model *model, uint32_t vector)
+{
+    eis_status st = EIS_OK;
+    uint32_t matrix = EIS_MPC_LM_BLOCKS + vector;
+    const eis_mpc_matrix_shape *shape = &lm->shapes[matrix];
+    const double *own = model->linears[vector].bias;
+    double *block = NULL, added[ROWS_AT_ONCE];
+
+    EIS_NEW(block, ROWS_AT_ONCE * (size_t)shape->columns);
+    for (size_t first = 0; first < shape->rows; first += ROWS_AT_ONCE) {
+        size_t count = shape->rows - first < ROWS_AT_ONCE ? shape->rows - first : ROWS_AT_ONCE;
+        EIS_TRY(read_rows(block, added, lm, model, matrix, first, count));
+        for (size_t i = 0; i < count; i++)
+            values[first + i] = added[i] + (own != NULL ? own[first + i] * row_factor(lm, matrix, first + i) : 0);
+    }
+out:
+    eis_mem_free_wiped(block, ROWS_AT_ONCE * (size_t)shape->columns, sizeof *block);
+    return st;
+}
+
+eis_status eis_mpc_lm_vector_values(int64_t *values, const eis_mpc_lm *lm, const eis_model *model, uint32_t vector)
+{
+    eis_status st = EIS_OK;
+    uint32_t count = lm->vectors[vector].count;
+    double *reals = NULL;
+
+    EIS_NEW(reals, count);
+    EIS_TRY(read_vector(reals, lm, model, vector));
+    for (uint32_t i = 0; i < count; i++) {
+        double scaled = ldexp(reals[i], (int)lm->vectors[vector].frac);
+        EIS_REQUIRE(fabs(scaled) < 0x1p58, EIS_ERR_RANGE, "a bias is not finite or too large");
+        values[i] = llround(scaled);
+    }
+out:
+    eis_mem_free_wiped(reals, count, sizeof *reals);
+    return st;
+}
+
+eis_status eis_mpc_lm_vectors_graph(eis_mpc_graph *graph, eis_mpc_id *nodes, const eis_mpc_lm *lm)
+{
+    eis_status st;
+
+    eis_mpc_graph_init(graph, lm->shapes, lm->shape_count);
+    for (uint32_t v = 0; v < lm->vector_count; v++)
+        nodes[v] = eis_mpc_input(graph, v, lm->vectors[v].count, lm->vectors[v].frac,
+                                 ldexp(lm->vectors[v].bound, (int)lm->vectors[v].frac) + 1);
+    st = eis_mpc_graph_status(graph);
+    if (st != EIS_OK) eis_mpc_graph_clear(graph);
+    return st;
+}
+
 /* ---- manifest ---- */
 
 static void shape_matrix(eis_mpc_lm *lm, uint32_t matrix, uint32_t rows, uint32_t columns)
 {
-    lm->shapes[matrix] = (eis_mpc_matrix_shape){.rows = rows,
-                                                .columns = columns,
-                                                .frac = lm->tuning.frac,
-                                                .products = matrix != EIS_MPC_LM_EMBEDDING,
-                                                .selection = matrix == EIS_MPC_LM_EMBEDDING};
+    lm->shapes[matrix] =
+        (eis_mpc_matrix_shape){.rows = rows,
+                               .columns = columns,
+                               .frac = lm->tuning.frac,
+                               .products = matrix != EIS_MPC_LM_EMBEDDING && matrix <= eis_mpc_lm_head_matrix(lm),
+                               .selection = matrix == EIS_MPC_LM_EMBEDDING || matrix > eis_mpc_lm_head_matrix(lm)};
 }
 
 static eis_status measure_all(eis_mpc_lm *lm, const eis_model *model)
@@ -119,9 +215,11 @@ static eis_status measure_all(eis_mpc_lm *lm, const eis_model *model)
         uint32_t layer = (m - EIS_MPC_LM_BLOCKS) / 4, which = (m - EIS_MPC_LM_BLOCKS) % 4;
         EIS_TRY(measure(&largest, &whole, lm, model, m, 0));
         lm->shapes[m].row_norm = largest;
-        if (m + 1 == lm->shape_count) break;
+        if (m == eis_mpc_lm_position_matrix(lm)) lm->position_norm = largest;
+        if (m >= eis_mpc_lm_head_matrix(lm)) continue;
         if (which == EIS_LM_QKV)
-            EIS_TRY(measure(&lm->value_norm[layer], NULL, lm, model, m, (lm->heads + lm->kv_heads) * lm->head_size));
+            EIS_TRY(measure(&lm->value_norm[layer], NULL, lm, model, m,
+                            (size_t)(lm->heads + lm->kv_heads) * lm->head_size));
         if (which == EIS_LM_ATTENTION_OUT) lm->growth[2 * layer] = whole;
         if (which == EIS_LM_DOWN) lm->growth[2 * layer + 1] = whole;
     }
@@ -129,15 +227,70 @@ out:
     return st;
 }
 
+/* Biases behind a deferred norm are added to the product with its factor, others to the product with the matrix. */
+static eis_status shape_vectors(eis_mpc_lm *lm, const eis_model *model)
+{
+    eis_status st = EIS_OK;
+    double *values = NULL;
+    uint32_t widest = lm->hidden;
+
+    if (lm->vector_count == 0) return EIS_OK;
+    for (uint32_t m = 0; m < lm->shape_count; m++)
+        if (lm->shapes[m].rows > widest) widest = lm->shapes[m].rows;
+    EIS_NEW(values, widest);
+    EIS_NEW(lm->vectors, lm->vector_count);
+    for (uint32_t v = 0; v < lm->vector_count; v++) {
+        bool deferred = v % 4 == EIS_LM_QKV || v % 4 == EIS_LM_GATE_UP;
+        eis_mpc_lm_vector *vector = &lm->vectors[v];
+        vector->count = lm->shapes[EIS_MPC_LM_BLOCKS + v].rows;
+        vector->frac = lm->tuning.frac + (deferred ? EIS_MPC_RECIPROCAL_ROOT_FRAC : lm->tuning.frac);
+        EIS_TRY(read_vector(values, lm, model, v));
+        for (uint32_t i = 0; i < vector->count; i++) {
+            EIS_REQUIRE(isfinite(values[i]), EIS_ERR_MODEL, "a bias is not finite");
+            vector->bound = fmax(vector->bound, fabs(values[i]));
+        }
+    }
+out:
+    eis_mem_free_wiped(values, widest, sizeof *values);
+    return st;
+}
+
+static void shape_all(eis_mpc_lm *lm, const eis_lm *m)
+{
+    uint32_t q_dim = m->heads * m->head_size, kv_dim = m->kv_heads * m->head_size;
+    bool gpt2 = lm->family == EIS_LM_GPT2;
+
+    shape_matrix(lm, EIS_MPC_LM_EMBEDDING, m->vocabulary, m->dim);
+    shape_matrix(lm, EIS_MPC_LM_TOKENS, m->dim, m->vocabulary);
+    for (uint32_t i = 0; i < m->layers; i++) {
+        uint32_t first = EIS_MPC_LM_BLOCKS + 4 * i;
+        shape_matrix(lm, first + EIS_LM_QKV, q_dim + 2 * kv_dim, m->dim);
+        shape_matrix(lm, first + EIS_LM_ATTENTION_OUT, m->dim, q_dim);
+        shape_matrix(lm, first + EIS_LM_GATE_UP, (gpt2 ? 1 : 2) * m->hidden, m->dim);
+        shape_matrix(lm, first + EIS_LM_DOWN, m->dim, m->hidden);
+    }
+    shape_matrix(lm, eis_mpc_lm_head_matrix(lm), m->vocabulary, m->dim + gpt2);
+    if (gpt2) shape_matrix(lm, eis_mpc_lm_position_matrix(lm), m->context, m->dim);
+}
+
+/* Biases that no block of this family has here. */
+static bool has_other_biases(const eis_model *model)
+{
+    for (uint32_t i = 0; i < model->linear_count; i++)
+        if (model->linears[i].bias != NULL && (model->lm.family != EIS_LM_GPT2 || i + 1 == model->linear_count))
+            return true;
+    return false;
+}
+
 eis_status eis_mpc_lm_init(eis_mpc_lm *lm, const eis_model *model, const eis_mpc_tuning *tuning)
 {
     eis_status st = EIS_OK;
     const eis_lm *m = &model->lm;
-    uint32_t q_dim = m->heads * m->head_size, kv_dim = m->kv_heads * m->head_size;
+    bool gpt2 = m->family == EIS_LM_GPT2;
 
     memset(lm, 0, sizeof *lm);
     EIS_REQUIRE(model->kind == EIS_MODEL_LM, EIS_ERR_MODEL, "this is a classifier");
-    EIS_REQUIRE(m->family == EIS_LM_LLAMA, EIS_ERR_UNSUPPORTED, "engine mpc: this family of models");
+    EIS_REQUIRE(!has_other_biases(model), EIS_ERR_UNSUPPORTED, "engine mpc: biases in a model of this family");
     *lm = (eis_mpc_lm){.family = m->family,
                        .dim = m->dim,
                        .hidden = m->hidden,
@@ -150,21 +303,14 @@ eis_status eis_mpc_lm_init(eis_mpc_lm *lm, const eis_model *model, const eis_mpc
                        .rope = m->rope,
                        .rope_theta = m->rope_theta,
                        .norm_eps = m->norm_eps,
-                       .tuning = *tuning};
-    lm->shape_count = EIS_MPC_LM_BLOCKS + 4 * m->layers + 1;
+                       .tuning = *tuning,
+                       .vector_count = gpt2 ? 4 * m->layers : 0};
+    lm->shape_count = EIS_MPC_LM_BLOCKS + 4 * m->layers + (gpt2 ? 2 : 1);
     EIS_NEW(lm->shapes, lm->shape_count);
     EIS_NEW(lm->growth, 2 * (size_t)m->layers);
     EIS_NEW(lm->value_norm, m->layers);
-    shape_matrix(lm, EIS_MPC_LM_EMBEDDING, m->vocabulary, m->dim);
-    shape_matrix(lm, EIS_MPC_LM_TOKENS, m->dim, m->vocabulary);
-    for (uint32_t i = 0; i < m->layers; i++) {
-        uint32_t first = EIS_MPC_LM_BLOCKS + 4 * i;
-        shape_matrix(lm, first + EIS_LM_QKV, q_dim + 2 * kv_dim, m->dim);
-        shape_matrix(lm, first + EIS_LM_ATTENTION_OUT, m->dim, q_dim);
-        shape_matrix(lm, first + EIS_LM_GATE_UP, 2 * m->hidden, m->dim);
-        shape_matrix(lm, first + EIS_LM_DOWN, m->dim, m->hidden);
-    }
-    shape_matrix(lm, lm->shape_count - 1, m->vocabulary, m->dim);
+    shape_all(lm, m);
+    EIS_TRY(shape_vectors(lm, model));
     EIS_TRY(measure_all(lm, model));
 out:
     if (st != EIS_OK) eis_mpc_lm_clear(lm);
@@ -176,33 +322,59 @@ void eis_mpc_lm_clear(eis_mpc_lm *lm)
     eis_mem_free(lm->shapes);
     eis_mem_free(lm->growth);
     eis_mem_free(lm->value_norm);
+    eis_mem_free(lm->vectors);
     memset(lm, 0, sizeof *lm);
 }
 
 /* ---- steps ---- */
 
+/* The positive factor of the last norm does not change which logit is largest, so it is left out; a bias that the norm
+ * brought is then multiplied by the deviation instead, as one more column. */
 static void head(eis_mpc_lm_step *step, const eis_mpc_residual *x, const eis_mpc_lm *lm)
 {
     eis_mpc_graph *g = &step->graph;
-    uint32_t matrix = lm->shape_count - 1;
+    uint32_t matrix = eis_mpc_lm_head_matrix(lm);
     const eis_mpc_matrix_shape *w = &lm->shapes[matrix];
     unsigned frac = lm->tuning.frac + w->frac, levels = 0;
-    eis_mpc_id logits =
-        eis_mpc_apply(g, matrix, eis_mpc_lm_narrow(g, x, lm), NULL, 0, ldexp(w->row_norm * x->norm, (int)frac) * 1.01);
+    double norm = x->norm;
+    eis_mpc_id in = eis_mpc_lm_narrow(g, x, lm), logits;
 
-    while (((uint32_t)1 << levels) < lm->vocabulary) levels++;
-    /* The positive factor of the norm does not change which one is largest. Together all levels may lose 2^-8 of a
-     * logit; before the factor, which is 16 at most, that is 2^-12. */
-    (void)eis_mpc_row_max(g, logits, lm->vocabulary, frac - 12 - 4,
+    if (w->columns > lm->dim) {
+        in = eis_mpc_join(g, in, eis_mpc_lm_deviation(g, x, lm));
+        norm = hypot(norm, eis_mpc_lm_deviation_bound(x, lm));
+    }
+    logits = eis_mpc_apply(g, matrix, in, NULL, 0, ldexp(w->row_norm * norm, (int)frac) * 1.01);
+    levels = log2_up(lm->vocabulary);
+    /* Together the levels may lose 2^-8 of a logit; before the factor, which is 16 at most, that is 2^-12. */
+    (void)eis_mpc_row_max(g, logits, lm->vocabulary, frac - 12 - log2_up(levels),
                           lm->tuning.digit_bits_max == 0 ? 7 : lm->tuning.digit_bits_max, &step->next);
-    (void)levels;
+}
+
+/* The embedding of a token, plus that of its position. */
+static eis_mpc_residual embed(eis_mpc_lm_step *step, const eis_mpc_lm *lm, uint32_t position, bool secret_token)
+{
+    eis_mpc_graph *g = &step->graph;
+    eis_mpc_residual x = {.norm = lm->embedding_norm + ldexp(sqrt((double)lm->dim), -(int)lm->tuning.frac)};
+    eis_mpc_id at;
+
+    if (secret_token)
+        x.wire = eis_mpc_apply(g, EIS_MPC_LM_TOKENS, eis_mpc_input(g, 0, lm->vocabulary, 0, 1), NULL, 0,
+                               ldexp(x.norm, (int)lm->tuning.frac));
+    else
+        x.wire = step->token = eis_mpc_row(g, EIS_MPC_LM_EMBEDDING, ldexp(x.norm, (int)lm->tuning.frac));
+    if (lm->family != EIS_LM_GPT2) return x;
+    at = eis_mpc_row(g, eis_mpc_lm_position_matrix(lm), ldexp(lm->position_norm + 0.1, (int)lm->tuning.frac));
+    if (at != EIS_MPC_NONE) g->nodes[at].row = position;
+    x.norm += lm->position_norm + 0.1;
+    x.wire = eis_mpc_add(g, x.wire, at);
+    return x;
 }
 
 eis_status eis_mpc_lm_step_init(eis_mpc_lm_step *step, const eis_mpc_lm *lm, uint32_t position, bool secret_token,
                                 bool with_head)
 {
     eis_status st = EIS_OK;
-    eis_mpc_residual x = {.norm = lm->embedding_norm};
+    eis_mpc_residual x;
 
     memset(step, 0, sizeof *step);
     step->token = step->next = EIS_MPC_NONE;
@@ -210,12 +382,7 @@ eis_status eis_mpc_lm_step_init(eis_mpc_lm_step *step, const eis_mpc_lm *lm, uin
     EIS_NEW(step->keys, lm->layers);
     EIS_NEW(step->values, lm->layers);
     eis_mpc_graph_init(&step->graph, lm->shapes, lm->shape_count);
-    if (secret_token) {
-        x.wire = eis_mpc_apply(&step->graph, EIS_MPC_LM_TOKENS, eis_mpc_input(&step->graph, 0, lm->vocabulary, 0, 1),
-                               NULL, 0, ldexp(x.norm, (int)lm->tuning.frac));
-    } else {
-        x.wire = step->token = eis_mpc_row(&step->graph, EIS_MPC_LM_EMBEDDING, ldexp(x.norm, (int)lm->tuning.frac));
-    }
+    x = embed(step, lm, position, secret_token);
     for (uint32_t i = 0; i < lm->layers; i++) {
         eis_mpc_lm_attention(&x, step, lm, i, position);
         eis_mpc_lm_mlp(&x, step, lm, i);

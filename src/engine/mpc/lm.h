@@ -8,6 +8,13 @@
 #include "engine/mpc/functions.h"
 #include "model/graph.h"
 
+/* A bias: a wire that is loaded once and kept. */
+typedef struct eis_mpc_lm_vector {
+    uint32_t count;
+    unsigned frac;
+    double bound; /* of the magnitude, as a real */
+} eis_mpc_lm_vector;
+
 /* What is public about a model: its manifest. */
 typedef struct eis_mpc_lm {
     eis_lm_family family;
@@ -15,18 +22,30 @@ typedef struct eis_mpc_lm {
     eis_rope rope;
     double rope_theta, norm_eps;
     eis_mpc_tuning tuning;
-    double embedding_norm;        /* the largest norm of a row of the embedding */
-    double *growth;               /* [2 layers]: Frobenius norms of W_o and W_2 */
+    double embedding_norm;      /* the largest norm of a row of the embedding */
+    double *growth;             /* [2 layers]: Frobenius norms of W_o and W_2 */
+    double position_norm;       /* the largest norm of a row of the positions; 0 without */
+    eis_mpc_lm_vector *vectors; /* [vector_count]: biases, secrets of the owner like the weights */
+    uint32_t vector_count;
     double *value_norm;           /* [layers]: the largest norm of a row of W_v */
     eis_mpc_matrix_shape *shapes; /* [shape_count] */
     uint32_t shape_count;
 } eis_mpc_lm;
 
 /* The matrices: 0 the embedding [vocabulary][dim], for rows that are public; 1 its transpose, for secret tokens; then
- * for each block q k v (one matrix), attention output, gate and up, down; then the head. */
+ * for each block q k v (one matrix), attention output, gate and up (GPT-2: up), down; then the head, of GPT-2 with one
+ * more column for its bias; then, of GPT-2, the positions. */
 #define EIS_MPC_LM_EMBEDDING 0
 #define EIS_MPC_LM_TOKENS    1
 #define EIS_MPC_LM_BLOCKS    2
+
+static inline uint32_t eis_mpc_lm_head_matrix(const eis_mpc_lm *lm) { return EIS_MPC_LM_BLOCKS + 4 * lm->layers; }
+
+static inline uint32_t eis_mpc_lm_position_matrix(const eis_mpc_lm *lm) { return eis_mpc_lm_head_matrix(lm) + 1; }
+
+/* Slots of KEPT: keys of layer i in 2 i, values in 2 i + 1, [position][kv_heads * head_size]; then the vectors, of
+ * which GPT-2 has four for each block, in the order of its matrices. */
+static inline uint32_t eis_mpc_lm_slot_count(const eis_mpc_lm *lm) { return 2 * lm->layers + lm->vector_count; }
 
 /* Reads the manifest off a model with weights: what its owner publishes.
  *
@@ -41,6 +60,14 @@ void eis_mpc_lm_clear(eis_mpc_lm *lm);
 EIS_MUST_USE eis_status eis_mpc_lm_weights(uint64_t *words, const eis_mpc_lm *lm, const eis_model *model,
                                            uint32_t matrix);
 
+/* Encodes a vector at its scale. Shape: values[count]. Errors: EIS_ERR_MODEL, EIS_ERR_RANGE, EIS_ERR_MEMORY. */
+EIS_MUST_USE eis_status eis_mpc_lm_vector_values(int64_t *values, const eis_mpc_lm *lm, const eis_model *model,
+                                                 uint32_t vector);
+
+/* The graph that loads the vectors: INPUT slot v is vector v, and its node is to be kept in slot 2 layers + v.
+ * Shape: nodes[vector_count]. Errors: EIS_ERR_MEMORY; the graph is then cleared. */
+EIS_MUST_USE eis_status eis_mpc_lm_vectors_graph(eis_mpc_graph *graph, eis_mpc_id *nodes, const eis_mpc_lm *lm);
+
 /* The graph of one step: one token at `position`. */
 typedef struct eis_mpc_lm_step {
     eis_mpc_graph graph;
@@ -49,8 +76,8 @@ typedef struct eis_mpc_lm_step {
     eis_mpc_id next;           /* wire: the likeliest token; NONE where no head was asked for */
 } eis_mpc_lm_step;
 
-/* KEPT slots: keys of layer i in 2 i, values in 2 i + 1, [position][kv_heads * head_size]. INPUT slot 0: a secret
- * token, as a row of zeros with a one, [vocabulary].
+/* INPUT slot 0: a secret token, as a row of zeros with a one, [vocabulary]. The row of the ROW node of positions is set
+ * here.
  *
  * Errors:  EIS_ERR_RANGE  a gate could overflow: the text names it;  EIS_ERR_CONTEXT_LENGTH, EIS_ERR_MEMORY. */
 EIS_MUST_USE eis_status eis_mpc_lm_step_init(eis_mpc_lm_step *step, const eis_mpc_lm *lm, uint32_t position,

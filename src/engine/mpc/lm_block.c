@@ -40,34 +40,99 @@ eis_mpc_id eis_mpc_lm_narrow(eis_mpc_graph *graph, const eis_mpc_residual *x, co
     return wire;
 }
 
-/* rsqrt(mean square + eps) as a wire. The squares are taken at the largest scale that fits. */
-static eis_mpc_id norm_factor(eis_mpc_graph *graph, const eis_mpc_residual *x, const eis_mpc_lm *lm)
-{
-    double room = EIS_FP_BITS - 4.5 - 2 * log2(x->norm + 1); /* two bits of it for the shape of a comparison */
-    unsigned frac = lm->tuning.frac, d = lm->dim, inverse_bits = 10 + levels_of(d);
-    const eis_mpc_dot_shape shape = {
-        .inner = d, .a_step = 1, .b_step = 1, .a_at = &(uint32_t){0}, .b_at = &(uint32_t){0}};
-    eis_mpc_id narrow, mean;
-    double bound;
+/* What a norm divides by. */
+typedef struct norm_parts {
+    eis_mpc_id mean;   /* mean square + eps, a wire as it was opened */
+    eis_mpc_id factor; /* its reciprocal root */
+} norm_parts;
 
-    if (2 * frac > room) frac = room < 2 ? 1 : (unsigned)(room / 2);
-    narrow = at_scale(graph, x->wire, frac);
-    bound = ldexp(x->norm * x->norm, (int)(2 * frac)) * 1.01 + d;
-    mean = eis_mpc_dot(graph, narrow, narrow, &shape, 1, bound);
-    /* The mean over d entries; where d is a power of two this only renames the scale. */
-    if ((d & (d - 1)) == 0) {
-        mean = eis_mpc_scale(graph, mean, 1, levels_of(d));
-    } else {
-        while (inverse_bits > 1 && bound / d * ldexp(1, (int)inverse_bits) > EIS_MPC_BOUND_TRUNCATED) inverse_bits--;
-        mean = eis_mpc_scale(graph, mean, llround(ldexp(1, (int)inverse_bits) / d), inverse_bits);
-    }
-    if (mean == EIS_MPC_NONE) return mean;
-    mean = eis_mpc_offset(graph, mean, llround(ldexp(lm->norm_eps, (int)node_of(graph, mean)->frac)));
-    return eis_mpc_reciprocal_root(graph, eis_mpc_mask(graph, mean), MEAN_FROM, MEAN_USUAL, &lm->tuning);
+/* Entries whose squares are summed, at `frac` bits: the residual, or for LayerNorm d x - sum x, divided by the power of
+ * two above d: that is the centred residual times *factor. */
+static eis_mpc_id centred(double *factor, eis_mpc_graph *graph, const eis_mpc_residual *x, unsigned frac,
+                          const eis_mpc_lm *lm)
+{
+    unsigned levels = levels_of(lm->dim), have;
+    eis_mpc_id y;
+
+    *factor = 1;
+    if (lm->family != EIS_LM_GPT2) return at_scale(graph, x->wire, frac);
+    if (x->wire == EIS_MPC_NONE) return x->wire;
+    have = node_of(graph, x->wire)->frac;
+    y = eis_mpc_sub(graph, eis_mpc_scale(graph, x->wire, lm->dim, 0),
+                    eis_mpc_repeat(graph, eis_mpc_sum(graph, x->wire, lm->dim), lm->dim));
+    *factor = ldexp(lm->dim, -(int)levels);
+    y = eis_mpc_scale(graph, y, 1, levels);
+    eis_mpc_set_bound(graph, y, ldexp(x->norm, (int)(have + levels)) * *factor * 1.01);
+    return eis_mpc_rescale(graph, y, frac);
 }
 
-/* r u at the model's fraction. bound: of the result, as a real. */
-static eis_mpc_id times_factor(eis_mpc_graph *graph, eis_mpc_id u, eis_mpc_id r, double bound, const eis_mpc_lm *lm)
+/* Mean square and factor. The squares are taken at the largest scale that fits. */
+static norm_parts norm_of(eis_mpc_graph *graph, const eis_mpc_residual *x, const eis_mpc_lm *lm)
+{
+    double room = EIS_FP_BITS - 4.5 - 2 * log2(x->norm + 1); /* two bits of it for the shape of a comparison */
+    unsigned frac = lm->tuning.frac, d = lm->dim, bits = 20;
+    const eis_mpc_dot_shape shape = {
+        .inner = d, .a_step = 1, .b_step = 1, .a_at = &(uint32_t){0}, .b_at = &(uint32_t){0}};
+    norm_parts parts = {EIS_MPC_NONE, EIS_MPC_NONE};
+    double bound, factor, over;
+    eis_mpc_id narrow;
+
+    if (2 * frac > room) frac = room < 2 ? 1 : (unsigned)(room / 2);
+    narrow = centred(&factor, graph, x, frac, lm);
+    bound = ldexp(x->norm * x->norm, (int)(2 * frac)) * 1.01 + d;
+    parts.mean = eis_mpc_dot(graph, narrow, narrow, &shape, 1, bound);
+    over = 1 / (d * factor * factor);
+    if ((d & (d - 1)) == 0 && factor == 1) { /* this only renames the scale */
+        parts.mean = eis_mpc_scale(graph, parts.mean, 1, levels_of(d));
+    } else {
+        while (bits > 4 && bound * over * ldexp(1, (int)bits) > EIS_MPC_BOUND_TRUNCATED / 4) bits--;
+        parts.mean = eis_mpc_scale(graph, parts.mean, llround(ldexp(over, (int)bits)), bits);
+    }
+    if (parts.mean == EIS_MPC_NONE) return parts;
+    parts.mean = eis_mpc_mask(
+        graph, eis_mpc_offset(graph, parts.mean, llround(ldexp(lm->norm_eps, (int)node_of(graph, parts.mean)->frac))));
+    parts.factor = eis_mpc_reciprocal_root(graph, parts.mean, MEAN_FROM, MEAN_USUAL, &lm->tuning);
+    return parts;
+}
+
+static eis_mpc_id norm_factor(eis_mpc_graph *graph, const eis_mpc_residual *x, const eis_mpc_lm *lm)
+{
+    return norm_of(graph, x, lm).factor;
+}
+
+double eis_mpc_lm_deviation_bound(const eis_mpc_residual *x, const eis_mpc_lm *lm)
+{
+    return sqrt(x->norm * x->norm / lm->dim + lm->norm_eps) * 1.01;
+}
+
+eis_mpc_id eis_mpc_lm_deviation(eis_mpc_graph *graph, const eis_mpc_residual *x, const eis_mpc_lm *lm)
+{
+    norm_parts parts = norm_of(graph, x, lm);
+    unsigned frac = lm->tuning.frac;
+    double bound = eis_mpc_lm_deviation_bound(x, lm);
+    eis_mpc_id y = at_scale(graph, parts.mean, frac);
+
+    if (y == EIS_MPC_NONE || parts.factor == EIS_MPC_NONE) return EIS_MPC_NONE;
+    y = eis_mpc_product2(graph, y, parts.factor, ldexp(bound, (int)(frac + node_of(graph, parts.factor)->frac)));
+    y = eis_mpc_rescale_auth(graph, y, frac);
+    eis_mpc_set_bound(graph, y, ldexp(bound, (int)frac) + 2);
+    return y;
+}
+
+/* Vector `which` of a block as a wire; NONE where the family has none. */
+static eis_mpc_id bias_of(eis_mpc_graph *graph, const eis_mpc_lm *lm, uint32_t layer, uint32_t which)
+{
+    uint32_t v = 4 * layer + which;
+    const eis_mpc_lm_vector *vector = &lm->vectors[v];
+
+    if (lm->vector_count == 0) return EIS_MPC_NONE;
+    return eis_mpc_kept(graph, 2 * lm->layers + v, vector->count, vector->frac,
+                        ldexp(vector->bound, (int)vector->frac) + 1);
+}
+
+/* r u + bias at the model's fraction; bias EIS_MPC_NONE: none. bound: of the result, as a real. */
+static eis_mpc_id times_factor(eis_mpc_graph *graph, eis_mpc_id u, eis_mpc_id r, eis_mpc_id bias, double bound,
+                               const eis_mpc_lm *lm)
 {
     unsigned full;
     eis_mpc_id y;
@@ -75,6 +140,10 @@ static eis_mpc_id times_factor(eis_mpc_graph *graph, eis_mpc_id u, eis_mpc_id r,
     if (u == EIS_MPC_NONE || r == EIS_MPC_NONE) return EIS_MPC_NONE;
     full = node_of(graph, u)->frac + node_of(graph, r)->frac;
     y = eis_mpc_product2(graph, eis_mpc_repeat(graph, r, node_of(graph, u)->count), u, ldexp(bound, (int)full));
+    if (bias != EIS_MPC_NONE) {
+        y = eis_mpc_add(graph, y, bias);
+        eis_mpc_set_bound(graph, y, ldexp(bound, (int)full));
+    }
     y = eis_mpc_rescale_auth(graph, y, lm->tuning.frac);
     eis_mpc_set_bound(graph, y, ldexp(bound, (int)lm->tuning.frac) + 2);
     return y;
@@ -171,58 +240,93 @@ static eis_mpc_id attend(eis_mpc_graph *graph, const heads *h, const eis_mpc_lm 
     return o;
 }
 
+/* A matrix applied to the residual, wide, with the residual added (and the bias): what leaves a half of a block. */
+static void add_to_residual(eis_mpc_residual *x, eis_mpc_graph *graph, const eis_mpc_lm *lm, uint32_t layer,
+                            uint32_t which, eis_mpc_id y, double growth)
+{
+    uint32_t matrix = matrix_of(layer, which);
+    unsigned frac = lm->tuning.frac + lm->shapes[matrix].frac;
+    eis_mpc_id addends[2] = {at_scale(graph, x->wire, frac), bias_of(graph, lm, layer, which)};
+    uint32_t count = lm->vector_count > 0 ? 2 : 1;
+
+    x->norm += growth;
+    if (count == 2) x->norm += lm->vectors[4 * layer + which].bound * sqrt((double)lm->dim);
+    x->wire = eis_mpc_apply(graph, matrix, y, addends, count, ldexp(x->norm, (int)frac));
+}
+
+/* u = W x for the residual before its norm, at the model's fraction. */
+static eis_mpc_id apply_to_residual(eis_mpc_graph *graph, const eis_mpc_residual *x, const eis_mpc_lm *lm,
+                                    uint32_t matrix)
+{
+    const eis_mpc_matrix_shape *w = &lm->shapes[matrix];
+    unsigned frac = lm->tuning.frac;
+    eis_mpc_id u = eis_mpc_apply(graph, matrix, eis_mpc_lm_narrow(graph, x, lm), NULL, 0,
+                                 ldexp(w->row_norm * x->norm, (int)(frac + w->frac)) * 1.01);
+
+    return eis_mpc_rescale(graph, u, frac);
+}
+
+/* Keys and values of all positions, those of earlier ones from the cache. */
+static void join_cache(heads *h, eis_mpc_graph *graph, const eis_mpc_lm *lm, uint32_t layer, uint32_t position)
+{
+    uint32_t words = position * h->kv_dim;
+    unsigned frac = lm->tuning.frac;
+
+    if (position == 0) return;
+    h->k = eis_mpc_join(graph, eis_mpc_kept(graph, 2 * layer, words, frac, ldexp(h->q_bound, (int)frac) + 2), h->k);
+    h->v = eis_mpc_join(graph, eis_mpc_kept(graph, 2 * layer + 1, words, frac, ldexp(h->v_bound, (int)frac) + 2), h->v);
+}
+
 void eis_mpc_lm_attention(eis_mpc_residual *x, eis_mpc_lm_step *step, const eis_mpc_lm *lm, uint32_t layer,
                           uint32_t position)
 {
     eis_mpc_graph *g = &step->graph;
-    uint32_t q_dim = lm->heads * lm->head_size, kv_dim = lm->kv_heads * lm->head_size;
-    const eis_mpc_matrix_shape *w = &lm->shapes[matrix_of(layer, EIS_LM_QKV)];
-    double root = sqrt((double)lm->dim) * 1.01, q_bound = w->row_norm * root, v_bound = lm->value_norm[layer] * root;
-    eis_mpc_id narrow = eis_mpc_lm_narrow(g, x, lm), r = norm_factor(g, x, lm), u, qk, wide;
-    unsigned frac = lm->tuning.frac;
-    heads h = {.length = position + 1, .kv_dim = kv_dim, .group = lm->heads / lm->kv_heads, .v_bound = v_bound};
+    uint32_t q_dim = lm->heads * lm->head_size, kv_dim = lm->kv_heads * lm->head_size,
+             matrix = matrix_of(layer, EIS_LM_QKV);
+    double root = sqrt((double)lm->dim) * 1.01;
+    eis_mpc_id u = apply_to_residual(g, x, lm, matrix), r = norm_factor(g, x, lm), qk, v,
+               bias = bias_of(g, lm, layer, EIS_LM_QKV), bias_qk = EIS_MPC_NONE, bias_v = EIS_MPC_NONE;
+    heads h = {.length = position + 1,
+               .kv_dim = kv_dim,
+               .group = lm->heads / lm->kv_heads,
+               .q_bound = lm->shapes[matrix].row_norm * root * (lm->rope == EIS_ROPE_NONE ? 1 : 1.42),
+               .v_bound = lm->value_norm[layer] * root};
 
-    u = eis_mpc_rescale(g,
-                        eis_mpc_apply(g, matrix_of(layer, EIS_LM_QKV), narrow, NULL, 0,
-                                      ldexp(w->row_norm * x->norm, (int)(frac + w->frac)) * 1.01),
-                        frac);
-    qk = turn(g, eis_mpc_slice(g, u, 0, q_dim + kv_dim), lm, position);
-    qk = times_factor(g, qk, r, q_bound * 1.42, lm);
-    step->values[layer] = times_factor(g, eis_mpc_slice(g, u, q_dim + kv_dim, kv_dim), r, v_bound, lm);
-    step->keys[layer] = eis_mpc_slice(g, qk, q_dim, kv_dim);
-    h.q = eis_mpc_slice(g, qk, 0, q_dim);
-    h.k = step->keys[layer];
-    h.v = step->values[layer];
-    if (position > 0) {
-        h.k = eis_mpc_join(g, eis_mpc_kept(g, 2 * layer, position * kv_dim, frac, ldexp(q_bound * 1.42, (int)frac) + 2),
-                           h.k);
-        h.v = eis_mpc_join(g, eis_mpc_kept(g, 2 * layer + 1, position * kv_dim, frac, ldexp(v_bound, (int)frac) + 2),
-                           h.v);
+    if (lm->vector_count > 0) {
+        h.q_bound += lm->vectors[4 * layer].bound;
+        h.v_bound += lm->vectors[4 * layer].bound;
+        bias_qk = eis_mpc_slice(g, bias, 0, q_dim + kv_dim);
+        bias_v = eis_mpc_slice(g, bias, q_dim + kv_dim, kv_dim);
     }
-    w = &lm->shapes[matrix_of(layer, EIS_LM_ATTENTION_OUT)];
-    wide = at_scale(g, x->wire, frac + w->frac);
-    x->norm += lm->growth[2 * layer] * v_bound * sqrt((double)q_dim) * 1.02;
-    x->wire = eis_mpc_apply(g, matrix_of(layer, EIS_LM_ATTENTION_OUT), attend(g, &h, lm), &wide, 1,
-                            ldexp(x->norm, (int)(frac + w->frac)));
+    qk = turn(g, eis_mpc_slice(g, u, 0, q_dim + kv_dim), lm, position);
+    qk = times_factor(g, qk, r, bias_qk, h.q_bound, lm);
+    v = times_factor(g, eis_mpc_slice(g, u, q_dim + kv_dim, kv_dim), r, bias_v, h.v_bound, lm);
+    h.q = eis_mpc_slice(g, qk, 0, q_dim);
+    step->keys[layer] = h.k = eis_mpc_slice(g, qk, q_dim, kv_dim);
+    step->values[layer] = h.v = v;
+    join_cache(&h, g, lm, layer, position);
+    add_to_residual(x, g, lm, layer, EIS_LM_ATTENTION_OUT, attend(g, &h, lm),
+                    lm->growth[2 * layer] * h.v_bound * sqrt((double)q_dim) * 1.02);
 }
 
 void eis_mpc_lm_mlp(eis_mpc_residual *x, eis_mpc_lm_step *step, const eis_mpc_lm *lm, uint32_t layer)
 {
     eis_mpc_graph *g = &step->graph;
-    const eis_mpc_matrix_shape *w = &lm->shapes[matrix_of(layer, EIS_LM_GATE_UP)];
-    double bound = w->row_norm * sqrt((double)lm->dim) * 1.01;
-    eis_mpc_id narrow = eis_mpc_lm_narrow(g, x, lm), r = norm_factor(g, x, lm), u, y, wide;
-    unsigned frac = lm->tuning.frac;
+    uint32_t matrix = matrix_of(layer, EIS_LM_GATE_UP);
+    double bound = lm->shapes[matrix].row_norm * sqrt((double)lm->dim) * 1.01, largest;
+    eis_mpc_id u = apply_to_residual(g, x, lm, matrix), r = norm_factor(g, x, lm), y;
 
-    u = eis_mpc_rescale(g,
-                        eis_mpc_apply(g, matrix_of(layer, EIS_LM_GATE_UP), narrow, NULL, 0,
-                                      ldexp(w->row_norm * x->norm, (int)(frac + w->frac)) * 1.01),
-                        frac);
-    u = times_factor(g, u, r, bound, lm);
-    y = eis_mpc_gated_unit(g, eis_mpc_slice(g, u, 0, lm->hidden), eis_mpc_slice(g, u, lm->hidden, lm->hidden),
-                           EIS_MPC_SILU, &lm->tuning);
-    w = &lm->shapes[matrix_of(layer, EIS_LM_DOWN)];
-    wide = at_scale(g, x->wire, frac + w->frac);
-    x->norm += lm->growth[2 * layer + 1] * bound * bound * sqrt((double)lm->hidden) * 1.02;
-    x->wire = eis_mpc_apply(g, matrix_of(layer, EIS_LM_DOWN), y, &wide, 1, ldexp(x->norm, (int)(frac + w->frac)));
+    if (lm->family == EIS_LM_GPT2) {
+        bound += lm->vectors[4 * layer + EIS_LM_GATE_UP].bound;
+        u = times_factor(g, u, r, bias_of(g, lm, layer, EIS_LM_GATE_UP), bound, lm);
+        y = eis_mpc_activate(g, u, EIS_MPC_GELU_TANH, &lm->tuning);
+        largest = bound;
+    } else {
+        u = times_factor(g, u, r, EIS_MPC_NONE, bound, lm);
+        y = eis_mpc_gated_unit(g, eis_mpc_slice(g, u, 0, lm->hidden), eis_mpc_slice(g, u, lm->hidden, lm->hidden),
+                               EIS_MPC_SILU, &lm->tuning);
+        largest = bound * bound;
+    }
+    add_to_residual(x, g, lm, layer, EIS_LM_DOWN, y,
+                    lm->growth[2 * layer + 1] * largest * sqrt((double)lm->hidden) * 1.02);
 }

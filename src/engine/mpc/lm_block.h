@@ -22,4 +22,11 @@ void eis_mpc_lm_mlp(eis_mpc_residual *x, eis_mpc_lm_step *step, const eis_mpc_lm
 /* The residual at the model's fraction, for a product. Cost: 1 round, where it has more. */
 eis_mpc_id eis_mpc_lm_narrow(eis_mpc_graph *graph, const eis_mpc_residual *x, const eis_mpc_lm *lm);
 
+/* sqrt(variance + eps) at the model's fraction, which a folded bias of the last norm is multiplied by. Cost: 10 rounds
+ * from a residual that has been opened. */
+eis_mpc_id eis_mpc_lm_deviation(eis_mpc_graph *graph, const eis_mpc_residual *x, const eis_mpc_lm *lm);
+
+/* The largest deviation that a residual of this norm has. */
+double eis_mpc_lm_deviation_bound(const eis_mpc_residual *x, const eis_mpc_lm *lm);
+
 #endif

@@ -12,6 +12,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 /* The gap between the two largest logits, and where the largest is. */
 static double best(uint32_t *id, const double *logits, uint32_t count)
@@ -54,7 +55,7 @@ static void compare(const char *path, uint32_t token, uint32_t parties, uint32_t
         double margin;
         assert_int_equal(eis_lm_feed(plain, logits, &seam, &token, 1), EIS_OK);
         margin = best(&wanted, logits, model->lm.vocabulary);
-        if (mpc_lm_feed(&m, &next, token) != EIS_OK) fail_msg("%s", eis_error_detail());
+        if (mpc_lm_feed(&m, &next, token, i < 2) != EIS_OK) fail_msg("%s", eis_error_detail());
         if (margin > 0.05) {
             assert_int_equal(next, wanted);
             sure++;
@@ -85,20 +86,30 @@ static void test_tiny_stories(void **state)
     compare(path, 1, 3, 6);
 }
 
+static void need(char path[1024], const char *name)
+{
+    snprintf(path, 1024, "%s/../shared/data/lm/%s", root(), name);
+    if (access(path, R_OK) == 0) return;
+    print_message("skipped: ../shared/data is not there\n");
+    skip();
+}
+
 static void test_stories260k(void **state)
 {
     char path[1024];
-    FILE *file;
     (void)state;
 
-    snprintf(path, sizeof path, "%s/../shared/data/lm/stories260K/stories260K.bin", root());
-    file = fopen(path, "rb");
-    if (file == NULL) {
-        print_message("skipped: ../shared/data is not there\n");
-        skip();
-    }
-    fclose(file);
+    need(path, "stories260K/stories260K.bin");
     compare(path, 1, 2, 8);
+}
+
+static void test_gpt2(void **state)
+{
+    char path[1024];
+    (void)state;
+
+    need(path, "tiny-random-gpt2");
+    compare(path, 52, 2, 6);
 }
 
 int main(void)
@@ -106,6 +117,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_tiny_stories),
         cmocka_unit_test(test_stories260k),
+        cmocka_unit_test(test_gpt2),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
