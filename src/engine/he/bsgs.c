@@ -151,33 +151,53 @@ static uint32_t element_of(const job *j, uint64_t steps)
     return eis_ckks_rotation_element(params, (int32_t)(steps % eis_ckks_slots(params)));
 }
 
-/* A baby step: x turned, or x itself, dealt out. */
-static eis_status baby_step(job *j, size_t b)
+/* What one thread needs for rotations. */
+typedef struct turner {
+    eis_ckks_lifted turned;
+    uint64_t *room; /* [N] */
+} turner;
+
+static eis_status turner_init(turner *t, const eis_ckks_lifted *like)
 {
     eis_status st = EIS_OK;
-    eis_ckks_lifted turned = {0}, scratch = {0};
-    const eis_ckks_lifted *baby = &j->x;
 
-    if (b > 0) {
-        EIS_TRY(eis_ckks_lifted_init(&turned, j->x.params, j->x.limbs, j->x.scale));
+    *t = (turner){0};
+    EIS_NEW_RAW(t->room, like->params->degree);
+    EIS_TRY(eis_ckks_lifted_init(&t->turned, like->params, like->limbs, like->scale));
+out:
+    return st;
+}
+
+static void turner_clear(turner *t)
+{
+    eis_ckks_lifted_clear(&t->turned);
+    eis_mem_free(t->room);
+}
+
+/* A baby step: x turned, or x itself, dealt out. */
+static eis_status baby_step(job *j, turner *t, size_t b)
+{
+    eis_status st = EIS_OK;
+    const eis_ckks_lifted *baby = b > 0 ? &t->turned : &j->x;
+
+    if (b > 0)
         EIS_TRY(
-            eis_he_lifted_turn_add(&turned, &j->x, &j->digits, element_of(j, b * j->bsgs->stride), j->keys, &scratch));
-        baby = &turned;
-    }
+            eis_he_lifted_turn(&t->turned, &j->x, &j->digits, element_of(j, b * j->bsgs->stride), j->keys, t->room));
     deal(j->baby, 2 * (size_t)j->bsgs->baby, b, &baby->c0);
     deal(j->baby, 2 * (size_t)j->bsgs->baby, j->bsgs->baby + b, &baby->c1);
 out:
-    eis_ckks_lifted_clear(&turned);
-    eis_ckks_lifted_clear(&scratch);
     return st;
 }
 
 static void baby_chunks(void *arg, size_t first, size_t last)
 {
     job *j = arg;
+    turner t;
 
-    for (size_t b = first; b < last; b++)
-        if (baby_is_set(j->bsgs, (uint32_t)b)) j->status[b] = baby_step(j, b);
+    j->status[first] = turner_init(&t, &j->x);
+    for (size_t b = first; b < last && j->status[first] == EIS_OK; b++)
+        if (baby_is_set(j->bsgs, (uint32_t)b)) j->status[b] = baby_step(j, &t, b);
+    turner_clear(&t);
 }
 
 /* The streams of a sum: a plane, and both halves of a baby step. */
@@ -233,23 +253,20 @@ out:
 }
 
 /* Turns the sum of giant step s. */
-static eis_status giant_step(job *j, uint32_t s)
+static eis_status giant_step(job *j, turner *t, uint32_t s)
 {
     eis_status st = EIS_OK;
-    eis_ckks_lifted turned = {0}, scratch = {0};
     eis_ckks_digits digits = {0};
     uint64_t steps = (uint64_t)s * j->bsgs->baby * j->bsgs->stride;
+    eis_ckks_lifted before = j->giant[s];
 
     if (s == 0) return EIS_OK;
-    EIS_TRY(eis_he_lifted_digits(&digits, &j->giant[s]));
-    EIS_TRY(eis_ckks_lifted_init(&turned, j->x.params, j->x.limbs, j->giant[s].scale));
-    EIS_TRY(eis_he_lifted_turn_add(&turned, &j->giant[s], &digits, element_of(j, steps), j->keys, &scratch));
-    eis_ckks_lifted_clear(&j->giant[s]);
-    j->giant[s] = turned;
-    turned = (eis_ckks_lifted){0};
+    EIS_TRY(eis_he_lifted_digits(&digits, &before));
+    EIS_TRY(eis_he_lifted_turn(&t->turned, &before, &digits, element_of(j, steps), j->keys, t->room));
+    j->giant[s] = t->turned; /* and its memory serves for the next one */
+    j->giant[s].scale = before.scale;
+    t->turned = before;
 out:
-    eis_ckks_lifted_clear(&turned);
-    eis_ckks_lifted_clear(&scratch);
     eis_ckks_digits_clear(&digits);
     return st;
 }
@@ -257,9 +274,12 @@ out:
 static void giant_chunks(void *arg, size_t first, size_t last)
 {
     job *j = arg;
+    turner t;
 
-    for (size_t s = first; s < last; s++)
-        if (giant_is_set(j->bsgs, (uint32_t)s)) j->status[s] = giant_step(j, (uint32_t)s);
+    j->status[first] = turner_init(&t, &j->x);
+    for (size_t s = first; s < last && j->status[first] == EIS_OK; s++)
+        if (giant_is_set(j->bsgs, (uint32_t)s)) j->status[s] = giant_step(j, &t, (uint32_t)s);
+    turner_clear(&t);
 }
 
 static eis_status first_failure(const eis_status *status, size_t count)

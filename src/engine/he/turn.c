@@ -68,18 +68,29 @@ static void permute_add(const eis_rns *rns, eis_poly *r, const eis_poly *a, cons
     }
 }
 
-eis_status eis_he_lifted_turn_add(eis_ckks_lifted *r, const eis_ckks_lifted *a, const eis_ckks_digits *digits,
-                                  uint32_t element, const eis_ckks_galois_keys *keys, eis_ckks_lifted *scratch)
+eis_status eis_he_lifted_turn(eis_ckks_lifted *r, const eis_ckks_lifted *a, const eis_ckks_digits *digits,
+                              uint32_t element, const eis_ckks_galois_keys *keys, uint64_t *room)
 {
     eis_status st = EIS_OK;
     const eis_ckks_galois_key *key;
 
     EIS_ASSERT(r != a && r->params == a->params && r->limbs == a->limbs && digits->limbs == a->limbs);
     EIS_TRY(eis_ckks_galois_key_find(&key, keys, element));
-    EIS_TRY(eis_ckks_lifted_init(scratch, a->params, a->limbs, a->scale));
-    eis_ckks_digits_multiply(scratch, digits, &key->key, key->order);
-    EIS_TRY(eis_ckks_lifted_add(r, scratch));
-    permute_add(&a->params->rns, &r->c0, &a->c0, key->order, scratch->c0.words);
+    eis_ckks_digits_multiply(r, digits, &key->key, key->order);
+    permute_add(&a->params->rns, &r->c0, &a->c0, key->order, room);
+out:
+    return st;
+}
+
+eis_status eis_he_lifted_turn_add(eis_ckks_lifted *r, const eis_ckks_lifted *a, const eis_ckks_digits *digits,
+                                  uint32_t element, const eis_ckks_galois_keys *keys, eis_ckks_lifted *turned,
+                                  uint64_t *room)
+{
+    eis_status st = EIS_OK;
+
+    EIS_TRY(eis_ckks_lifted_init(turned, a->params, a->limbs, a->scale));
+    EIS_TRY(eis_he_lifted_turn(turned, a, digits, element, keys, room));
+    EIS_TRY(eis_ckks_lifted_add(r, turned));
 out:
     return st;
 }

@@ -14,10 +14,14 @@ EIS_MUST_USE eis_status eis_he_lift(eis_ckks_lifted *r, const eis_ckks_ct *ct);
 /* The digits of the c1 of a lifted pair, rounded by P. Errors: EIS_ERR_MEMORY; *digits is zeroed. */
 EIS_MUST_USE eis_status eis_he_lifted_digits(eis_ckks_digits *digits, const eis_ckks_lifted *a);
 
-/* r = r + a turned by an element, with a's digits. r is not a. `scratch` is a lifted pair of any shape, to be reused.
- * Errors: EIS_ERR_KEYS_INSUFFICIENT, EIS_ERR_MEMORY; *r is as it was. */
+/* r = a turned by an element, with a's digits; r = r + that. r is not a and has its shape (asserted). room[N] is
+ * scratch; `turned` a lifted pair of any shape, to be reused. Errors: EIS_ERR_KEYS_INSUFFICIENT, EIS_ERR_MEMORY; *r is
+ * as it was. */
+EIS_MUST_USE eis_status eis_he_lifted_turn(eis_ckks_lifted *r, const eis_ckks_lifted *a, const eis_ckks_digits *digits,
+                                           uint32_t element, const eis_ckks_galois_keys *keys, uint64_t *room);
 EIS_MUST_USE eis_status eis_he_lifted_turn_add(eis_ckks_lifted *r, const eis_ckks_lifted *a,
                                                const eis_ckks_digits *digits, uint32_t element,
-                                               const eis_ckks_galois_keys *keys, eis_ckks_lifted *scratch);
+                                               const eis_ckks_galois_keys *keys, eis_ckks_lifted *turned,
+                                               uint64_t *room);
 
 #endif
