@@ -135,16 +135,32 @@ static size_t centre_near(uint64_t *r, const uint64_t *a, size_t n, uint64_t p, 
     return end;
 }
 
+/* Where p has at most 51 bits a word is a double, and its quotient by q, before it is rounded, off by less than 1/4. */
+static size_t centre_real(uint64_t *r, const uint64_t *a, size_t n, uint64_t p, const eis_modulus *m)
+{
+    const __m256d q = _mm256_set1_pd(m->q_real), q_inverse = _mm256_set1_pd(m->q_inverse);
+    const __m256d modulus = _mm256_set1_pd((double)(int64_t)p), half = _mm256_set1_pd((double)(int64_t)((p - 1) / 2));
+    const size_t end = p >> 51 == 0 && fits_reals(m) ? whole(n) : 0;
+
+    for (size_t i = 0; i < end; i += ZQ_LANES) {
+        const __m256d word = load_real(a + i);
+        const __m256d above = _mm256_and_pd(_mm256_cmp_pd(word, half, _CMP_GT_OQ), modulus);
+
+        store_words(r + i, words_from_real(reduce_real(_mm256_sub_pd(word, above), q, q_inverse), q));
+    }
+    return end;
+}
+
 void zq_reduce_centred_avx2(uint64_t *r, const uint64_t *a, size_t n, uint64_t p, const eis_modulus *m)
 {
     const __m256d q = _mm256_set1_pd(m->q_real), q_inverse = _mm256_set1_pd(m->q_inverse);
     const __m256i modulus = _mm256_set1_epi64x((long long)p), half = _mm256_set1_epi64x((long long)((p - 1) / 2));
     const double shift = (double)(int64_t)eis_zq_reduce(UINT64_C(1) << 32, m);
     const real_factor f = {_mm256_set1_pd(shift), _mm256_set1_pd(shift * m->q_inverse)};
-    const size_t near = centre_near(r, a, n, p, m);
-    const size_t end = near > 0 ? near : fits_reals(m) && m->bits > 32 ? whole(n) : 0; /* low halves stay below q */
+    const size_t near = centre_near(r, a, n, p, m), done = near > 0 ? near : centre_real(r, a, n, p, m);
+    const size_t end = done > 0 ? done : fits_reals(m) && m->bits > 32 ? whole(n) : 0; /* low halves stay below q */
 
-    for (size_t i = near; i < end; i += ZQ_LANES) {
+    for (size_t i = done; i < end; i += ZQ_LANES) {
         const __m256i word = load_words(a + i);
         const __m256i centred = _mm256_sub_epi64(word, _mm256_and_si256(_mm256_cmpgt_epi64(word, half), modulus));
         const __m256d sum = _mm256_add_pd(mul_real(high_real(centred), f, q), low_real(centred));
