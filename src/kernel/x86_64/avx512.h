@@ -15,6 +15,10 @@ void words_to_reals_avx512(double *out, const uint64_t *words, const double *row
                            double factor, eis_ring ring);
 void f61_axpy_avx512(uint64_t *y, uint64_t c, const uint64_t *x, size_t n);
 
+/* sample_avx512.c */
+size_t sample_reduce_below_var_avx512(uint64_t *words, size_t n, uint64_t bound, const eis_modulus *m);
+void sample_words_from_small_avx512(uint64_t *words, const int8_t *coeff, size_t n, const eis_modulus *m);
+
 /* seed_avx512.c */
 void seed_blake2xb_avx512(uint8_t *out, const uint8_t *seed, uint64_t counter, size_t blocks);
 void seed_shake256_avx512(uint8_t *out, const uint8_t *seed, uint64_t counter, size_t blocks);

@@ -24,6 +24,8 @@ void eis_kernels_avx512(eis_kernels *k)
     k->zq.dot_pair = zq_dot_pair_avx512;
     k->zq.reduce = zq_reduce_avx512;
     k->zq.reduce_centred = zq_reduce_centred_avx512;
+    k->sample.reduce_below_var = sample_reduce_below_var_avx512;
+    k->sample.words_from_small = sample_words_from_small_avx512;
     k->seed = (eis_seed_kernels){seed_blake2xb_avx512, seed_shake256_avx512};
     k->slots = (eis_slot_kernels){slots_forward_avx512, slots_inverse_avx512, slots_scale_and_round_avx512,
                                   slots_words_from_integers_avx512, slots_reals_from_digits_avx512};
