@@ -26,12 +26,13 @@ static inline size_t mpc_lm_load_words(const eis_mpc_lm *lm)
     return words;
 }
 
-static inline eis_mpc_reader mpc_lm_reader(const mpc_lm *m, const mpc_world_party *p, eis_mpc_stream *stream)
+static inline eis_mpc_reader mpc_lm_reader(const mpc_lm *m, const mpc_world_party *p)
 {
     bool last = p->index + 1 == m->world.count;
 
-    return (eis_mpc_reader){
-        .stream = stream, .corrections = last ? m->corrections.words : NULL, .correction_count = m->corrections.count};
+    return (eis_mpc_reader){.seed = m->world.dealer.seed[p->index],
+                            .corrections = last ? m->corrections.words : NULL,
+                            .correction_count = m->corrections.count};
 }
 
 /* The world is the first member. */
@@ -42,17 +43,14 @@ static inline void *mpc_lm_load_party(void *context)
     mpc_world_party *p = context;
     mpc_lm *m = mpc_lm_of(p);
     eis_status st = EIS_OK;
-    eis_mpc_stream stream = {0};
-    eis_mpc_reader reader = mpc_lm_reader(m, p, &stream);
+    eis_mpc_reader reader = mpc_lm_reader(m, p);
     uint64_t *material = eis_mem_new(mpc_lm_load_words(&m->lm), sizeof *material);
 
-    EIS_TRY(eis_mpc_load_stream(&stream, m->world.dealer.seed[p->index]));
     EIS_TRY(eis_mpc_reader_load(&reader, material, m->lm.shapes, m->lm.shape_count));
     EIS_TRY(eis_mpc_party_load(&p->party, m->lm.shapes, m->weights[p->index], m->lm.shape_count, material));
     EIS_TRY(eis_mpc_check_run(&p->party.check));
 out:
     eis_mem_free(material);
-    eis_mpc_stream_clear(&stream);
     return mpc_world_keep_error(p, st);
 }
 
@@ -165,15 +163,13 @@ static inline void *mpc_lm_step_party(void *context)
     mpc_world_party *p = context;
     mpc_lm *m = mpc_lm_of(p);
     eis_status st = EIS_OK;
-    eis_mpc_stream stream = {0};
-    eis_mpc_reader reader = mpc_lm_reader(m, p, &stream);
+    eis_mpc_reader reader = mpc_lm_reader(m, p);
     const eis_mpc_graph *g = &m->step.graph;
     mpc_lm_sources sources = {m, &m->cache[p->index]};
     eis_mpc_source source = {.context = &sources, .input = mpc_lm_input, .kept = mpc_lm_kept};
     uint64_t *material = eis_mem_new(eis_mpc_graph_words(g), sizeof *material);
 
-    EIS_TRY(eis_mpc_step_stream(&stream, m->world.dealer.seed[p->index], m->world.step));
-    EIS_TRY(eis_mpc_reader_graph(&reader, material, g));
+    EIS_TRY(eis_mpc_reader_graph(&reader, material, g, m->world.step));
     EIS_TRY(eis_mpc_party_run(&p->run, &p->party, g, material, &source));
     EIS_TRY(eis_mpc_check_run(&p->party.check));
     EIS_TRY(mpc_lm_output(&p->party, &m->next[p->index], &p->run.values[m->step.next]));
@@ -184,7 +180,6 @@ static inline void *mpc_lm_step_party(void *context)
 out:
     eis_mpc_run_clear(&p->run);
     eis_mem_free(material);
-    eis_mpc_stream_clear(&stream);
     return mpc_world_keep_error(p, st);
 }
 

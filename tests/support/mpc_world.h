@@ -138,21 +138,19 @@ static inline void *mpc_world_walk_party(void *context)
     mpc_world_party *p = context;
     mpc_world *w = p->world;
     eis_status st = EIS_OK;
-    eis_mpc_stream stream = {0};
     eis_mpc_source source = {.context = w, .input = mpc_world_input};
     bool last = p->index + 1 == w->count;
-    eis_mpc_reader reader = {
-        .stream = &stream, .corrections = last ? w->corrections.words : NULL, .correction_count = w->corrections.count};
+    eis_mpc_reader reader = {.seed = w->dealer.seed[p->index],
+                             .corrections = last ? w->corrections.words : NULL,
+                             .correction_count = w->corrections.count};
     size_t words = eis_mpc_graph_words(w->graph);
     uint64_t *material = eis_mem_new(words + 1, sizeof *material);
 
-    EIS_TRY(eis_mpc_step_stream(&stream, w->dealer.seed[p->index], w->step));
-    EIS_TRY(eis_mpc_reader_graph(&reader, material, w->graph));
+    EIS_TRY(eis_mpc_reader_graph(&reader, material, w->graph, w->step));
     EIS_TRY(eis_mpc_party_run(&p->run, &p->party, w->graph, material, &source));
     if (w->check) EIS_TRY(eis_mpc_check_run(&p->party.check));
 out:
     eis_mem_free(material);
-    eis_mpc_stream_clear(&stream);
     return mpc_world_keep_error(p, st);
 }
 

@@ -142,7 +142,7 @@ static eis_status combine(uint64_t *sigma, const eis_mpc_check *check, const uin
     uint64_t r[BLOCK];
 
     *sigma = 0;
-    EIS_TRY(eis_mpc_stream_start(&stream, seed, "combination", 0));
+    EIS_TRY(eis_mpc_stream_start_key(&stream, seed));
     for (size_t at = 0; at < check->count; at += BLOCK) {
         size_t n = check->count - at < BLOCK ? check->count - at : BLOCK;
         EIS_TRY(eis_mpc_stream_words(&stream, r, n));

@@ -8,16 +8,6 @@
 
 #include <string.h>
 
-eis_status eis_mpc_load_stream(eis_mpc_stream *stream, const uint8_t seed[EIS_MPC_SEED_BYTES])
-{
-    return eis_mpc_stream_start(stream, seed, "load", 0);
-}
-
-eis_status eis_mpc_step_stream(eis_mpc_stream *stream, const uint8_t seed[EIS_MPC_SEED_BYTES], uint64_t step)
-{
-    return eis_mpc_stream_start(stream, seed, "step", step);
-}
-
 eis_status eis_mpc_dealer_init(eis_mpc_dealer *dealer, uint32_t parties)
 {
     eis_status st = EIS_OK;
@@ -27,7 +17,7 @@ eis_status eis_mpc_dealer_init(eis_mpc_dealer *dealer, uint32_t parties)
     *dealer = (eis_mpc_dealer){.count = parties};
     for (uint32_t i = 0; i < parties; i++) {
         EIS_TRY(eis_entropy_draw(dealer->seed[i], EIS_MPC_SEED_BYTES));
-        EIS_TRY(eis_mpc_stream_start(&stream, dealer->seed[i], "key", 0));
+        EIS_TRY(eis_mpc_stream_start(&stream, dealer->seed[i], EIS_MPC_PURPOSE_KEY, 0));
         EIS_TRY(eis_mpc_stream_words(&stream, &dealer->key_share[i], 1));
         dealer->key = eis_fp_add(dealer->key, dealer->key_share[i]);
     }
@@ -72,11 +62,29 @@ typedef struct dealing {
     eis_mpc_corrections *corrections;
     eis_mpc_stream stream[EIS_MPC_PARTIES_MAX];
     const eis_mpc_graph *graph;
+    uint64_t step;
     eis_mpc_masks *masks;
     uint64_t *buffer; /* [buffer_words]: what a party draws */
     uint64_t *work;   /* [buffer_words]: what is corrected */
     size_t buffer_words;
 } dealing;
+
+/* Sums words of streams of their own. */
+static eis_status deal_own_masks(dealing *d, uint64_t *masks, size_t count, eis_mpc_purpose purpose, uint64_t number)
+{
+    eis_status st = EIS_OK;
+    eis_mpc_stream stream = {0};
+
+    memset(masks, 0, count * sizeof *masks);
+    for (uint32_t p = 0; p < d->dealer->count; p++) {
+        EIS_TRY(eis_mpc_stream_start(&stream, d->dealer->seed[p], purpose, number));
+        EIS_TRY(eis_mpc_stream_words(&stream, d->buffer, count));
+        for (size_t i = 0; i < count; i++) masks[i] = eis_fp_add(masks[i], d->buffer[i]);
+    }
+out:
+    eis_mpc_stream_clear(&stream);
+    return st;
+}
 
 /* Sums the next words of all parties' streams. */
 static eis_status deal_masks(dealing *d, uint64_t *masks, size_t count)
@@ -236,6 +244,15 @@ out:
     return st;
 }
 
+static eis_status deal_input(dealing *d, const eis_mpc_node *node, uint64_t *l)
+{
+    eis_status st = deal_own_masks(d, l, node->count, EIS_MPC_PURPOSE_INPUT, eis_mpc_input_number(d->step, node->slot));
+
+    if (st != EIS_OK) return st;
+    memcpy(d->work, l, node->count * sizeof *l);
+    return deal_macs(d, d->work, node->count);
+}
+
 static eis_status deal_node(dealing *d, eis_mpc_id id, const eis_mpc_mask_source *source)
 {
     const eis_mpc_node *node = &d->graph->nodes[id];
@@ -249,6 +266,7 @@ static eis_status deal_node(dealing *d, eis_mpc_id id, const eis_mpc_mask_source
     }
     switch (node->op) {
     case EIS_MPC_OP_INPUT:
+        return deal_input(d, node, l);
     case EIS_MPC_OP_MASK:
         return deal_mask(d, l, node->count);
     case EIS_MPC_OP_KEPT:
@@ -322,13 +340,14 @@ eis_status eis_mpc_deal_graph(eis_mpc_masks *masks, eis_mpc_corrections *correct
                               const eis_mpc_graph *graph, uint64_t step, const eis_mpc_mask_source *source)
 {
     eis_status st = EIS_OK;
-    dealing d = {.dealer = dealer, .corrections = corrections, .graph = graph, .masks = masks};
+    dealing d = {.dealer = dealer, .corrections = corrections, .graph = graph, .step = step, .masks = masks};
 
     EIS_ASSERT(graph->st == EIS_OK);
     memset(masks, 0, sizeof *masks);
     corrections->count = 0;
     EIS_TRY(lay_out(&d));
-    for (uint32_t p = 0; p < dealer->count; p++) EIS_TRY(eis_mpc_step_stream(&d.stream[p], dealer->seed[p], step));
+    for (uint32_t p = 0; p < dealer->count; p++)
+        EIS_TRY(eis_mpc_stream_start(&d.stream[p], dealer->seed[p], EIS_MPC_PURPOSE_STEP, step));
     for (eis_mpc_id id = 0; id < graph->node_count; id++) EIS_TRY(deal_node(&d, id, source));
 out:
     clear_dealing(&d, st);
@@ -364,14 +383,14 @@ out:
     return st;
 }
 
-static eis_status deal_load_one(dealing *d, eis_mpc_dealt_matrix *m)
+static eis_status deal_load_one(dealing *d, eis_mpc_dealt_matrix *m, uint32_t matrix)
 {
     eis_status st = EIS_OK;
     size_t rows = m->shape->rows, columns = m->shape->columns;
 
     m->mask = eis_mem_new_secret(rows * columns, sizeof *m->mask);
     if (m->mask == NULL) return EIS_ERR_MEMORY;
-    EIS_TRY(deal_masks(d, m->mask, rows * columns));
+    EIS_TRY(deal_own_masks(d, m->mask, rows * columns, EIS_MPC_PURPOSE_WEIGHTS, matrix));
     if (m->shape->products) EIS_TRY(deal_tag(d, &m->rho, &m->l_v, m->mask, rows, columns, columns, 1));
     if (m->shape->selection) EIS_TRY(deal_tag(d, &m->rho_r, &m->l_w, m->mask, columns, rows, 1, columns));
 out:
@@ -394,8 +413,9 @@ eis_status eis_mpc_deal_load(eis_mpc_dealer *dealer, eis_mpc_corrections *correc
         if ((size_t)shapes[i].rows * shapes[i].columns > widest) widest = (size_t)shapes[i].rows * shapes[i].columns;
     }
     EIS_TRY(make_buffers(&d, widest));
-    for (uint32_t p = 0; p < dealer->count; p++) EIS_TRY(eis_mpc_load_stream(&d.stream[p], dealer->seed[p]));
-    for (uint32_t i = 0; i < count; i++) EIS_TRY(deal_load_one(&d, &dealer->matrices[i]));
+    for (uint32_t p = 0; p < dealer->count; p++)
+        EIS_TRY(eis_mpc_stream_start(&d.stream[p], dealer->seed[p], EIS_MPC_PURPOSE_LOAD, 0));
+    for (uint32_t i = 0; i < count; i++) EIS_TRY(deal_load_one(&d, &dealer->matrices[i], i));
 out:
     clear_dealing(&d, st);
     return st;

@@ -39,7 +39,7 @@ typedef struct eis_mpc_corrections {
 
 void eis_mpc_corrections_clear(eis_mpc_corrections *corrections);
 
-/* Deals the load of a session's matrices (streams "load", 0). shapes[count] is kept by reference.
+/* Deals the load of a session's matrices. shapes[count] is kept by reference.
  * Errors:  EIS_ERR_MEMORY, those of the streams; *corrections is cleared. */
 EIS_MUST_USE eis_status eis_mpc_deal_load(eis_mpc_dealer *dealer, eis_mpc_corrections *corrections,
                                           const eis_mpc_matrix_shape *shapes, uint32_t count);
@@ -60,16 +60,11 @@ typedef struct eis_mpc_mask_source {
     eis_status (*kept)(void *context, uint32_t slot, uint64_t *words, uint32_t count);
 } eis_mpc_mask_source;
 
-/* Deals one step (streams "step", step): never twice for a step.
+/* Deals one step: never twice for a step.
  *
  * Errors:  EIS_ERR_MEMORY, those of streams and source; outputs are cleared. */
 EIS_MUST_USE eis_status eis_mpc_deal_graph(eis_mpc_masks *masks, eis_mpc_corrections *corrections,
                                            eis_mpc_dealer *dealer, const eis_mpc_graph *graph, uint64_t step,
                                            const eis_mpc_mask_source *source);
-
-/* Starts party `index`'s stream of a load or a step, as its reader will. */
-EIS_MUST_USE eis_status eis_mpc_load_stream(eis_mpc_stream *stream, const uint8_t seed[EIS_MPC_SEED_BYTES]);
-EIS_MUST_USE eis_status eis_mpc_step_stream(eis_mpc_stream *stream, const uint8_t seed[EIS_MPC_SEED_BYTES],
-                                            uint64_t step);
 
 #endif

@@ -439,10 +439,27 @@ eis_mpc_id eis_mpc_reciprocal(eis_mpc_graph *graph, eis_mpc_id x, double from, d
     return reciprocal(graph, x, from, usual, &kind, tuning);
 }
 
-eis_mpc_id eis_mpc_reciprocal_root(eis_mpc_graph *graph, eis_mpc_id x, double from, double usual,
-                                   const eis_mpc_tuning *tuning)
-{
-    static const reciprocal_kind kind = {0.5, 18, 12, EIS_MPC_RECIPROCAL_ROOT_FRAC};
+#define ROOT_FRAC 20
+#define ROOT_FROM (0x1p-8 + 0x1p-16) /* at 2^-8 itself 3 y - x y^3 would have one bit too many */
+#define ROOT_SPAN 0x1p16
 
-    return reciprocal(graph, x, from, usual, &kind, tuning);
+/* How many times x is multiplied by 4, so that `from` is not below what the scales are made for. */
+static unsigned root_shifts(double from)
+{
+    unsigned shifts = 0;
+
+    while (ldexp(from, 2 * (int)shifts) < ROOT_FROM) shifts++;
+    return shifts;
+}
+
+unsigned eis_mpc_root_frac(double from) { return ROOT_FRAC - root_shifts(from); }
+
+eis_mpc_id eis_mpc_reciprocal_root(eis_mpc_graph *graph, eis_mpc_id x, double from, const eis_mpc_tuning *tuning)
+{
+    static const reciprocal_kind kind = {0.5, 18, 12, ROOT_FRAC};
+    int shifts = (int)root_shifts(from);
+
+    EIS_ASSERT(from > 0x1p-30);
+    x = eis_mpc_shift(graph, x, 2 * shifts);
+    return eis_mpc_shift(graph, reciprocal(graph, x, ROOT_FROM, ROOT_FROM * ROOT_SPAN, &kind, tuning), shifts);
 }

@@ -33,15 +33,16 @@ eis_mpc_id eis_mpc_activate(eis_mpc_graph *graph, eis_mpc_id x, eis_mpc_activati
 eis_mpc_id eis_mpc_gated_unit(eis_mpc_graph *graph, eis_mpc_id x, eis_mpc_id u, eis_mpc_activation kind,
                               const eis_mpc_tuning *tuning);
 
-/* x^-1 at 22 bits and x^-1/2 at 20 bits for positive x from `from` to the wire's bound: per_octave lines for each
- * octave up to `usual`, one for each above. Below `from` the first line goes on. x is read at the scale that it was
- * opened at. Cost: 7 rounds; 11 words for each of the thresholds (18 with 9 digits) and 6 more. */
+/* x^-1 for positive x from `from` to the wire's bound: per_octave lines for each octave up to `usual`, one for each
+ * above. Below `from` the first line goes on, and the result is too small. x is read at the scale that it was opened
+ * at. Cost: 7 rounds; 11 words for each of the thresholds (18 with 9 digits) and 6 more. */
 eis_mpc_id eis_mpc_reciprocal(eis_mpc_graph *graph, eis_mpc_id x, double from, double usual,
                               const eis_mpc_tuning *tuning);
-eis_mpc_id eis_mpc_reciprocal_root(eis_mpc_graph *graph, eis_mpc_id x, double from, double usual,
-                                   const eis_mpc_tuning *tuning);
 
-#define EIS_MPC_RECIPROCAL_FRAC      22
-#define EIS_MPC_RECIPROCAL_ROOT_FRAC 20
+/* x^-1/2 for positive x from `from`: finest over 16 octaves. Its fraction is eis_mpc_root_frac(from). Cost as above. */
+eis_mpc_id eis_mpc_reciprocal_root(eis_mpc_graph *graph, eis_mpc_id x, double from, const eis_mpc_tuning *tuning);
+unsigned eis_mpc_root_frac(double from);
+
+#define EIS_MPC_RECIPROCAL_FRAC 22
 
 #endif

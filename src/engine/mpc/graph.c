@@ -302,6 +302,18 @@ eis_mpc_id eis_mpc_scale(eis_mpc_graph *graph, eis_mpc_id a, int64_t c, unsigned
     return append(graph, node);
 }
 
+eis_mpc_id eis_mpc_shift(eis_mpc_graph *graph, eis_mpc_id a, int bits)
+{
+    eis_mpc_node node;
+
+    if (!from_inputs(graph, &node, EIS_MPC_OP_SCALE, a, EIS_MPC_NONE)) return EIS_MPC_NONE;
+    EIS_ASSERT((int)node.frac >= bits);
+    if (bits == 0) return a;
+    node.scalar = 1;
+    node.frac = (unsigned)((int)node.frac - bits);
+    return append(graph, node);
+}
+
 eis_mpc_id eis_mpc_weigh(eis_mpc_graph *graph, eis_mpc_id a, const int64_t *c, unsigned frac)
 {
     eis_mpc_node node;

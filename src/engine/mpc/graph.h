@@ -165,6 +165,9 @@ eis_mpc_id eis_mpc_sub(eis_mpc_graph *graph, eis_mpc_id a, eis_mpc_id b);
 eis_mpc_id eis_mpc_scale(eis_mpc_graph *graph, eis_mpc_id a, int64_t c, unsigned frac);
 eis_mpc_id eis_mpc_weigh(eis_mpc_graph *graph, eis_mpc_id a, const int64_t *c, unsigned frac);
 
+/* The same words under another scale: the value times 2^bits. Range: the fraction keeps 0 bits or more (asserted). */
+eis_mpc_id eis_mpc_shift(eis_mpc_graph *graph, eis_mpc_id a, int bits);
+
 /* r = a + c, c at the scale of a. */
 eis_mpc_id eis_mpc_offset(eis_mpc_graph *graph, eis_mpc_id a, int64_t c);
 eis_mpc_id eis_mpc_offset_each(eis_mpc_graph *graph, eis_mpc_id a, const int64_t *c);

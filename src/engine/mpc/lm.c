@@ -204,6 +204,44 @@ static void shape_matrix(eis_mpc_lm *lm, uint32_t matrix, uint32_t rows, uint32_
                                .selection = matrix == EIS_MPC_LM_EMBEDDING || matrix > eis_mpc_lm_head_matrix(lm)};
 }
 
+/* The smallest mean square of a row of a table, for LayerNorm without the mean. */
+static eis_status smallest_mean_square(double *smallest, const eis_mpc_lm *lm, const eis_tensor_view *table,
+                                       size_t rows)
+{
+    eis_status st = EIS_OK;
+    double *row = NULL;
+
+    *smallest = INFINITY;
+    EIS_NEW(row, lm->dim);
+    for (size_t i = 0; i < rows; i++) {
+        double sum = 0, squares = 0, mean;
+        eis_tensor_read_block_f64(row, table, i, 1, 0, lm->dim);
+        for (uint32_t j = 0; j < lm->dim; j++) {
+            sum += row[j];
+            squares += row[j] * row[j];
+        }
+        mean = lm->family == EIS_LM_GPT2 ? sum / lm->dim : 0;
+        *smallest = fmin(*smallest, squares / lm->dim - mean * mean);
+    }
+out:
+    eis_mem_free_wiped(row, lm->dim, sizeof *row);
+    return st;
+}
+
+/* What norms are made for: a residual seldom gets smaller than the embedding that it starts from. */
+static eis_status measure_means(eis_mpc_lm *lm, const eis_model *model)
+{
+    eis_status st = EIS_OK;
+    double tokens, positions = 0;
+
+    EIS_TRY(smallest_mean_square(&tokens, lm, &model->lm.token_embedding, lm->vocabulary));
+    if (lm->family == EIS_LM_GPT2)
+        EIS_TRY(smallest_mean_square(&positions, lm, &model->lm.position_embedding, lm->context));
+    lm->mean_from = fmin(fmax((tokens + positions) / 4, 0x1p-20), 0x1p-8 + 0x1p-16);
+out:
+    return st;
+}
+
 static eis_status measure_all(eis_mpc_lm *lm, const eis_model *model)
 {
     eis_status st = EIS_OK;
@@ -243,7 +281,7 @@ static eis_status shape_vectors(eis_mpc_lm *lm, const eis_model *model)
         bool deferred = v % 4 == EIS_LM_QKV || v % 4 == EIS_LM_GATE_UP;
         eis_mpc_lm_vector *vector = &lm->vectors[v];
         vector->count = lm->shapes[EIS_MPC_LM_BLOCKS + v].rows;
-        vector->frac = lm->tuning.frac + (deferred ? EIS_MPC_RECIPROCAL_ROOT_FRAC : lm->tuning.frac);
+        vector->frac = lm->tuning.frac + (deferred ? eis_mpc_root_frac(lm->mean_from) : lm->tuning.frac);
         EIS_TRY(read_vector(values, lm, model, v));
         for (uint32_t i = 0; i < vector->count; i++) {
             EIS_REQUIRE(isfinite(values[i]), EIS_ERR_MODEL, "a bias is not finite");
@@ -310,6 +348,7 @@ eis_status eis_mpc_lm_init(eis_mpc_lm *lm, const eis_model *model, const eis_mpc
     EIS_NEW(lm->growth, 2 * (size_t)m->layers);
     EIS_NEW(lm->value_norm, m->layers);
     shape_all(lm, m);
+    EIS_TRY(measure_means(lm, model));
     EIS_TRY(shape_vectors(lm, model));
     EIS_TRY(measure_all(lm, model));
 out:

@@ -22,6 +22,7 @@ typedef struct eis_mpc_lm {
     eis_rope rope;
     double rope_theta, norm_eps;
     eis_mpc_tuning tuning;
+    double mean_from;           /* mean squares below it count as it: a quarter of the least of an embedding */
     double embedding_norm;      /* the largest norm of a row of the embedding */
     double *growth;             /* [2 layers]: Frobenius norms of W_o and W_2 */
     double position_norm;       /* the largest norm of a row of the positions; 0 without */

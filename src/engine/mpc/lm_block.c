@@ -3,10 +3,8 @@
 
 #include <math.h>
 
-#define ROPE_FRAC  14
-#define MEAN_FROM  (0x1p-8 + 0x1p-16) /* mean squares that rsqrt is accurate for */
-#define MEAN_USUAL 0x1p8
-#define PI         3.14159265358979323846
+#define ROPE_FRAC 14
+#define PI        3.14159265358979323846
 
 static const eis_mpc_node *node_of(const eis_mpc_graph *graph, eis_mpc_id id) { return eis_mpc_node_of(graph, id); }
 
@@ -91,7 +89,7 @@ static norm_parts norm_of(eis_mpc_graph *graph, const eis_mpc_residual *x, const
     if (parts.mean == EIS_MPC_NONE) return parts;
     parts.mean = eis_mpc_mask(
         graph, eis_mpc_offset(graph, parts.mean, llround(ldexp(lm->norm_eps, (int)node_of(graph, parts.mean)->frac))));
-    parts.factor = eis_mpc_reciprocal_root(graph, parts.mean, MEAN_FROM, MEAN_USUAL, &lm->tuning);
+    parts.factor = eis_mpc_reciprocal_root(graph, parts.mean, lm->mean_from, &lm->tuning);
     return parts;
 }
 

@@ -30,71 +30,113 @@ size_t eis_mpc_load_words(const eis_mpc_matrix_shape *shape)
            (shape->selection ? tag_words(columns, rows) : 0);
 }
 
-eis_status eis_mpc_reader_take(eis_mpc_reader *reader, uint64_t *words, size_t masks, size_t corrections)
+/* A reader at work. */
+typedef struct reading {
+    const eis_mpc_reader *reader;
+    eis_mpc_stream main, own; /* the stream of the step or load; that of one input or matrix */
+    size_t at;                /* corrections taken */
+} reading;
+
+static void end_reading(reading *r)
+{
+    eis_mpc_stream_clear(&r->main);
+    eis_mpc_stream_clear(&r->own);
+}
+
+/* Takes corrections: from the dealer, or where we are not the last party from the stream. */
+static eis_status take_corrections(reading *r, uint64_t *words, size_t count)
 {
     eis_status st = EIS_OK;
+    const eis_mpc_reader *from = r->reader;
 
-    if (reader->corrections == NULL) return eis_mpc_stream_words(reader->stream, words, masks + corrections);
-    EIS_TRY(eis_mpc_stream_words(reader->stream, words, masks));
-    EIS_REQUIRE(reader->correction_count - reader->correction_at >= corrections, EIS_ERR_PROTOCOL,
-                "the Triple Service sent %zu words of corrections, and more are needed", reader->correction_count);
-    memcpy(words + masks, reader->corrections + reader->correction_at, corrections * sizeof *words);
-    reader->correction_at += corrections;
+    if (from->corrections == NULL) return eis_mpc_stream_words(&r->main, words, count);
+    EIS_REQUIRE(from->correction_count - r->at >= count, EIS_ERR_PROTOCOL,
+                "the Triple Service sent %zu words of corrections, and more are needed", from->correction_count);
+    memcpy(words, from->corrections + r->at, count * sizeof *words);
+    r->at += count;
 out:
     return st;
+}
+
+static eis_status take(reading *r, uint64_t *words, size_t masks, size_t corrections)
+{
+    eis_status st = eis_mpc_stream_words(&r->main, words, masks);
+
+    return st == EIS_OK ? take_corrections(r, words + masks, corrections) : st;
+}
+
+/* Takes masks from a stream of their own. */
+static eis_status take_own(reading *r, uint64_t *words, size_t count, eis_mpc_purpose purpose, uint64_t number)
+{
+    eis_status st = eis_mpc_stream_start(&r->own, r->reader->seed, purpose, number);
+
+    return st == EIS_OK ? eis_mpc_stream_words(&r->own, words, count) : st;
 }
 
 /* All corrections used, each a word of the field. */
-static eis_status check_corrections(const eis_mpc_reader *reader)
+static eis_status check_corrections(const reading *r)
 {
     eis_status st = EIS_OK;
+    const eis_mpc_reader *from = r->reader;
 
-    if (reader->corrections == NULL) return EIS_OK;
-    EIS_REQUIRE(reader->correction_at == reader->correction_count, EIS_ERR_PROTOCOL,
-                "the Triple Service sent %zu words of corrections, and %zu are needed", reader->correction_count,
-                reader->correction_at);
-    for (size_t i = 0; i < reader->correction_count; i++)
-        EIS_REQUIRE(reader->corrections[i] < EIS_FP_P, EIS_ERR_PROTOCOL, "a correction is not a word of the field");
+    if (from->corrections == NULL) return EIS_OK;
+    EIS_REQUIRE(r->at == from->correction_count, EIS_ERR_PROTOCOL,
+                "the Triple Service sent %zu words of corrections, and %zu are needed", from->correction_count, r->at);
+    for (size_t i = 0; i < from->correction_count; i++)
+        EIS_REQUIRE(from->corrections[i] < EIS_FP_P, EIS_ERR_PROTOCOL, "a correction is not a word of the field");
 out:
     return st;
 }
 
-eis_status eis_mpc_reader_graph(eis_mpc_reader *reader, uint64_t *words, const eis_mpc_graph *graph)
+eis_status eis_mpc_reader_graph(const eis_mpc_reader *reader, uint64_t *words, const eis_mpc_graph *graph,
+                                uint64_t step)
 {
     eis_status st = EIS_OK;
+    reading r = {.reader = reader};
     eis_mpc_cost cost;
 
+    EIS_TRY(eis_mpc_stream_start(&r.main, reader->seed, EIS_MPC_PURPOSE_STEP, step));
     for (eis_mpc_id id = 0; id < graph->node_count; id++) {
+        const eis_mpc_node *node = &graph->nodes[id];
         eis_mpc_node_cost(&cost, graph, id);
-        EIS_TRY(eis_mpc_reader_take(reader, words, cost.masks, cost.corrections));
+        if (node->op == EIS_MPC_OP_INPUT) {
+            EIS_TRY(take_own(&r, words, cost.masks, EIS_MPC_PURPOSE_INPUT, eis_mpc_input_number(step, node->slot)));
+            EIS_TRY(take_corrections(&r, words + cost.masks, cost.corrections));
+        } else {
+            EIS_TRY(take(&r, words, cost.masks, cost.corrections));
+        }
         words += cost.masks + cost.corrections;
     }
-    EIS_TRY(check_corrections(reader));
+    EIS_TRY(check_corrections(&r));
 out:
+    end_reading(&r);
     return st;
 }
 
-eis_status eis_mpc_reader_load(eis_mpc_reader *reader, uint64_t *words, const eis_mpc_matrix_shape *shapes,
+eis_status eis_mpc_reader_load(const eis_mpc_reader *reader, uint64_t *words, const eis_mpc_matrix_shape *shapes,
                                uint32_t count)
 {
     eis_status st = EIS_OK;
+    reading r = {.reader = reader};
 
+    EIS_TRY(eis_mpc_stream_start(&r.main, reader->seed, EIS_MPC_PURPOSE_LOAD, 0));
     for (uint32_t i = 0; i < count; i++) {
         const eis_mpc_matrix_shape *s = &shapes[i];
         size_t sides[2][2] = {{s->rows, s->columns}, {s->columns, s->rows}};
         bool used[2] = {s->products, s->selection};
-        EIS_TRY(eis_mpc_reader_take(reader, words, (size_t)s->rows * s->columns, 0));
+        EIS_TRY(take_own(&r, words, (size_t)s->rows * s->columns, EIS_MPC_PURPOSE_WEIGHTS, i));
         words += (size_t)s->rows * s->columns;
         for (int side = 0; side < 2; side++) {
             size_t out = sides[side][0], in = sides[side][1];
             if (!used[side]) continue;
-            EIS_TRY(eis_mpc_reader_take(reader, words, out, out));
-            EIS_TRY(eis_mpc_reader_take(reader, words + 2 * out, in, in));
-            EIS_TRY(eis_mpc_reader_take(reader, words + 2 * out + 2 * in, 0, 2 * in));
+            EIS_TRY(take(&r, words, out, out));
+            EIS_TRY(take(&r, words + 2 * out, in, in));
+            EIS_TRY(take(&r, words + 2 * out + 2 * in, 0, 2 * in));
             words += tag_words(out, in);
         }
     }
-    EIS_TRY(check_corrections(reader));
+    EIS_TRY(check_corrections(&r));
 out:
+    end_reading(&r);
     return st;
 }

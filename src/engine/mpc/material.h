@@ -3,7 +3,7 @@
  * output, which every party draws from its own stream; then corrections: what only the dealer knows, of which all
  * parties but the last draw a share and the last one gets the difference.
  *
- *   INPUT, MASK   l | a l
+ *   INPUT, MASK   l | a l; the l of an INPUT have a stream of their own, whose key its owner is given
  *   MATRIX        l | a l | l_W l_x + l - sum l_r | per row of the input <l, rho> + <l_x, l_v> - <sum l_r, rho>
  *   ROW           l | a l | <l, rho'>
  *   PRODUCT       for each set of two factors or more, in rising order of its bits: product of masks | times a
@@ -23,29 +23,26 @@
 size_t eis_mpc_node_words(const eis_mpc_graph *graph, eis_mpc_id id);
 size_t eis_mpc_graph_words(const eis_mpc_graph *graph);
 
-/* Words of the load of one matrix: l_W; then, where its products are tagged, rho | a rho, l_v | a l_v and l_W^T rho |
- * times a; then, where its rows are, the same for its transpose. */
+/* Words of the load of one matrix: l_W, from a stream of its own; then, where its products are tagged, rho | a rho, l_v
+ * | a l_v and l_W^T rho | times a; then, where its rows are, the same for its transpose. */
 size_t eis_mpc_load_words(const eis_mpc_matrix_shape *shape);
 
-/* Draws one party's words for `count` nodes' worth of material: `masks` words and `corrections` words, alternately, as
- * a node (or a part of a load) has them. All parties but the last draw both; the last one takes corrections from the
- * dealer. */
+/* Reads one party's material. All parties but the last draw every word from their streams; the last one takes
+ * corrections from the dealer. */
 typedef struct eis_mpc_reader {
-    eis_mpc_stream *stream;
+    const uint8_t *seed;         /* our own, [EIS_MPC_SEED_BYTES] */
     const uint64_t *corrections; /* [correction_count] of the last party; NULL: another one */
-    size_t correction_count, correction_at;
+    size_t correction_count;
 } eis_mpc_reader;
 
-/* Reads the next masks, then corrections, into words[masks + corrections].
- * Errors:  EIS_ERR_PROTOCOL  the dealer sent too few corrections; those of the stream. */
-EIS_MUST_USE eis_status eis_mpc_reader_take(eis_mpc_reader *reader, uint64_t *words, size_t masks, size_t corrections);
-
-/* Reads the material of a graph. Shape: words[eis_mpc_graph_words(graph)]. Errors: as above, and EIS_ERR_PROTOCOL where
- * corrections are left over or are not words of the field. */
-EIS_MUST_USE eis_status eis_mpc_reader_graph(eis_mpc_reader *reader, uint64_t *words, const eis_mpc_graph *graph);
+/* Reads the material of a step's graph. Shape: words[eis_mpc_graph_words(graph)].
+ * Errors:  EIS_ERR_PROTOCOL  the dealer sent too few or too many corrections, or such as are no words of the field;
+ *          those of the streams. */
+EIS_MUST_USE eis_status eis_mpc_reader_graph(const eis_mpc_reader *reader, uint64_t *words, const eis_mpc_graph *graph,
+                                             uint64_t step);
 
 /* Reads the material of a load of matrices: words[sum of eis_mpc_load_words]. Errors: as above. */
-EIS_MUST_USE eis_status eis_mpc_reader_load(eis_mpc_reader *reader, uint64_t *words, const eis_mpc_matrix_shape *shapes,
-                                            uint32_t count);
+EIS_MUST_USE eis_status eis_mpc_reader_load(const eis_mpc_reader *reader, uint64_t *words,
+                                            const eis_mpc_matrix_shape *shapes, uint32_t count);
 
 #endif

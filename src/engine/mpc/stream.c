@@ -4,24 +4,34 @@
 #include "base/mem.h"
 #include "engine/mpc/digest.h"
 
-#include <string.h>
-
-eis_status eis_mpc_stream_start(eis_mpc_stream *stream, const uint8_t seed[EIS_MPC_SEED_BYTES], const char *purpose,
-                                uint64_t number)
+eis_status eis_mpc_stream_key(uint8_t *key, const uint8_t *seed, eis_mpc_purpose purpose, uint64_t number)
 {
     eis_status st = EIS_OK;
-    uint8_t key[EIS_MPC_DIGEST_BYTES], counter[8];
+    uint8_t tail[9] = {(uint8_t)purpose};
     eis_mpc_digest digest = {0};
 
-    for (int i = 0; i < 8; i++) counter[i] = (uint8_t)(number >> (8 * i));
+    for (int i = 0; i < 8; i++) tail[1 + i] = (uint8_t)(number >> (8 * i));
     EIS_TRY(eis_mpc_digest_start(&digest, "eis mpc stream"));
     eis_mpc_digest_add(&digest, seed, EIS_MPC_SEED_BYTES);
-    eis_mpc_digest_add(&digest, purpose, strlen(purpose) + 1);
-    eis_mpc_digest_add(&digest, counter, sizeof counter);
+    eis_mpc_digest_add(&digest, tail, sizeof tail);
     EIS_TRY(eis_mpc_digest_end(&digest, key));
-    EIS_TRY(eis_prg_start(&stream->prg, EIS_SUITE_AES128, key, sizeof key));
 out:
     eis_mpc_digest_clear(&digest);
+    if (st != EIS_OK) eis_mem_wipe(key, EIS_MPC_SEED_BYTES);
+    return st;
+}
+
+eis_status eis_mpc_stream_start_key(eis_mpc_stream *stream, const uint8_t *key)
+{
+    return eis_prg_start(&stream->prg, EIS_SUITE_AES128, key, EIS_MPC_SEED_BYTES);
+}
+
+eis_status eis_mpc_stream_start(eis_mpc_stream *stream, const uint8_t *seed, eis_mpc_purpose purpose, uint64_t number)
+{
+    uint8_t key[EIS_MPC_SEED_BYTES];
+    eis_status st = eis_mpc_stream_key(key, seed, purpose, number);
+
+    if (st == EIS_OK) st = eis_mpc_stream_start_key(stream, key);
     eis_mem_wipe(key, sizeof key);
     return st;
 }

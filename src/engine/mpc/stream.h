@@ -15,13 +15,29 @@ typedef struct eis_mpc_stream {
     eis_prg prg;
 } eis_mpc_stream;
 
-/* Starts the words of (seed, purpose, number): the key of the stream is SHA-256 of all three, domain separated.
+/* What a stream is for. Each purpose has numbers of its own, and no number is used twice under one seed. */
+typedef enum eis_mpc_purpose {
+    EIS_MPC_PURPOSE_KEY = 1,     /* 0: the share of the MAC key */
+    EIS_MPC_PURPOSE_WEIGHTS = 2, /* matrix: the masks of its weights */
+    EIS_MPC_PURPOSE_LOAD = 3,    /* 0: the tags of all matrices */
+    EIS_MPC_PURPOSE_INPUT = 4,   /* step * 2^16 + slot: the masks of that input */
+    EIS_MPC_PURPOSE_STEP = 5     /* step: everything else */
+} eis_mpc_purpose;
+
+/* Derives the key of a stream: SHA-256 of seed, purpose and number, domain separated. An owner of an input is given the
+ * keys of its masks, one per party, and learns nothing about other streams.
  *
- * Shape:   seed[EIS_MPC_SEED_BYTES]; purpose: a constant of the protocol.
- * Secret:  seed and the words.
- * Errors:  EIS_ERR_MEMORY, EIS_ERR_INTERNAL. */
-EIS_MUST_USE eis_status eis_mpc_stream_start(eis_mpc_stream *stream, const uint8_t seed[EIS_MPC_SEED_BYTES],
-                                             const char *purpose, uint64_t number);
+ * Shape:   key[EIS_MPC_SEED_BYTES], seed[EIS_MPC_SEED_BYTES].
+ * Secret:  all. Errors: EIS_ERR_MEMORY, EIS_ERR_INTERNAL; key is wiped. */
+EIS_MUST_USE eis_status eis_mpc_stream_key(uint8_t *key, const uint8_t *seed, eis_mpc_purpose purpose, uint64_t number);
+
+/* Starts the words of a key; or of (seed, purpose, number). Errors: EIS_ERR_MEMORY, EIS_ERR_INTERNAL. */
+EIS_MUST_USE eis_status eis_mpc_stream_start_key(eis_mpc_stream *stream, const uint8_t *key);
+EIS_MUST_USE eis_status eis_mpc_stream_start(eis_mpc_stream *stream, const uint8_t *seed, eis_mpc_purpose purpose,
+                                             uint64_t number);
+
+/* The number of an input's masks. Range: slot < 2^16. */
+static inline uint64_t eis_mpc_input_number(uint64_t step, uint32_t slot) { return step << 16 | slot; }
 
 /* Reads words. Shape: words[count]. Errors: EIS_ERR_INTERNAL; words are wiped. */
 EIS_MUST_USE eis_status eis_mpc_stream_words(eis_mpc_stream *stream, uint64_t *words, size_t count);

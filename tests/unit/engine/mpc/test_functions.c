@@ -129,8 +129,7 @@ static void test_reciprocals(void **state)
 
     eis_mpc_tuning_default(&t);
     for (int i = 0; i < N; i++) x[i] = (int64_t)ldexp(exp2(-7.99 + 15.98 * i / N), 26);
-    check(&g, eis_mpc_reciprocal_root(&g, input(&g, 26, 4096), 0x1p-8 + 0x1p-16, 256, &t), 26, inverse_root, 6e-4,
-          true);
+    check(&g, eis_mpc_reciprocal_root(&g, input(&g, 26, 4096), 0x1p-8 + 0x1p-16, &t), 26, inverse_root, 6e-4, true);
     assert_int_equal(g.rounds, 7);
     eis_mpc_graph_clear(&g);
     for (int i = 0; i < N; i++) x[i] = (int64_t)ldexp(exp2(-2 + 11.0 * i / N), 16);
