@@ -185,9 +185,13 @@ static void take_columns(integers *part, uint64_t *cursor, const integers *v, ui
     }
 }
 
-static eis_he_sums sums_of(const integers *v, uint32_t rows)
+static eis_he_sums sums_of(const integers *v, const eis_he_map *map)
 {
-    return (eis_he_sums){.rows = rows, .start = v->start, .column = v->column, .constant = v->constant};
+    return (eis_he_sums){.rows = map->rows,
+                         .start = v->start,
+                         .column = v->column,
+                         .constant = v->constant,
+                         .terms_max = eis_he_map_terms(map) + 1};
 }
 
 /* ---- An evaluation --------------------------------------------------------------------------------------------------
@@ -254,8 +258,9 @@ out:
 }
 
 /* Puts `sums` in place of what there was, rescaled and with its bias. */
-static eis_status finish_map(run *r, eis_ckks_ct **sums)
+static eis_status finish_map(run *r, eis_ckks_ct **sums, const eis_he_sums *terms)
 {
+    eis_he_sums_finish(*sums, terms, r->pool);
     free_cts(r->ct, r->count);
     r->ct = *sums;
     r->count = r->op->out;
@@ -278,6 +283,7 @@ static eis_status first_map(run *r)
     integers all = {0}, part = {0};
     uint64_t *cursor = NULL;
     double scale = 0;
+    eis_he_sums terms = {0};
 
     EIS_NEW(group, GROUP);
     EIS_NEW(cursor, map->rows);
@@ -294,10 +300,10 @@ static eis_status first_map(run *r)
             memcpy(cursor, all.start, map->rows * sizeof *cursor);
         }
         take_columns(&part, cursor, &all, map->rows, from, to);
-        eis_he_sums terms = sums_of(&part, map->rows);
+        terms = sums_of(&part, map);
         EIS_TRY(eis_he_sums_add(sums, &terms, group, r->pool));
     }
-    EIS_TRY(finish_map(r, &sums));
+    EIS_TRY(finish_map(r, &sums, &terms));
 out:
     free_cts(group, GROUP);
     free_cts(sums, map->rows);
@@ -318,9 +324,9 @@ static eis_status later_map(run *r)
 
     EIS_TRY(integers_init(&all, map, factor));
     EIS_TRY(zero_cts(&sums, map->rows, r->program->params, r->ct[0].limbs, r->ct[0].scale * factor));
-    terms = sums_of(&all, map->rows);
+    terms = sums_of(&all, map);
     EIS_TRY(eis_he_sums_add(sums, &terms, r->ct, r->pool));
-    EIS_TRY(finish_map(r, &sums));
+    EIS_TRY(finish_map(r, &sums, &terms));
 out:
     free_cts(sums, map->rows);
     integers_clear(&all);

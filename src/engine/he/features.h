@@ -38,8 +38,12 @@ typedef struct eis_he_sums {
     const uint64_t *start;
     const uint32_t *column;
     const int64_t *constant;
+    uint64_t terms_max; /* of a row, in all calls on the same r together */
 } eis_he_sums;
 
 EIS_MUST_USE eis_status eis_he_sums_add(eis_ckks_ct *r, const eis_he_sums *sums, const eis_ckks_ct *x, eis_pool *pool);
+
+/* Ends the sums: words of r are canonical only from then on. */
+void eis_he_sums_finish(eis_ckks_ct *r, const eis_he_sums *sums, eis_pool *pool);
 
 #endif

@@ -2,24 +2,35 @@
 /* Constants times ciphertexts, summed: the whole work of affine layers in the form FEATURES.
  *
  * A matrix of constants times a matrix of words, for each prime. Words are taken in runs that stay in the second-level
- * cache for all inputs together, so that memory is read once and not once per term. */
+ * cache for all inputs together, so that memory is read once and not once per term. Modulo primes of up to 30 bits
+ * words are narrowed to 32 bits first; their products are below 2^60 and are summed in 64 bits, reduced only now and
+ * then. */
 #include "engine/he/features.h"
 
 #include "base/mem.h"
 #include "kernel/kernel.h"
 #include "ring/zq.h"
 
-enum { RUN_BYTES = 1 << 18 }; /* of all inputs' words of one run */
+#include <stdatomic.h>
+
+enum {
+    RUN_BYTES = 1 << 18, /* of all inputs' words of one run */
+    NARROW_BITS = 30,    /* eight products and a word stay below 2^64 */
+    NARROW_RUN = 512,
+    NARROW_TERMS = 4 /* in one pass */
+};
 
 typedef struct job {
     eis_ckks_ct *r;
     const eis_he_sums *sums;
     const eis_ckks_ct *x;
     size_t polys, limbs, degree, run, runs; /* words of a run; runs in a limb */
-    eis_zq_factor *factor;                  /* [limbs][terms]: the constants modulo each prime */
+    uint32_t inputs;
+    eis_zq_factor *factor; /* [limbs][terms]: the constants modulo each prime */
+    atomic_bool failed;    /* memory ran out in a chunk */
 } job;
 
-static void add_row(const job *j, uint32_t row, size_t poly, size_t limb, size_t at)
+static void add_row_wide(const job *j, uint32_t row, size_t poly, size_t limb, size_t at)
 {
     const eis_ckks_ct *like = &j->r[row];
     const eis_modulus *m = eis_rns_modulus(&like->params->rns, limb);
@@ -33,21 +44,95 @@ static void add_row(const job *j, uint32_t row, size_t poly, size_t limb, size_t
     }
 }
 
-/* Chunks: limb, then polynomial, then run. */
-static void sum_chunks(void *arg, size_t first, size_t last)
-{
-    const job *j = arg;
+/* How many products below 2^(2 bits) a canonical word may take and stay below 2^64. */
+static size_t room_of(const eis_modulus *m) { return (size_t)1 << (63 - 2 * m->bits); }
 
-    for (size_t i = first; i < last; i++) {
-        size_t at = i % j->runs * j->run, poly = i / j->runs % j->polys, limb = i / j->runs / j->polys;
-        for (uint32_t row = 0; row < j->sums->rows; row++) add_row(j, row, poly, limb, at);
+/* Tells whether the sums of this prime are reduced once, by eis_he_sums_finish. */
+static bool is_lazy(const eis_he_sums *sums, const eis_modulus *m)
+{
+    return m->bits <= NARROW_BITS && sums->terms_max <= room_of(m);
+}
+
+/* sum[n] += the words of up to four inputs times their constants. */
+static void add_products(uint64_t *restrict sum, const uint32_t *const *x, const uint32_t *c, size_t terms, size_t n)
+{
+    if (terms == NARROW_TERMS) {
+        const uint32_t *x0 = x[0], *x1 = x[1], *x2 = x[2], *x3 = x[3];
+        uint32_t c0 = c[0], c1 = c[1], c2 = c[2], c3 = c[3];
+        for (size_t i = 0; i < n; i++)
+            sum[i] += (uint64_t)x0[i] * c0 + (uint64_t)x1[i] * c1 + (uint64_t)x2[i] * c2 + (uint64_t)x3[i] * c3;
+        return;
+    }
+    for (size_t t = 0; t < terms; t++) {
+        const uint32_t *from = x[t], constant = c[t];
+        for (size_t i = 0; i < n; i++) sum[i] += (uint64_t)from[i] * constant;
     }
 }
 
-/* The longest run, a power of two of at least 64 words, whose words of all inputs fit. */
-static size_t run_words(size_t degree, size_t inputs)
+/* The same as add_row_wide, from narrowed inputs [inputs][NARROW_RUN]. */
+static void add_row_narrow(const job *j, const uint32_t *narrow, uint32_t row, size_t poly, size_t limb, size_t at)
 {
-    size_t run = degree;
+    const eis_modulus *m = eis_rns_modulus(&j->r[row].params->rns, limb);
+    const eis_zq_factor *factor = j->factor + limb * j->sums->start[j->sums->rows];
+    uint64_t *to = eis_poly_limb(&j->r[row].poly[poly], limb) + at, end = j->sums->start[row + 1];
+    size_t room = room_of(m), taken = 0;
+
+    for (uint64_t t = j->sums->start[row]; t < end; t += NARROW_TERMS) {
+        const uint32_t *x[NARROW_TERMS] = {narrow};
+        uint32_t constant[NARROW_TERMS];
+        size_t terms = end - t < NARROW_TERMS ? (size_t)(end - t) : NARROW_TERMS;
+        for (size_t k = 0; k < terms; k++) {
+            x[k] = narrow + (size_t)j->sums->column[t + k] * NARROW_RUN;
+            constant[k] = (uint32_t)factor[t + k].value;
+        }
+        if (!is_lazy(j->sums, m) && taken + terms > room) {
+            eis_kernels_get()->zq.reduce(to, to, j->run, m);
+            taken = 0;
+        }
+        add_products(to, x, constant, terms, j->run);
+        taken += terms;
+    }
+    if (!is_lazy(j->sums, m)) eis_kernels_get()->zq.reduce(to, to, j->run, m);
+}
+
+static void narrow_inputs(uint32_t *narrow, const job *j, size_t poly, size_t limb, size_t at)
+{
+    for (uint32_t i = 0; i < j->inputs; i++) {
+        const uint64_t *from = eis_poly_limb(&j->x[i].poly[poly], limb) + at;
+        uint32_t *to = narrow + (size_t)i * NARROW_RUN;
+        for (size_t k = 0; k < j->run; k++) to[k] = (uint32_t)from[k];
+    }
+}
+
+/* Chunks: limb, then polynomial, then run. */
+static void sum_chunks(void *arg, size_t first, size_t last)
+{
+    job *j = arg;
+    uint32_t *narrow = eis_mem_new_raw((size_t)j->inputs * NARROW_RUN, sizeof *narrow);
+
+    if (narrow == NULL) {
+        atomic_store(&j->failed, true);
+        return;
+    }
+    for (size_t i = first; i < last; i++) {
+        size_t at = i % j->runs * j->run, poly = i / j->runs % j->polys, limb = i / j->runs / j->polys;
+        bool fits = eis_rns_modulus(&j->r[0].params->rns, limb)->bits <= NARROW_BITS;
+
+        if (fits) narrow_inputs(narrow, j, poly, limb, at);
+        for (uint32_t row = 0; row < j->sums->rows; row++) {
+            if (fits)
+                add_row_narrow(j, narrow, row, poly, limb, at);
+            else
+                add_row_wide(j, row, poly, limb, at);
+        }
+    }
+    eis_mem_free(narrow);
+}
+
+/* The longest run, a power of two from 64 to NARROW_RUN words, whose words of all inputs fit. */
+static size_t run_words(size_t inputs)
+{
+    size_t run = NARROW_RUN;
 
     while (run > 64 && run * inputs * sizeof(uint64_t) > RUN_BYTES) run /= 2;
     return run;
@@ -71,7 +156,8 @@ eis_status eis_he_sums_add(eis_ckks_ct *r, const eis_he_sums *sums, const eis_ck
     for (uint32_t i = 0; i < sums->rows; i++) EIS_ASSERT(r[i].polys == j.polys && r[i].limbs == j.limbs);
     for (uint64_t t = 0; t < terms; t++)
         EIS_ASSERT(x[sums->column[t]].polys == j.polys && x[sums->column[t]].limbs == j.limbs);
-    j.run = run_words(j.degree, input_count(sums) + 1);
+    j.inputs = input_count(sums);
+    j.run = run_words((size_t)j.inputs + 1);
     j.runs = j.degree / j.run;
     EIS_NEW(j.factor, j.limbs * terms);
     for (size_t limb = 0; limb < j.limbs; limb++) {
@@ -80,7 +166,30 @@ eis_status eis_he_sums_add(eis_ckks_ct *r, const eis_he_sums *sums, const eis_ck
             j.factor[limb * terms + t] = eis_zq_factor_make(eis_zq_from_i64(sums->constant[t], m), m);
     }
     eis_pool_run(pool, j.limbs * j.polys * j.runs, 1, sum_chunks, &j);
+    if (atomic_load(&j.failed)) st = EIS_ERR_MEMORY;
 out:
     eis_mem_free(j.factor);
     return st;
+}
+
+/* Chunks: rows. */
+static void finish_chunks(void *arg, size_t first, size_t last)
+{
+    const job *j = arg;
+
+    for (size_t row = first; row < last; row++)
+        for (size_t limb = 0; limb < j->limbs; limb++) {
+            const eis_modulus *m = eis_rns_modulus(&j->r[row].params->rns, limb);
+            for (size_t poly = 0; poly < j->polys && is_lazy(j->sums, m); poly++) {
+                uint64_t *words = eis_poly_limb(&j->r[row].poly[poly], limb);
+                eis_kernels_get()->zq.reduce(words, words, j->degree, m);
+            }
+        }
+}
+
+void eis_he_sums_finish(eis_ckks_ct *r, const eis_he_sums *sums, eis_pool *pool)
+{
+    job j = {.r = r, .sums = sums, .polys = r[0].polys, .limbs = r[0].limbs, .degree = r[0].params->degree};
+
+    eis_pool_run(pool, sums->rows, 1, finish_chunks, &j);
 }
