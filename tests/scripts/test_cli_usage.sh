@@ -25,6 +25,7 @@ expect 2 'EIS_KERNELS|level' env EIS_KERNELS=frobnicate "$eis" generate --model 
 expect 2 'input is missing' "$eis" classify --model "$digits"
 expect 2 'out is missing' "$eis" partition --model "$stories"
 expect 2 'model is missing' "$eis" plan
+expect 2 'split and he' "$eis" plan --model "$stories" --engine plain
 expect 2 'ca init' "$eis" ca
 expect 2 'Engines:' "$eis" serve
 expect 2 'no engine "frobnicate"' "$eis" serve frobnicate
@@ -69,7 +70,7 @@ expect 0 '' "$eis" classify --model "$digits" --input "$digits/samples/3.pgm" --
 expect 4 '' "$eis" generate --engine split --model "$stories" --servers 127.0.0.1:1,127.0.0.1:2 --timeout 500 --prompt a
 
 # help goes to stdout, with an example, and ends with 0
-for command in generate classify partition plan ca audit demo 'serve split'; do
+for command in generate classify infer conform partition plan ca audit demo 'serve split'; do
     # shellcheck disable=SC2086
     expect 0 '' "$eis" $command --help
     grep -q 'Example' "$scratch/out" || fail "$command --help shows no example"
