@@ -32,7 +32,7 @@ struct eis_he_parties {
     uint64_t bytes;
 };
 
-struct eis_he_session {
+struct eis_he_caller {
     eis_he_parties *parties;
     party *tenant, *address; /* address NULL: does not count */
     unsigned holders;
@@ -129,17 +129,16 @@ out:
     return st;
 }
 
-/* ---- Sessions ---- */
+/* ---- Callers ---- */
 
-eis_status eis_he_session_new(eis_he_session **session, eis_he_parties *parties, const char *tenant,
-                              const char *address)
+eis_status eis_he_caller_new(eis_he_caller **caller, eis_he_parties *parties, const char *tenant, const char *address)
 {
-    eis_he_session *made = NULL;
+    eis_he_caller *made = NULL;
     eis_status st = EIS_OK;
 
-    *session = NULL;
+    *caller = NULL;
     EIS_NEW(made, 1);
-    *made = (eis_he_session){.parties = parties, .holders = 1};
+    *made = (eis_he_caller){.parties = parties, .holders = 1};
     pthread_mutex_lock(&parties->lock);
     st = find_or_add(&made->tenant, parties, 't', tenant);
     if (st == EIS_OK) made->tenant->holders++;
@@ -152,51 +151,51 @@ eis_status eis_he_session_new(eis_he_session **session, eis_he_parties *parties,
     }
     pthread_mutex_unlock(&parties->lock);
     EIS_TRY(st);
-    *session = made;
+    *caller = made;
     made = NULL;
 out:
     eis_mem_free(made);
     return st;
 }
 
-eis_he_session *eis_he_session_keep(eis_he_session *session)
+eis_he_caller *eis_he_caller_keep(eis_he_caller *caller)
 {
-    pthread_mutex_lock(&session->parties->lock);
-    session->holders++;
-    pthread_mutex_unlock(&session->parties->lock);
-    return session;
+    pthread_mutex_lock(&caller->parties->lock);
+    caller->holders++;
+    pthread_mutex_unlock(&caller->parties->lock);
+    return caller;
 }
 
-void eis_he_session_release(eis_he_session *session)
+void eis_he_caller_release(eis_he_caller *caller)
 {
     eis_he_parties *parties;
     bool last;
 
-    if (session == NULL) return;
-    parties = session->parties;
+    if (caller == NULL) return;
+    parties = caller->parties;
     pthread_mutex_lock(&parties->lock);
-    last = --session->holders == 0;
+    last = --caller->holders == 0;
     if (last) {
-        session->tenant->holders--;
-        if (session->address != NULL) session->address->holders--;
+        caller->tenant->holders--;
+        if (caller->address != NULL) caller->address->holders--;
     }
     pthread_mutex_unlock(&parties->lock);
-    if (last) eis_mem_free(session);
+    if (last) eis_mem_free(caller);
 }
 
-const char *eis_he_session_tenant(const eis_he_session *session) { return session->tenant->name + 1; }
+const char *eis_he_caller_tenant(const eis_he_caller *caller) { return caller->tenant->name + 1; }
 
-const char *eis_he_session_address(const eis_he_session *session)
+const char *eis_he_caller_address(const eis_he_caller *caller)
 {
-    return session->address != NULL ? session->address->name + 1 : "";
+    return caller->address != NULL ? caller->address->name + 1 : "";
 }
 
 /* ---- Calls and polls ---- */
 
 /* Takes one from the buckets that count, both or none. */
-static eis_status take(eis_he_session *session, eis_he_rate *rate, bool poll)
+static eis_status take(eis_he_caller *caller, eis_he_rate *rate, bool poll)
 {
-    eis_he_parties *p = session->parties;
+    eis_he_parties *p = caller->parties;
     double limit = poll ? polls_max(p) : p->config.calls;
     double per_s = poll ? p->config.polls_per_s : (double)p->config.calls / p->config.calls_s, least;
     double *tenant, *address;
@@ -205,12 +204,12 @@ static eis_status take(eis_he_session *session, eis_he_rate *rate, bool poll)
     *rate = (eis_he_rate){0};
     if (p->config.rate_off) return EIS_OK;
     pthread_mutex_lock(&p->lock);
-    refill(p, session->tenant);
-    tenant = poll ? &session->tenant->polls : &session->tenant->calls;
+    refill(p, caller->tenant);
+    tenant = poll ? &caller->tenant->polls : &caller->tenant->calls;
     address = tenant;
-    if (session->address != NULL) {
-        refill(p, session->address);
-        address = poll ? &session->address->polls : &session->address->calls;
+    if (caller->address != NULL) {
+        refill(p, caller->address);
+        address = poll ? &caller->address->polls : &caller->address->calls;
     }
     least = *tenant < *address ? *tenant : *address;
     rate->limit = (unsigned)limit;
@@ -229,15 +228,15 @@ static eis_status take(eis_he_session *session, eis_he_rate *rate, bool poll)
     return st == EIS_OK ? st : eis_fail(st, "Tenant rate limit exceeded");
 }
 
-eis_status eis_he_session_call(eis_he_session *session, eis_he_rate *rate) { return take(session, rate, false); }
-eis_status eis_he_session_poll(eis_he_session *session, eis_he_rate *rate) { return take(session, rate, true); }
+eis_status eis_he_caller_call(eis_he_caller *caller, eis_he_rate *rate) { return take(caller, rate, false); }
+eis_status eis_he_caller_poll(eis_he_caller *caller, eis_he_rate *rate) { return take(caller, rate, true); }
 
-void eis_he_session_uncall(eis_he_session *session)
+void eis_he_caller_uncall(eis_he_caller *caller)
 {
-    pthread_mutex_lock(&session->parties->lock);
-    session->tenant->calls += 1;
-    if (session->address != NULL) session->address->calls += 1;
-    pthread_mutex_unlock(&session->parties->lock);
+    pthread_mutex_lock(&caller->parties->lock);
+    caller->tenant->calls += 1;
+    if (caller->address != NULL) caller->address->calls += 1;
+    pthread_mutex_unlock(&caller->parties->lock);
 }
 
 /* ---- Bytes ---- */
@@ -247,31 +246,31 @@ static bool fits(const eis_he_parties *p, const party *one, uint64_t bytes)
     return one == NULL || (bytes <= p->config.owner_bytes_max && one->bytes <= p->config.owner_bytes_max - bytes);
 }
 
-eis_status eis_he_session_charge(eis_he_session *session, uint64_t bytes)
+eis_status eis_he_caller_charge(eis_he_caller *caller, uint64_t bytes)
 {
-    eis_he_parties *p = session->parties;
+    eis_he_parties *p = caller->parties;
     bool ok;
 
     pthread_mutex_lock(&p->lock);
-    ok = bytes <= p->config.bytes_max && p->bytes <= p->config.bytes_max - bytes && fits(p, session->tenant, bytes) &&
-         fits(p, session->address, bytes);
+    ok = bytes <= p->config.bytes_max && p->bytes <= p->config.bytes_max - bytes && fits(p, caller->tenant, bytes) &&
+         fits(p, caller->address, bytes);
     if (ok) {
         p->bytes += bytes;
-        session->tenant->bytes += bytes;
-        if (session->address != NULL) session->address->bytes += bytes;
+        caller->tenant->bytes += bytes;
+        if (caller->address != NULL) caller->address->bytes += bytes;
     }
     pthread_mutex_unlock(&p->lock);
     return ok ? EIS_OK : eis_fail(EIS_ERR_BUSY, "no room for another request now");
 }
 
-void eis_he_session_refund(eis_he_session *session, uint64_t bytes)
+void eis_he_caller_refund(eis_he_caller *caller, uint64_t bytes)
 {
-    eis_he_parties *p = session->parties;
+    eis_he_parties *p = caller->parties;
 
     pthread_mutex_lock(&p->lock);
     p->bytes -= bytes;
-    session->tenant->bytes -= bytes;
-    if (session->address != NULL) session->address->bytes -= bytes;
+    caller->tenant->bytes -= bytes;
+    if (caller->address != NULL) caller->address->bytes -= bytes;
     pthread_mutex_unlock(&p->lock);
 }
 

@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 typedef struct eis_he_parties eis_he_parties;
-typedef struct eis_he_session eis_he_session; /* one request's tenant and address; jobs keep it longer */
+typedef struct eis_he_caller eis_he_caller; /* one request's tenant and address; jobs keep it longer */
 
 typedef struct eis_he_parties_config {
     bool rate_off;
@@ -24,19 +24,19 @@ typedef struct eis_he_parties_config {
 } eis_he_parties_config;
 
 EIS_MUST_USE eis_status eis_he_parties_new(eis_he_parties **parties, const eis_he_parties_config *config);
-void eis_he_parties_free(eis_he_parties *parties); /* no session is left. NULL is allowed */
+void eis_he_parties_free(eis_he_parties *parties); /* no caller is left. NULL is allowed */
 
-/* Begins a session. address "": credentials name the tenant, and addresses do not count.
+/* Makes the caller of a request. address "": credentials name the tenant, and addresses do not count.
  * Errors: EIS_ERR_LIMIT  too many names at once; EIS_ERR_MEMORY. */
-EIS_MUST_USE eis_status eis_he_session_new(eis_he_session **session, eis_he_parties *parties, const char *tenant,
-                                           const char *address);
+EIS_MUST_USE eis_status eis_he_caller_new(eis_he_caller **caller, eis_he_parties *parties, const char *tenant,
+                                          const char *address);
 
-/* Another holder of the session; the last release frees it. */
-eis_he_session *eis_he_session_keep(eis_he_session *session);
-void eis_he_session_release(eis_he_session *session); /* NULL is allowed */
+/* Another holder of the caller; the last release frees it. */
+eis_he_caller *eis_he_caller_keep(eis_he_caller *caller);
+void eis_he_caller_release(eis_he_caller *caller); /* NULL is allowed */
 
-const char *eis_he_session_tenant(const eis_he_session *session);
-const char *eis_he_session_address(const eis_he_session *session); /* "" where it does not count */
+const char *eis_he_caller_tenant(const eis_he_caller *caller);
+const char *eis_he_caller_address(const eis_he_caller *caller); /* "" where it does not count */
 
 /* What a bucket has left. */
 typedef struct eis_he_rate {
@@ -45,15 +45,15 @@ typedef struct eis_he_rate {
 } eis_he_rate;
 
 /* Take one call, or one poll. Errors: EIS_ERR_RATE_LIMITED. */
-EIS_MUST_USE eis_status eis_he_session_call(eis_he_session *session, eis_he_rate *rate);
-EIS_MUST_USE eis_status eis_he_session_poll(eis_he_session *session, eis_he_rate *rate);
+EIS_MUST_USE eis_status eis_he_caller_call(eis_he_caller *caller, eis_he_rate *rate);
+EIS_MUST_USE eis_status eis_he_caller_poll(eis_he_caller *caller, eis_he_rate *rate);
 
 /* Gives a call back: it was the repeat of one that has been counted. */
-void eis_he_session_uncall(eis_he_session *session);
+void eis_he_caller_uncall(eis_he_caller *caller);
 
 /* Reserve bytes for a body or for inputs that wait, and give them back. Errors: EIS_ERR_BUSY. */
-EIS_MUST_USE eis_status eis_he_session_charge(eis_he_session *session, uint64_t bytes);
-void eis_he_session_refund(eis_he_session *session, uint64_t bytes);
+EIS_MUST_USE eis_status eis_he_caller_charge(eis_he_caller *caller, uint64_t bytes);
+void eis_he_caller_refund(eis_he_caller *caller, uint64_t bytes);
 
 /* Returns the bytes that are reserved now, all together. */
 uint64_t eis_he_parties_bytes(eis_he_parties *parties);

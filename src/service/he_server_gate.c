@@ -228,16 +228,16 @@ static eis_status admit_as(void **owner, eis_he_server *server, eis_http_reply *
                            eis_he_route_kind kind)
 {
     char tenant[EIS_HE_TENANT_BYTES], peer[EIS_ADDRESS_HOST_BYTES_MAX] = "";
-    eis_he_session *session = NULL;
+    eis_he_caller *caller = NULL;
     eis_he_rate rate = {0};
     eis_status st = EIS_OK;
     bool fixed;
 
     EIS_TRY(find_tenant(tenant, &fixed, server, request));
     if (!fixed && !server->has_credentials) eis_net_http_request_peer(peer, request);
-    EIS_TRY(eis_he_session_new(&session, server->parties, tenant, peer));
-    *owner = session;
-    st = kind == EIS_HE_ROUTE_CALL ? eis_he_session_call(session, &rate) : eis_he_session_poll(session, &rate);
+    EIS_TRY(eis_he_caller_new(&caller, server->parties, tenant, peer));
+    *owner = caller;
+    st = kind == EIS_HE_ROUTE_CALL ? eis_he_caller_call(caller, &rate) : eis_he_caller_poll(caller, &rate);
     if (st == EIS_ERR_RATE_LIMITED) eis_net_http_reply_retry_after(reply, rate.retry_s);
     if (kind == EIS_HE_ROUTE_CALL && write_rate(reply, &rate) != EIS_OK) st = EIS_ERR_MEMORY;
 out:
@@ -255,19 +255,19 @@ static eis_status admit(void *context, void **owner, eis_http_reply *reply, cons
 
 static eis_status reserve(void *context, void *owner, size_t bytes)
 {
-    return eis_he_server_fail(context, eis_he_session_charge(owner, bytes));
+    return eis_he_server_fail(context, eis_he_caller_charge(owner, bytes));
 }
 
 static void release(void *context, void *owner, size_t bytes)
 {
     (void)context;
-    eis_he_session_refund(owner, bytes);
+    eis_he_caller_refund(owner, bytes);
 }
 
 static void finish(void *context, void *owner)
 {
     (void)context;
-    eis_he_session_release(owner);
+    eis_he_caller_release(owner);
 }
 
 eis_http_hooks eis_he_server_hooks(eis_he_server *server)

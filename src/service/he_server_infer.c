@@ -189,7 +189,7 @@ static eis_status check_rest(eis_he_server *server, eis_he_task *task, const eis
     if (contract->needs_relin || contract->needs_public || contract->element_count > 0) {
         EIS_REQUIRE(head->has_keys, EIS_ERR_KEYS_REQUIRED,
                     "this model needs evaluation_keys, which are uploaded first");
-        EIS_TRY(eis_he_keys_pin(&task->keys, server->keys, eis_he_session_tenant(task->session), head->keys, served));
+        EIS_TRY(eis_he_keys_pin(&task->keys, server->keys, eis_he_caller_tenant(task->caller), head->keys, served));
     }
     EIS_TRY(eis_he_request_check_constraints(&task->request, served));
 out:
@@ -213,8 +213,8 @@ static eis_status move_charge(eis_he_task *task, const eis_http_request *request
     eis_he_request_clear(&task->request);
     task->inputs.request = NULL;
     eis_mem_free(body);
-    if (kept > reserved) EIS_TRY(eis_he_session_charge(task->session, kept - reserved));
-    if (kept < reserved) eis_he_session_refund(task->session, reserved - kept);
+    if (kept > reserved) EIS_TRY(eis_he_caller_charge(task->caller, kept - reserved));
+    if (kept < reserved) eis_he_caller_refund(task->caller, reserved - kept);
     task->charged = kept;
 out:
     return st;
@@ -295,7 +295,7 @@ static eis_status accept_new(char job_id[EIS_JOB_ID_BYTES], eis_he_server *serve
     uint64_t batch;
 
     EIS_NEW(task, 1);
-    task->session = eis_he_session_keep(eis_net_http_request_owner(request));
+    task->caller = eis_he_caller_keep(eis_net_http_request_owner(request));
     EIS_TRY(check_request(server, task, &served, a->media, a->body));
     batch = task->request.head.batch_size;
     EIS_TRY(move_charge(task, request));
@@ -317,7 +317,7 @@ static eis_status accept(char job_id[EIS_JOB_ID_BYTES], eis_he_server *server, c
         EIS_TRY(eis_he_claim_begin(&a->claim, server, a->tenant, a->key));
         EIS_TRY(eis_store_jobs_find_key(&found, job_id, server->jobs, a->tenant, a->key, a->digest));
         if (found) {
-            eis_he_session_uncall(eis_net_http_request_owner(request));
+            eis_he_caller_uncall(eis_net_http_request_owner(request));
             goto out;
         }
     }
@@ -333,7 +333,7 @@ eis_status eis_he_server_infer(void *context, eis_http_reply *reply, const eis_h
     eis_he_server *server = context;
     const char *type = eis_net_http_request_header(request, "Content-Type");
     arrival a = {.body = eis_net_http_request_body(request),
-                 .tenant = eis_he_session_tenant(eis_net_http_request_owner(request))};
+                 .tenant = eis_he_caller_tenant(eis_net_http_request_owner(request))};
     char job_id[EIS_JOB_ID_BYTES];
     eis_status st = EIS_OK;
 
@@ -351,7 +351,7 @@ out:
 eis_status eis_he_server_get_job(void *context, eis_http_reply *reply, const eis_http_request *request)
 {
     eis_he_server *server = context;
-    const char *tenant = eis_he_session_tenant(eis_net_http_request_owner(request));
+    const char *tenant = eis_he_caller_tenant(eis_net_http_request_owner(request));
     const char *id = eis_net_http_request_param(request);
     eis_job_row row = {0};
     eis_status st = EIS_OK;

@@ -41,8 +41,8 @@ typedef struct eis_he_claim eis_he_claim;
 typedef struct eis_he_task {
     struct eis_he_task *next;
     char job_id[EIS_JOB_ID_BYTES];
-    eis_he_session *session;
-    uint64_t charged; /* bytes, to the session */
+    eis_he_caller *caller;
+    uint64_t charged; /* bytes, to the caller */
     eis_he_request request;
     uint8_t *body; /* owned, where the inputs are read again from it; else NULL */
     eis_he_inputs inputs;

@@ -54,7 +54,7 @@ static eis_status check_digest(eis_span body, const uint8_t digest[EIS_HE_DIGEST
 
 static eis_status put_keys(eis_he_server *server, eis_http_reply *reply, const eis_http_request *request)
 {
-    const eis_he_session *session = eis_net_http_request_owner(request);
+    const eis_he_caller *caller = eis_net_http_request_owner(request);
     eis_span bytes = eis_net_http_request_body(request);
     uint8_t digest[EIS_HE_DIGEST_BYTES];
     const eis_he_served *served;
@@ -70,8 +70,8 @@ static eis_status put_keys(eis_he_server *server, eis_http_reply *reply, const e
     EIS_TRY(check_digest(bytes, digest));
     EIS_TRY(eis_he_keys_body_read(&body, bytes));
     EIS_TRY(eis_he_registry_find(&served, server->config.registry, body.model_id, body.version));
-    EIS_TRY(eis_he_keys_begin(&upload, &known, &expires_ms, server->keys, eis_he_session_tenant(session),
-                              eis_he_session_address(session), digest, eis_he_keys_memory(served)));
+    EIS_TRY(eis_he_keys_begin(&upload, &known, &expires_ms, server->keys, eis_he_caller_tenant(caller),
+                              eis_he_caller_address(caller), digest, eis_he_keys_memory(served)));
     if (known) return reply_stored(reply, 200, digest, expires_ms);
     EIS_TRY(eis_he_keys_read(&keys, served, &body));
     expires_ms = eis_he_keys_end(server->keys, upload, &keys, served);
@@ -94,7 +94,7 @@ eis_status eis_he_server_head_keys(void *context, eis_http_reply *reply, const e
     eis_status st = EIS_OK;
 
     EIS_TRY(read_digest(digest, request));
-    EIS_TRY(eis_he_keys_find(server->keys, eis_he_session_tenant(eis_net_http_request_owner(request)), digest));
+    EIS_TRY(eis_he_keys_find(server->keys, eis_he_caller_tenant(eis_net_http_request_owner(request)), digest));
     EIS_TRY(eis_net_http_reply_set(reply, 200, EIS_HE_MEDIA_JSON_TEXT, "", 0));
 out:
     return eis_he_server_fail(server, st);
@@ -107,7 +107,7 @@ eis_status eis_he_server_delete_keys(void *context, eis_http_reply *reply, const
     eis_status st = EIS_OK;
 
     EIS_TRY(read_digest(digest, request));
-    EIS_TRY(eis_he_keys_delete(server->keys, eis_he_session_tenant(eis_net_http_request_owner(request)), digest));
+    EIS_TRY(eis_he_keys_delete(server->keys, eis_he_caller_tenant(eis_net_http_request_owner(request)), digest));
     EIS_TRY(eis_net_http_reply_set(reply, 204, "", "", 0));
 out:
     return eis_he_server_fail(server, st);

@@ -55,9 +55,9 @@ void eis_he_task_free(eis_he_server *server, eis_he_task *task)
     eis_he_request_clear(&task->request);
     eis_mem_free(task->body);
     eis_he_keys_unpin(server->keys, task->keys);
-    if (task->session != NULL) {
-        eis_he_session_refund(task->session, task->charged);
-        eis_he_session_release(task->session);
+    if (task->caller != NULL) {
+        eis_he_caller_refund(task->caller, task->charged);
+        eis_he_caller_release(task->caller);
     }
     eis_mem_free(task);
 }

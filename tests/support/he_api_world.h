@@ -44,7 +44,7 @@ typedef struct api_world {
 } api_world;
 
 /* y = W x + b with a square behind it where that is asked for, as a model. */
-static eis_model *api_dense_model(void)
+static inline eis_model *api_dense_model(void)
 {
     eis_model *model = NULL;
     eis_step *steps;
@@ -86,7 +86,7 @@ static eis_model *api_dense_model(void)
     return model;
 }
 
-static void api_add_file(eis_he_registry *registry, const char *name, const eis_he_registry_options *options)
+static inline void api_add_file(eis_he_registry *registry, const char *name, const eis_he_registry_options *options)
 {
     const char *root = getenv("EIS_TEST_ROOT");
     char path[2048], directory[1024];
@@ -101,7 +101,7 @@ static void api_add_file(eis_he_registry *registry, const char *name, const eis_
 }
 
 /* Loads the models; the caller sets what else he wants in *config and calls api_start. */
-static void api_open(api_world *w, eis_he_server_config *config)
+static inline void api_open(api_world *w, eis_he_server_config *config)
 {
     const eis_he_registry_options options = {.keep_models = true};
     const eis_he_wish wish = {.chain = "S", .form = EIS_HE_FORM_SINGLE};
@@ -118,7 +118,7 @@ static void api_open(api_world *w, eis_he_server_config *config)
     config->rate_off = true;
 }
 
-static void api_start(api_world *w, const eis_he_server_config *config)
+static inline void api_start(api_world *w, const eis_he_server_config *config)
 {
     const eis_http_client_config client = {.timeout_ms = API_TIMEOUT_S * 1000};
 
@@ -127,7 +127,7 @@ static void api_start(api_world *w, const eis_he_server_config *config)
     assert_int_equal(eis_net_http_client_new(&w->client, &client), EIS_OK);
 }
 
-static void api_begin(api_world *w)
+static inline void api_begin(api_world *w)
 {
     eis_he_server_config config;
 
@@ -136,7 +136,7 @@ static void api_begin(api_world *w)
     api_start(w, &config);
 }
 
-static void api_end(api_world *w)
+static inline void api_end(api_world *w)
 {
     eis_net_http_call_clear(&w->call);
     eis_net_http_client_free(w->client);
@@ -148,8 +148,8 @@ static void api_end(api_world *w)
 /* ---- HTTP ---- */
 
 /* Asks and returns the HTTP status; the answer lies in w->call. headers: a list that ends with NULL, or NULL. */
-static int api_ask(api_world *w, const char *method, const char *path, const char *const *headers,
-                   const char *media_type, eis_span body)
+static inline int api_ask(api_world *w, const char *method, const char *path, const char *const *headers,
+                          const char *media_type, eis_span body)
 {
     char url[256];
 
@@ -165,15 +165,15 @@ static int api_ask(api_world *w, const char *method, const char *path, const cha
     return w->call.http_status;
 }
 
-static int api_get(api_world *w, const char *path) { return api_ask(w, "GET", path, NULL, NULL, (eis_span){0}); }
+static inline int api_get(api_world *w, const char *path) { return api_ask(w, "GET", path, NULL, NULL, (eis_span){0}); }
 
-static int api_post(api_world *w, const char *path, const char *json)
+static inline int api_post(api_world *w, const char *path, const char *json)
 {
     return api_ask(w, "POST", path, NULL, "application/json", (eis_span){(const uint8_t *)json, strlen(json)});
 }
 
 /* Expects a problem with this code and its HTTP status. */
-static void api_expect_problem(const api_world *w, eis_status expected)
+static inline void api_expect_problem(const api_world *w, eis_status expected)
 {
     eis_json_value error, value;
     eis_json_doc *doc = NULL;
@@ -198,21 +198,31 @@ static void api_expect_problem(const api_world *w, eis_status expected)
 
 /* One model's client half. */
 typedef struct api_party {
-    const eis_he_served *served;
+    const eis_he_contract *contract;
+    char model_id[EIS_HE_MODEL_ID_BYTES];
     eis_he_client he;
     eis_writer bytes; /* the ciphertexts of the latest request, one behind the other */
     eis_span *span;   /* [count] */
     size_t count;
 } api_party;
 
-static void api_party_begin(api_party *p, const api_world *w, const char *model_id)
+static inline void api_party_begin_contract(api_party *p, const eis_he_contract *contract, const char *model_id)
 {
     memset(p, 0, sizeof *p);
-    assert_int_equal(eis_he_registry_find(&p->served, &w->registry, model_id, "1.0.0"), EIS_OK);
-    if (eis_he_client_init(&p->he, &p->served->plan->contract) != EIS_OK) fail_msg("%s", eis_error_detail());
+    p->contract = contract;
+    snprintf(p->model_id, sizeof p->model_id, "%s", model_id);
+    if (eis_he_client_init(&p->he, contract) != EIS_OK) fail_msg("%s", eis_error_detail());
 }
 
-static void api_party_end(api_party *p)
+static inline void api_party_begin(api_party *p, const api_world *w, const char *model_id)
+{
+    const eis_he_served *served;
+
+    assert_int_equal(eis_he_registry_find(&served, &w->registry, model_id, "1.0.0"), EIS_OK);
+    api_party_begin_contract(p, &served->plan->contract, model_id);
+}
+
+static inline void api_party_end(api_party *p)
 {
     eis_wire_writer_clear(&p->bytes);
     eis_mem_free(p->span);
@@ -220,10 +230,10 @@ static void api_party_end(api_party *p)
 }
 
 /* Encrypts x[batch][input] into p->span. */
-static void api_encrypt(api_party *p, const double *x, size_t batch, bool seeded)
+static inline void api_encrypt(api_party *p, const double *x, size_t batch, bool seeded)
 {
     const eis_seal_style style = {0};
-    size_t count = p->served->plan->contract.stage[0].input.ciphertexts, begin;
+    size_t count = p->contract->stage[0].input.ciphertexts, begin;
     eis_ckks_ct ct = {0};
     size_t *at = eis_mem_new(count + 1, sizeof *at);
 
@@ -247,18 +257,17 @@ static void api_encrypt(api_party *p, const double *x, size_t batch, bool seeded
     eis_mem_free(at);
 }
 
-static eis_he_head api_head(const api_party *p)
+static inline eis_he_head api_head(const api_party *p)
 {
-    eis_he_head head = {.batch_size = 1};
+    eis_he_head head = {.version = "1.0.0", .batch_size = 1};
 
-    memcpy(head.model_id, p->served->info.model_id, sizeof head.model_id);
-    memcpy(head.version, p->served->info.version, sizeof head.version);
+    memcpy(head.model_id, p->model_id, sizeof head.model_id);
     return head;
 }
 
 /* Sends the latest ciphertexts. */
-static int api_infer(api_world *w, const api_party *p, const eis_he_head *head, eis_he_encoding encoding,
-                     const char *const *headers)
+static inline int api_infer(api_world *w, const api_party *p, const eis_he_head *head, eis_he_encoding encoding,
+                            const char *const *headers)
 {
     eis_writer body;
     int status;
@@ -274,7 +283,7 @@ static int api_infer(api_world *w, const api_party *p, const eis_he_head *head, 
 }
 
 /* Reads the last answer as a job. */
-static void api_read_job(eis_he_job *job, const api_world *w)
+static inline void api_read_job(eis_he_job *job, const api_world *w)
 {
     eis_he_media media;
 
@@ -284,7 +293,7 @@ static void api_read_job(eis_he_job *job, const api_world *w)
 }
 
 /* Asks until a job has ended. */
-static void api_wait(api_world *w, const char *job_id, const char *const *headers)
+static inline void api_wait(api_world *w, const char *job_id, const char *const *headers)
 {
     char path[64];
 
@@ -305,9 +314,10 @@ static void api_wait(api_world *w, const char *job_id, const char *const *header
 }
 
 /* Decrypts a completed job, which is the last answer. Shape: y[batch][output]. */
-static void api_decrypt(double *y, const api_world *w, const api_party *p, size_t batch, eis_he_encoding expected)
+static inline void api_decrypt(double *y, const api_world *w, const api_party *p, size_t batch,
+                               eis_he_encoding expected)
 {
-    const eis_he_output *out = &p->served->plan->contract.stage[0].output;
+    const eis_he_output *out = &p->contract->stage[0].output;
     const eis_ckks_ct_rules rules = {.polys = out->polys, .limbs = out->limbs, .full_only = true, .plain_only = true};
     eis_ckks_ct *ct = eis_mem_new(out->ciphertexts, sizeof *ct);
     eis_he_job job;
@@ -335,9 +345,9 @@ static void api_decrypt(double *y, const api_world *w, const api_party *p, size_
 /* ---- Keys ---- */
 
 /* Makes the body of an upload and the path of its digest. */
-static void api_make_keys(eis_writer *body, char path[80], const api_party *p)
+static inline void api_make_keys(eis_writer *body, char path[80], const api_party *p)
 {
-    const eis_he_contract *c = &p->served->plan->contract;
+    const eis_he_contract *c = p->contract;
     const eis_seal_style style = {0};
     eis_writer part[EIS_HE_PARTS];
     eis_he_keys_body set = {0};
@@ -353,8 +363,8 @@ static void api_make_keys(eis_writer *body, char path[80], const api_party *p)
         assert_int_equal(eis_wire_writer_status(&part[i]), EIS_OK);
         set.part[i] = (eis_span){part[i].data, part[i].bytes};
     }
-    snprintf(set.model_id, sizeof set.model_id, "%s", p->served->info.model_id);
-    snprintf(set.version, sizeof set.version, "%s", p->served->info.version);
+    snprintf(set.model_id, sizeof set.model_id, "%s", p->model_id);
+    snprintf(set.version, sizeof set.version, "1.0.0");
     eis_wire_writer_init(body, (size_t)1 << 30);
     eis_he_keys_body_write(body, &set);
     assert_int_equal(eis_wire_writer_status(body), EIS_OK);
@@ -365,7 +375,7 @@ static void api_make_keys(eis_writer *body, char path[80], const api_party *p)
     eis_he_keys_clear(&keys);
 }
 
-static int api_put_keys(api_world *w, const char *path, const eis_writer *body, const char *const *headers)
+static inline int api_put_keys(api_world *w, const char *path, const eis_writer *body, const char *const *headers)
 {
     return api_ask(w, "PUT", path, headers, EIS_HE_MEDIA_BIN_TEXT, (eis_span){body->data, body->bytes});
 }
