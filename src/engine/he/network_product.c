@@ -116,10 +116,10 @@ out:
 
 size_t eis_he_product_bytes(const eis_he_network_step *step, const eis_ckks_params *params)
 {
-    size_t polynomial = params->degree * sizeof(uint64_t), limbs = step->limbs;
-    size_t lifted = 2 * (limbs + 1) * polynomial, babies = step->product.diagonals, digits;
+    size_t limb = params->degree * sizeof(uint64_t), limbs = step->limbs + params->special_count;
+    size_t pair = 2 * limbs * limb, count = step->product.diagonals, baby = 1;
 
-    while (babies * babies > 2 * (size_t)step->product.diagonals) babies /= 2;
-    digits = (limbs + 1) * limbs * polynomial;
-    return (babies + 4) * lifted + 2 * digits + 3 * limbs * polynomial;
+    while (baby * baby < count) baby *= 2;
+    /* All baby and giant steps lifted, the digits of one ciphertext, and what a few giant steps hold at work. */
+    return (baby + count / baby + 24) * pair + limbs * step->limbs * limb;
 }
