@@ -145,12 +145,12 @@ static void noise_is_that_of_the_formula(void **state)
 
             world_encrypt(&w, &a, z, limbs, chains[k].scale);
             assert_int_equal(eis_ckks_ct_rotate(&r, &a, 1, &w.galois, EIS_CKKS_DIGITS_CENTRED), EIS_OK);
-            /* 8192 coefficients, whose noise of the rounding is a secret's convolution: a few percent */
-            assert_true(fabs(rms_error(&w, &r, turned) / predicted - 1) < 0.15);
+            /* thousands of slots: a deviation of one percent, and 10 of them are allowed */
+            assert_true(fabs(rms_error(&w, &r, turned) / predicted - 1) < 0.1);
             assert_int_equal(eis_ckks_hoist(&h, &a), EIS_OK);
             assert_int_equal(eis_ckks_hoisted_galois(&r, &h, eis_ckks_rotation_element(w.params, 1), &w.galois),
                              EIS_OK);
-            assert_true(fabs(rms_error(&w, &r, turned) / predicted - 1) < 0.15);
+            assert_true(fabs(rms_error(&w, &r, turned) / predicted - 1) < 0.1);
         }
         eis_ckks_ct_clear(&a);
         eis_ckks_ct_clear(&r);
@@ -191,8 +191,8 @@ static void slot_0_is_as_good_with_digits_of_several_primes(void **state)
         eis_mem_free(x);
         world_close(&w);
     }
-    assert_true(worst_centred < 7 * rms);
-    assert_true(worst_reference > 7 * rms);
+    assert_true(worst_centred < 12 * rms);   /* Laplace-like tails: e^-17 */
+    assert_true(worst_reference > 12 * rms); /* a deviation of sqrt(12 N) / pi, that is 100, under each key */
 }
 
 static void several_special_primes_compute_the_same(void **state)
