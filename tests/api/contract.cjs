@@ -78,10 +78,18 @@ for (const [, name, code, http, retryable, text] of statusHeader.matchAll(
   statuses.set(code, { name, http: Number(http), retryable: retryable === '1', text })
 }
 
+// Rows of the table in docs/api.md: | `CODE` | HTTP | retryable | `action` | meaning |
+const documentedErrors = new Map()
+for (const [, code, http, retryable, action] of fs.readFileSync(path.join(root, 'docs/api.md'), 'utf8').matchAll(
+  /^\| `([A-Z_]+)` \| (\d+) \| (yes|no) \| `(\w+)` \|/gm)) {
+  documentedErrors.set(code, { http: Number(http), retryable: retryable === 'yes', action })
+}
+
 // Codes that an operation may answer with, by HTTP status.
 function codesOf (found) {
   if (found && found.operation) return found.operation['x-eis-errors']
-  return { 400: ['INVALID_SCHEMA'], 401: ['UNAUTHENTICATED'], 403: ['FORBIDDEN'], ...(found ? { 405: ['METHOD_NOT_ALLOWED'] } : { 404: ['NOT_FOUND'] }) }
+  const absent = found ? { 405: ['METHOD_NOT_ALLOWED'] } : { 404: ['NOT_FOUND'] }
+  return { 400: ['INVALID_SCHEMA'], 401: ['UNAUTHENTICATED'], 403: ['FORBIDDEN'], ...absent }
 }
 
 function checkError (exchange, found) {
@@ -97,6 +105,7 @@ function checkError (exchange, found) {
   assert.equal(listed.http, status, what)
   assert.equal(json.error.retryable, listed.retryable, what)
   assert.equal(json.title, listed.text, what)
+  assert.equal(json.error.action, (documentedErrors.get(json.error.code) || {}).action, what)
   assert.ok(json.detail.length <= 512, `${what}: a text of ${json.detail.length} characters`)
   assert.ok((codesOf(found)[status] || []).includes(json.error.code), `${what}: not listed for this operation: ${json.detail}`)
   const waits = status === 429 || status === 503
@@ -151,4 +160,4 @@ function checkExchange (exchange) {
   if (exchange.json !== undefined) assertMatches(jsonSchema(media), exchange.json, what)
 }
 
-module.exports = { accepts, ajv, api, assertMatches, checkExchange, operationOf, readSpec, root, schemaNames, specDir, statuses }
+module.exports = { accepts, ajv, api, assertMatches, checkExchange, documentedErrors, operationOf, readSpec, root, schemaNames, specDir, statuses }
