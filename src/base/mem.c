@@ -10,6 +10,10 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#if defined(__GLIBC__)
+#include <malloc.h>
+#endif
+
 #define ALIGN_BYTES 64
 
 static _Thread_local unsigned long made_count, fail_at;
@@ -113,4 +117,15 @@ void *eis_mem_new_secret(size_t count, size_t size)
     /* A refusal leaves the block usable; the program also switches core dumps off as a whole. */
     if (last > first) (void)madvise((void *)first, last - first, MADV_DONTDUMP);
     return ptr;
+}
+
+#define KEPT_BLOCK_BYTES (8 << 20)  /* larger blocks are the system's */
+#define KEPT_BYTES       (64 << 20) /* at the top of a heap; what lies deeper stays anyway */
+
+void eis_mem_keep_freed(void)
+{
+#if defined(__GLIBC__)
+    (void)mallopt(M_MMAP_THRESHOLD, KEPT_BLOCK_BYTES);
+    (void)mallopt(M_TRIM_THRESHOLD, KEPT_BYTES);
+#endif
 }

@@ -39,6 +39,11 @@ void eis_mem_wipe(void *ptr, size_t bytes);
  * Freed by eis_mem_free_wiped. */
 EIS_MUST_USE void *eis_mem_new_secret(size_t count, size_t size);
 
+/* Keeps freed memory in the process, for a program to call once at its start: polynomials of some hundred KiB come and
+ * go with every request, and the C library would give their pages back and have new ones cleared each time, which takes
+ * longer than reading a ciphertext. Blocks of 8 MiB and more still go back at once. No effect without glibc. */
+void eis_mem_keep_freed(void);
+
 /* Test hook: the n-th allocation from now on fails (1 = the next); 0 switches it off. Returns how many
  * allocations were made since the last call. Per thread. */
 unsigned long eis_mem_fail_at(unsigned long n);

@@ -3,6 +3,7 @@
 #include "cli/cli.h"
 
 #include "base/clock.h"
+#include "base/mem.h"
 #include "cli/manual.h"
 #include "kernel/kernel.h"
 
@@ -35,6 +36,7 @@ int eis_cli_main(int argc, char **argv, const eis_command *commands, size_t comm
 {
     static char name[64];
 
+    eis_mem_keep_freed();
     argp_err_exit_status = 2;
     argp_program_version = "eis " EIS_VERSION_TEXT;
     if (argc < 2) {
