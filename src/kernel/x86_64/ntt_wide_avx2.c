@@ -16,7 +16,6 @@
 
 #include "base/status.h"
 
-#define LANES         ((size_t)4)
 #define DEGREE_MIN    32 /* a node of the first pass has at least 4 nodes of 4 words */
 #define BITS_MAX      60
 #define FORWARD_BOUND 8
@@ -84,6 +83,23 @@ static inline void transpose(__m256i v[4])
     v[3] = _mm256_permute2x128_si256(b, d, 0x31);
 }
 
+/* Four vectors, `quarter` words apart. No loops: gcc at -O2 keeps an array that a loop indexes in memory. */
+static inline void load_four(__m256i v[4], const uint64_t *p, size_t quarter)
+{
+    v[0] = load_words(p);
+    v[1] = load_words(p + quarter);
+    v[2] = load_words(p + 2 * quarter);
+    v[3] = load_words(p + 3 * quarter);
+}
+
+static inline void store_four(uint64_t *p, const __m256i v[4], size_t quarter)
+{
+    store_words(p, v[0]);
+    store_words(p + quarter, v[1]);
+    store_words(p + 2 * quarter, v[2]);
+    store_words(p + 3 * quarter, v[3]);
+}
+
 /* Words between two passes. */
 static inline void verify_bound(const uint64_t *a, size_t n, uint64_t bound)
 {
@@ -118,7 +134,7 @@ static void forward_one(const void *ctx)
     const size_t half = f->plan->degree / 2;
     const word_factor w = root_at(f, 1);
 
-    for (size_t j = 0; j < half; j += LANES) {
+    for (size_t j = 0; j < half; j += ZQ_LANES) {
         __m256i x = load_words(f->a + j), y = load_words(f->a + half + j);
 
         forward_two(&x, &y, &w, f);
@@ -134,12 +150,12 @@ static inline void forward_node(const void *ctx, size_t m, size_t i, size_t quar
     const word_factor w1 = root_at(f, m + i), w2 = root_at(f, 2 * (m + i)), w3 = root_at(f, 2 * (m + i) + 1);
     uint64_t *a = f->a + 4 * quarter * i;
 
-    for (size_t j = 0; j < quarter; j += LANES) {
+    for (size_t j = 0; j < quarter; j += ZQ_LANES) {
         __m256i v[4];
 
-        for (size_t k = 0; k < 4; k++) v[k] = load_words(a + k * quarter + j);
+        load_four(v, a + j, quarter);
         forward_four(v, &w1, &w2, &w3, f);
-        for (size_t k = 0; k < 4; k++) store_words(a + k * quarter + j, v[k]);
+        store_four(a + j, v, quarter);
     }
     verify_bound(a, 4 * quarter, FORWARD_BOUND * f->plan->mod.q);
 }
@@ -151,26 +167,32 @@ static void forward_begin(const void *ctx)
     forward_node(f, 1, 0, f->plan->degree / 4);
 }
 
+static inline void store_forward(uint64_t *p, __m256i x, const transform *f)
+{
+    store_words(p, subtract_once(subtract_once(subtract_once(x, f->q4), f->q2), f->q));
+}
+
 /* The last two stages for 4 nodes at a time, nodes [i, last) of n/4, to canonical words. */
 static inline void forward_end(const void *ctx, size_t i, size_t last)
 {
     const transform *f = ctx;
     const size_t m = f->plan->degree / 4;
 
-    for (; i < last; i += LANES) {
+    for (; i < last; i += ZQ_LANES) {
         const uint64_t *w = f->roots + 2 * (m + i), *shoup = f->shoup + 2 * (m + i);
         const word_factor w1 = roots_at(f, m + i), w2 = {even_of(w), even_of(shoup)};
         const word_factor w3 = {odd_of(w), odd_of(shoup)};
         uint64_t *a = f->a + 4 * i;
         __m256i v[4];
 
-        for (size_t k = 0; k < 4; k++) v[k] = load_words(a + 4 * k);
+        load_four(v, a, 4);
         transpose(v);
         forward_four(v, &w1, &w2, &w3, f);
         transpose(v);
-        for (size_t k = 0; k < 4; k++) {
-            store_words(a + 4 * k, subtract_once(subtract_once(subtract_once(v[k], f->q4), f->q2), f->q));
-        }
+        store_forward(a, v[0], f);
+        store_forward(a + 4, v[1], f);
+        store_forward(a + 8, v[2], f);
+        store_forward(a + 12, v[3], f);
     }
 }
 
@@ -221,18 +243,18 @@ static inline void inverse_begin(const void *ctx, size_t i, size_t last)
     const transform *f = ctx;
     const size_t m = f->plan->degree / 4, from = i;
 
-    for (; i < last; i += LANES) {
+    for (; i < last; i += ZQ_LANES) {
         const uint64_t *w = f->roots + 2 * (m + i), *shoup = f->shoup + 2 * (m + i);
         const word_factor w1 = roots_at(f, m + i), w2 = {even_of(w), even_of(shoup)};
         const word_factor w3 = {odd_of(w), odd_of(shoup)};
         uint64_t *a = f->a + 4 * i;
         __m256i v[4];
 
-        for (size_t k = 0; k < 4; k++) v[k] = load_words(a + 4 * k);
+        load_four(v, a, 4);
         transpose(v);
         inverse_four(v, &w1, &w2, &w3, f);
         transpose(v);
-        for (size_t k = 0; k < 4; k++) store_words(a + 4 * k, v[k]);
+        store_four(a, v, 4);
     }
     verify_bound(f->a + 4 * from, 4 * (last - from), INVERSE_BOUND * f->plan->mod.q);
 }
@@ -243,12 +265,12 @@ static inline void inverse_node(const void *ctx, size_t m, size_t i, size_t quar
     const word_factor w1 = root_at(f, m + i), w2 = root_at(f, 2 * (m + i)), w3 = root_at(f, 2 * (m + i) + 1);
     uint64_t *a = f->a + 4 * quarter * i;
 
-    for (size_t j = 0; j < quarter; j += LANES) {
+    for (size_t j = 0; j < quarter; j += ZQ_LANES) {
         __m256i v[4];
 
-        for (size_t k = 0; k < 4; k++) v[k] = load_words(a + k * quarter + j);
+        load_four(v, a + j, quarter);
         inverse_four(v, &w1, &w2, &w3, f);
-        for (size_t k = 0; k < 4; k++) store_words(a + k * quarter + j, v[k]);
+        store_four(a + j, v, quarter);
     }
     verify_bound(a, 4 * quarter, INVERSE_BOUND * f->plan->mod.q);
 }
@@ -267,7 +289,7 @@ static void inverse_one(const void *ctx)
                       difference = constant_factor(f->plan->last_inverse);
     const size_t half = f->plan->degree / 2;
 
-    for (size_t j = 0; j < half; j += LANES) {
+    for (size_t j = 0; j < half; j += ZQ_LANES) {
         __m256i x = load_words(f->a + j), y = load_words(f->a + half + j);
 
         inverse_sums(&x, &y, f);
@@ -284,15 +306,18 @@ static void inverse_end(const void *ctx)
     const word_factor w2 = root_at(f, 2), w3 = root_at(f, 3);
     const size_t quarter = f->plan->degree / 4;
 
-    for (size_t j = 0; j < quarter; j += LANES) {
+    for (size_t j = 0; j < quarter; j += ZQ_LANES) {
         __m256i v[4];
 
-        for (size_t k = 0; k < 4; k++) v[k] = load_words(f->a + k * quarter + j);
+        load_four(v, f->a + j, quarter);
         inverse_two(&v[0], &v[1], &w2, f);
         inverse_two(&v[2], &v[3], &w3, f);
         inverse_sums(&v[0], &v[2], f);
         inverse_sums(&v[1], &v[3], f);
-        for (size_t k = 0; k < 4; k++) store_last(f->a + k * quarter + j, v[k], k < 2 ? &sum : &difference, f);
+        store_last(f->a + j, v[0], &sum, f);
+        store_last(f->a + quarter + j, v[1], &sum, f);
+        store_last(f->a + 2 * quarter + j, v[2], &difference, f);
+        store_last(f->a + 3 * quarter + j, v[3], &difference, f);
     }
 }
 
