@@ -406,15 +406,19 @@ static eis_status check_key(const eis_ckks_switch_key *key, size_t limbs)
     return eis_fail(EIS_ERR_KEYS_INSUFFICIENT, "a key for %zu limbs, used at %zu", key->limbs, limbs);
 }
 
-/* r = the pair of a switch at the level and scale of a, which may be r. */
-static eis_status switch_pair(eis_ckks_ct *r, const eis_ckks_ct *a, const eis_ckks_switching *job)
+/* r = the pair of a switch at `limbs` and a scale; like a, which may be r, or one limb lower. */
+static eis_status switch_pair(eis_ckks_ct *r, const eis_ckks_ct *a, size_t limbs, double scale,
+                              const eis_ckks_switching *job)
 {
     eis_status st = EIS_OK;
 
-    if (r != a) EIS_TRY(eis_ckks_ct_init(r, a->params, 2, a->limbs, a->scale));
+    if (r != a) EIS_TRY(eis_ckks_ct_init(r, a->params, 2, limbs, scale));
     EIS_TRY(eis_ckks_switch_lowered(&r->poly[0], &r->poly[1], job));
     for (size_t c = 2; c < r->polys; c++) eis_poly_clear(&r->poly[c]);
+    for (size_t c = 0; c < 2; c++) eis_poly_drop_limbs(&r->poly[c], limbs);
     r->polys = 2;
+    r->limbs = limbs;
+    r->scale = scale;
     r->generator = 0;
 out:
     if (st != EIS_OK && r != a) eis_ckks_ct_clear(r);
@@ -431,7 +435,28 @@ eis_status eis_ckks_ct_relinearise(eis_ckks_ct *r, const eis_ckks_ct *a, const e
     EIS_ASSERT(key->params == a->params);
     EIS_TRY(check_key(key, a->limbs));
     EIS_TRY(switch_pair(
-        r, a, &(eis_ckks_switching){.key = key, .t = &a->poly[2], .form = form, .a0 = &a->poly[0], .a1 = &a->poly[1]}));
+        r, a, a->limbs, a->scale,
+        &(eis_ckks_switching){.key = key, .t = &a->poly[2], .form = form, .a0 = &a->poly[0], .a1 = &a->poly[1]}));
+out:
+    return st;
+}
+
+eis_status eis_ckks_ct_relinearise_rescale(eis_ckks_ct *r, const eis_ckks_ct *a, const eis_ckks_switch_key *key,
+                                           eis_ckks_digit_form form)
+{
+    eis_status st = EIS_OK;
+    double scale;
+
+    verify(a);
+    EIS_ASSERT(key->params == a->params && a->polys == 3);
+    EIS_REQUIRE(a->limbs > 1, EIS_ERR_LEVEL, "the last prime cannot be rescaled away");
+    scale = a->scale / (double)eis_ckks_last_prime(a->params, a->limbs);
+    EIS_TRY(check_product(a->params, scale, a->limbs - 1));
+    EIS_TRY(check_key(key, a->limbs));
+    EIS_TRY(switch_pair(
+        r, a, a->limbs - 1, scale,
+        &(eis_ckks_switching){
+            .key = key, .t = &a->poly[2], .form = form, .a0 = &a->poly[0], .a1 = &a->poly[1], .rescale = true}));
 out:
     return st;
 }
@@ -447,7 +472,7 @@ eis_status eis_ckks_ct_galois(eis_ckks_ct *r, const eis_ckks_ct *a, uint32_t ele
     if (element == 1) return eis_ckks_ct_copy(r, a);
     EIS_TRY(eis_ckks_galois_key_find(&key, keys, element));
     EIS_TRY(check_key(&key->key, a->limbs));
-    EIS_TRY(switch_pair(r, a,
+    EIS_TRY(switch_pair(r, a, a->limbs, a->scale,
                         &(eis_ckks_switching){
                             .key = &key->key, .t = &a->poly[1], .form = form, .order = key->order, .a0 = &a->poly[0]}));
 out:
@@ -543,7 +568,7 @@ eis_status eis_ckks_hoisted_galois(eis_ckks_ct *r, const eis_ckks_hoisted *h, ui
     EIS_TRY(eis_ckks_galois_key_find(&key, keys, element));
     EIS_TRY(check_key(&key->key, h->ct.limbs));
     EIS_TRY(switch_pair(
-        r, &h->ct,
+        r, &h->ct, h->ct.limbs, h->ct.scale,
         &(eis_ckks_switching){.key = &key->key, .digits = &h->digits, .order = key->order, .a0 = &h->ct.poly[0]}));
 out:
     return st;

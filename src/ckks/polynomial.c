@@ -101,9 +101,11 @@ static eis_status finish(walk *w, eis_ckks_ct *r, sum *s, double scale)
     if (w->dry) return EIS_OK;
     if (s->polys == 3) {
         EIS_ASSERT(w->relin != NULL);
-        EIS_TRY(eis_ckks_ct_relinearise(&s->ct, &s->ct, w->relin, EIS_CKKS_DIGITS_CENTRED));
+        EIS_TRY(eis_ckks_ct_relinearise_rescale(&s->ct, &s->ct, w->relin, EIS_CKKS_DIGITS_CENTRED));
+    } else {
+        EIS_TRY(eis_ckks_ct_rescale(&s->ct));
     }
-    EIS_TRY(scale > 0 ? eis_ckks_ct_rescale_to(&s->ct, scale) : eis_ckks_ct_rescale(&s->ct));
+    if (scale > 0) s->ct.scale = scale; /* which the sum was made for: only the rounding of doubles differs */
     eis_ckks_ct_clear(r);
     *r = s->ct;
     s->ct = (eis_ckks_ct){0};

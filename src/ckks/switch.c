@@ -273,10 +273,13 @@ out:
 /* What is above P of one half: its limbs on the special primes, as coefficients, prepared for extension. */
 typedef struct remainder {
     uint64_t *words;  /* [special_count][N] */
-    uint64_t *excess; /* [N], for several special primes; else NULL */
+    uint64_t *excess; /* [N], for several special primes */
+    /* Where a rescale follows: what is left on the last prime of the level. */
+    const uint64_t *last; /* [N], coefficients; else NULL */
+    size_t last_prime;
 } remainder;
 
-#define LOWER_SCRATCH 2 /* limbs, and one more for several special primes */
+#define LOWER_SCRATCH 2 /* limbs */
 
 static void remainder_begin(remainder *r, const eis_ckks_params *params)
 {
@@ -287,8 +290,47 @@ static void remainder_begin(remainder *r, const eis_ckks_params *params)
     if (group.count > 1) eis_rns_split_raw(&params->rns, r->words, r->excess, group, true);
 }
 
-/* One limb of the mod-down: r = (x - remainder) / P + a, a permuted first where `order` is given.
- * Shape:   r[N], x[N]; a[N] or NULL; scratch[LOWER_SCRATCH + 1][N]. r may be x or a; x is used up. */
+/* r = the remainder on prime i, centred. Shape: r[N], scratch[N] (for several special primes). */
+static void remainder_on(uint64_t *r, const remainder *rest, const eis_ckks_params *params, size_t i, uint64_t *scratch)
+{
+    const eis_rns_group group = special_primes(params);
+
+    if (group.count == 1)
+        eis_poly_digit_raw(&params->rns, r, rest->words, group.first, i, true);
+    else
+        eis_rns_extend_raw(&params->rns, r, rest->words, rest->excess, group, i, scratch);
+}
+
+/* Turns `a` into scratch[N] where an order is given, and returns where it is. */
+static const uint64_t *turned(const uint64_t *a, const uint32_t *order, uint64_t *scratch, size_t n)
+{
+    if (a == NULL || order == NULL) return a;
+    eis_ring_permute_raw(scratch, a, order, n);
+    return scratch;
+}
+
+/* Begins a rescale by prime i behind the mod-down: x, the half on that prime, becomes what is left of it, as
+ * coefficients. Shape: as lower_limb. */
+static void remainder_rescale(remainder *rest, uint64_t *x, const eis_ckks_params *params, size_t i, const uint64_t *a,
+                              const uint32_t *order, uint64_t *scratch)
+{
+    const eis_zq_kernels *k = &eis_kernels_get()->zq;
+    const eis_modulus *m = eis_rns_modulus(&params->rns, i);
+    const eis_rns_group group = special_primes(params);
+    const size_t n = params->degree;
+
+    a = turned(a, order, scratch, n);
+    if (a != NULL) k->mul_factor_add(x, a, n, eis_zq_factor_make(eis_rns_group_product(&params->rns, group, i), m), m);
+    eis_ring_ntt_inverse(x, &params->rns.plan[i]);
+    remainder_on(scratch, rest, params, i, scratch + n);
+    k->sub_mul_factor(x, x, scratch, n, eis_rns_group_inverse(&params->rns, group, i), m);
+    rest->last = x;
+    rest->last_prime = i;
+}
+
+/* One limb of the mod-down: r = (x - remainder) / P + a, a permuted first where `order` is given; or that, less what is
+ * left on the last prime, over that prime.
+ * Shape:   r[N], x[N]; a[N] or NULL; scratch[LOWER_SCRATCH][N]. r may be x or a. */
 static void lower_limb(uint64_t *r, const uint64_t *x, const remainder *rest, const eis_ckks_params *params, size_t i,
                        const uint64_t *a, const uint32_t *order, uint64_t *scratch)
 {
@@ -297,20 +339,25 @@ static void lower_limb(uint64_t *r, const uint64_t *x, const remainder *rest, co
     const eis_modulus *m = eis_rns_modulus(rns, i);
     const eis_rns_group group = special_primes(params);
     const size_t n = rns->degree;
-    uint64_t *turned = scratch + n;
+    eis_zq_factor inverse = eis_rns_group_inverse(rns, group, i);
 
-    if (group.count == 1)
-        eis_poly_digit_raw(rns, scratch, rest->words, group.first, i, true);
-    else
-        eis_rns_extend_raw(rns, scratch, rest->words, rest->excess, group, i, scratch + LOWER_SCRATCH * n);
-    eis_ring_ntt_forward(scratch, &rns->plan[i]);
-    k->sub_mul_factor(a == NULL ? r : scratch, x, scratch, n, eis_rns_group_inverse(rns, group, i), m);
-    if (a == NULL) return;
-    if (order != NULL) {
-        eis_ring_permute_raw(turned, a, order, n);
-        a = turned;
+    remainder_on(scratch, rest, params, i, scratch + n);
+    if (rest->last != NULL) { /* the remainder by P times the last prime */
+        inverse =
+            eis_zq_factor_make(eis_zq_mul_factor(inverse.value, eis_rns_inverse(rns, rest->last_prime, i), m->q), m);
+        eis_poly_digit_raw(rns, scratch + n, rest->last, rest->last_prime, i, true);
+        k->mul_factor_add(scratch, scratch + n, n, eis_zq_factor_make(eis_rns_group_product(rns, group, i), m), m);
     }
-    k->add(r, scratch, a, n, m);
+    eis_ring_ntt_forward(scratch, &rns->plan[i]);
+    k->sub_mul_factor(a == NULL ? r : scratch, x, scratch, n, inverse, m);
+    if (a == NULL) return;
+    a = turned(a, order, scratch + n, n);
+    if (rest->last != NULL) {
+        k->mul_factor_add(scratch, a, n, eis_rns_inverse(rns, rest->last_prime, i), m);
+        memcpy(r, scratch, n * sizeof *r);
+    } else {
+        k->add(r, scratch, a, n, m);
+    }
 }
 
 static void verify_lowered(const eis_ckks_params *params, const eis_poly *r)
@@ -320,11 +367,11 @@ static void verify_lowered(const eis_ckks_params *params, const eis_poly *r)
     EIS_VERIFY(eis_poly_canonical(&params->rns, r));
 }
 
-/* r = half / P, rounded; r may have half's words. Shape: scratch[LOWER_SCRATCH + 2][N]. */
+/* r = half / P, rounded; r may have half's words. Shape: scratch[LOWER_SCRATCH + 1][N]. */
 static void lower_half(eis_poly *r, const eis_poly *half, const eis_ckks_params *params, uint64_t *scratch)
 {
     const size_t n = params->degree, limbs = half->limbs - half->special;
-    remainder rest = {eis_poly_limb(half, limbs), scratch + (LOWER_SCRATCH + 1) * n};
+    remainder rest = {.words = eis_poly_limb(half, limbs), .excess = scratch + LOWER_SCRATCH * n};
 
     remainder_begin(&rest, params);
     for (size_t i = 0; i < limbs; i++)
@@ -339,7 +386,7 @@ eis_status eis_ckks_lifted_down_to(eis_poly *r0, eis_poly *r1, eis_ckks_lifted *
 
     EIS_ASSERT(lifted->c0.special == params->special_count && lifted->c1.special == params->special_count);
     EIS_ASSERT(r0->limbs >= lifted->limbs && r1->limbs >= lifted->limbs);
-    EIS_NEW_RAW(scratch, (LOWER_SCRATCH + 2) * params->degree);
+    EIS_NEW_RAW(scratch, (LOWER_SCRATCH + 1) * params->degree);
     lower_half(r0, &lifted->c0, params, scratch);
     lower_half(r1, &lifted->c1, params, scratch);
     lifted->c0.limbs = lifted->c1.limbs = lifted->limbs;
@@ -358,7 +405,7 @@ eis_status eis_ckks_lifted_down(eis_ckks_lifted *lifted)
 
 /* ---- Whole switches ---------------------------------------------------------------------------------------------- */
 
-#define FINISH_LIMBS(special) (2 * (special) + LOWER_SCRATCH + 5)
+#define FINISH_LIMBS(special) (2 * (special) + 6 + LOWER_SCRATCH)
 
 /* The special primes come first: with both remainders there, each other prime is finished while its sums are in the
  * cache. Shape: work[FINISH_LIMBS(special_count)][N]. */
@@ -368,20 +415,25 @@ static void switch_and_lower(eis_poly *r0, eis_poly *r1, const eis_ckks_switchin
     const eis_ckks_params *params = job->key->params;
     const size_t n = params->degree, special = params->special_count;
     const uint32_t *order = from->stored != NULL ? job->order : NULL; /* of digits; t is permuted */
-    uint64_t *pair = work + 2 * special * n, *scratch = pair + 4 * n;
-    remainder rest0 = {work, pair + 2 * n}, rest1 = {work + special * n, pair + 3 * n};
+    uint64_t *pair = work + 2 * special * n, *last = pair + 4 * n, *scratch = last + 2 * n;
+    remainder rest[2] = {{.words = work, .excess = pair + 2 * n},
+                         {.words = work + special * n, .excess = pair + 3 * n}};
+    const eis_poly *a[2] = {job->a0, job->a1};
+    eis_poly *r[2] = {r0, r1};
+    const size_t kept = limbs - job->rescale;
 
     for (size_t i = 0; i < special; i++)
-        multiply_on(rest0.words + i * n, rest1.words + i * n, from, job->key, order, limbs, limbs + i);
-    remainder_begin(&rest0, params);
-    remainder_begin(&rest1, params);
-    for (size_t i = 0; i < limbs; i++) {
-        const uint64_t *a0 = job->a0 == NULL ? NULL : eis_poly_limb(job->a0, i);
-        const uint64_t *a1 = job->a1 == NULL ? NULL : eis_poly_limb(job->a1, i);
-
+        multiply_on(rest[0].words + i * n, rest[1].words + i * n, from, job->key, order, limbs, limbs + i);
+    for (size_t half = 0; half < 2; half++) remainder_begin(&rest[half], params);
+    if (job->rescale) multiply_on(last, last + n, from, job->key, order, limbs, kept);
+    for (size_t half = 0; half < 2 && job->rescale; half++)
+        remainder_rescale(&rest[half], last + half * n, params, kept,
+                          a[half] == NULL ? NULL : eis_poly_limb(a[half], kept), job->order, scratch);
+    for (size_t i = 0; i < kept; i++) {
         multiply_on(pair, pair + n, from, job->key, order, limbs, i);
-        lower_limb(eis_poly_limb(r0, i), pair, &rest0, params, i, a0, job->order, scratch);
-        lower_limb(eis_poly_limb(r1, i), pair + n, &rest1, params, i, a1, job->order, scratch);
+        for (size_t half = 0; half < 2; half++)
+            lower_limb(eis_poly_limb(r[half], i), pair + half * n, &rest[half], params, i,
+                       a[half] == NULL ? NULL : eis_poly_limb(a[half], i), job->order, scratch);
     }
     verify_lowered(params, r0);
     verify_lowered(params, r1);
@@ -400,7 +452,8 @@ eis_status eis_ckks_switch_lowered(eis_poly *r0, eis_poly *r1, const eis_ckks_sw
     cutter c;
     uint64_t *work = NULL;
 
-    EIS_ASSERT(job->key->limbs >= limbs && r0->limbs == limbs && r1->limbs == limbs);
+    EIS_ASSERT(job->key->limbs >= limbs && limbs > job->rescale);
+    EIS_ASSERT(r0->limbs >= limbs - job->rescale && r1->limbs >= limbs - job->rescale);
     EIS_NEW_RAW(work, finish + cut + (stored ? 0 : digits * digit_stride(params)));
     if (!stored) {
         cutter_begin(&c, params, job->t, job->order, job->form, work + finish);

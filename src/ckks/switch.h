@@ -92,13 +92,15 @@ typedef struct eis_ckks_switching {
     const uint32_t *order;         /* [N] or NULL: permutes a0 and t, or the digits, which are centred then: what is
                                     * centred and permuted is what is permuted and centred */
     const eis_poly *a0, *a1; /* what is added in the end, or NULL for zero; a1 is not permuted: NULL with an order */
+    bool rescale;            /* divides by the level's last prime too, and rounds again: the words of both steps, with
+                              * half of their transforms */
 } eis_ckks_switching;
 
 /* r0, r1 = (a0, a1) + the switched pair, rounded by P. All of it passes through the caches prime by prime.
  *
- * Shape:   r0, r1, a0, a1 at the level of t or the digits, value domain; r0 may be a0, r1 may be a1 or t.
- * Range:   key not cut below that level (asserted).
- * Errors:  EIS_ERR_MEMORY  r0 and r1 are untouched. */
+ * Shape:   a0, a1 at the level of t or the digits, r0, r1 of at least its limbs, or one less where it is rescaled;
+ * value domain; r0 may be a0, r1 may be a1 or t. Range:   key not cut below that level (asserted); a level to rescale
+ * to (asserted). Errors:  EIS_ERR_MEMORY  r0 and r1 are untouched. */
 EIS_MUST_USE eis_status eis_ckks_switch_lowered(eis_poly *r0, eis_poly *r1, const eis_ckks_switching *job);
 
 #endif

@@ -222,6 +222,47 @@ static void sums_of_products_are_relinearised_once(void **state)
     pair_close(&t);
 }
 
+/* Relinearised and rescaled at once, in either form and in place: the words of the two steps. */
+static void relinearising_and_rescaling_at_once_is_both(void **state)
+{
+    const eis_ckks_literal chains[] = {CHAIN_P0, CHAIN_M, CHAIN_B3};
+
+    (void)state;
+    for (size_t k = 0; k < 3; k++) {
+        pair t;
+        eis_ckks_ct square = {0};
+
+        pair_open(&t, chains[k], NULL, 0);
+        for (size_t limbs = t.limbs; limbs > 1; limbs -= 1 + limbs / 4) {
+            assert_int_equal(eis_ckks_ct_drop(&t.a, limbs), EIS_OK);
+            for (unsigned form = 0; form < 2; form++) {
+                const eis_ckks_digit_form digits = (eis_ckks_digit_form)form;
+
+                assert_int_equal(eis_ckks_ct_square(&square, &t.a), EIS_OK);
+                assert_int_equal(eis_ckks_ct_relinearise(&t.r, &square, &t.w.relin, digits), EIS_OK);
+                assert_int_equal(eis_ckks_ct_rescale(&t.r), EIS_OK);
+                assert_int_equal(eis_ckks_ct_relinearise_rescale(&t.b, &square, &t.w.relin, digits), EIS_OK);
+                assert_int_equal(eis_ckks_ct_relinearise_rescale(&square, &square, &t.w.relin, digits), EIS_OK);
+                assert_true(t.b.limbs == limbs - 1 && t.b.scale == t.r.scale && t.b.polys == 2);
+                assert_true(square.limbs == limbs - 1 && square.scale == t.r.scale && square.polys == 2);
+                for (size_t c = 0; c < 2; c++) {
+                    const size_t bytes = (limbs - 1) * t.w.params->degree * 8;
+
+                    assert_memory_equal(t.b.poly[c].words, t.r.poly[c].words, bytes);
+                    assert_memory_equal(square.poly[c].words, t.r.poly[c].words, bytes);
+                }
+            }
+        }
+        assert_int_equal(eis_ckks_ct_drop(&t.a, 1), EIS_OK);
+        t.a.scale = 1;
+        assert_int_equal(eis_ckks_ct_square(&square, &t.a), EIS_OK);
+        assert_int_equal(eis_ckks_ct_relinearise_rescale(&t.b, &square, &t.w.relin, EIS_CKKS_DIGITS_CENTRED),
+                         EIS_ERR_LEVEL);
+        eis_ckks_ct_clear(&square);
+        pair_close(&t);
+    }
+}
+
 /* Every switch may write over what it reads. */
 static void switches_work_in_place(void **state)
 {
@@ -489,6 +530,7 @@ int main(void)
         cmocka_unit_test(scales_come_out_exactly),
         cmocka_unit_test(large_numbers_keep_their_value),
         cmocka_unit_test(sums_of_products_are_relinearised_once),
+        cmocka_unit_test(relinearising_and_rescaling_at_once_is_both),
         cmocka_unit_test(switches_work_in_place),
         cmocka_unit_test(late_relinearisation_sums_first),
         cmocka_unit_test(slots_turn_left_and_conjugate),
