@@ -140,6 +140,13 @@ static size_t next_capacity(const eis_http_request *r, size_t needed)
     return capacity < needed ? needed : capacity;
 }
 
+/* The first memory of a body, mostly all of it: what is not read into it is never looked at. */
+static eis_status new_body(eis_http_request *r, size_t capacity)
+{
+    r->body = eis_mem_new_raw(capacity, 1);
+    return r->body != NULL ? EIS_OK : EIS_ERR_MEMORY;
+}
+
 static eis_status keep_piece(eis_http_server *s, eis_http_request *r, const char *data, size_t bytes)
 {
     eis_status st = EIS_OK;
@@ -150,7 +157,10 @@ static eis_status keep_piece(eis_http_server *s, eis_http_request *r, const char
     if (needed > r->body_capacity) {
         capacity = next_capacity(r, needed);
         EIS_TRY(reserve(s, r, capacity));
-        EIS_TRY(eis_mem_resize(&r->body, r->body_capacity, capacity, 1));
+        if (r->body == NULL)
+            EIS_TRY(new_body(r, capacity));
+        else
+            EIS_TRY(eis_mem_resize(&r->body, r->body_capacity, capacity, 1));
         r->body_capacity = capacity;
     }
     memcpy(r->body + r->body_bytes, data, bytes);

@@ -79,7 +79,8 @@ eis_status eis_he_payload_open(eis_span *bytes, uint8_t **memory, const eis_he_p
     }
     if (payload->encoding == EIS_HE_BASE64)
         EIS_TRY(eis_wire_base64_bytes(&count, payload->text.data, payload->text.bytes));
-    EIS_NEW(made, count);
+    made = eis_mem_new_raw(count, 1);
+    if (made == NULL) return EIS_ERR_MEMORY;
     if (payload->encoding == EIS_HE_HEX)
         EIS_TRY(eis_wire_hex_read(made, count, payload->text.data, payload->text.bytes));
     else
@@ -94,7 +95,7 @@ out:
 
 static void hex_append(eis_writer *w, eis_span bytes)
 {
-    enum { PIECE = 2048 };
+    enum { PIECE = 8192 };
     char piece[2 * PIECE + 1];
 
     for (size_t at = 0; at < bytes.bytes; at += PIECE) {

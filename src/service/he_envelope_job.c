@@ -99,9 +99,13 @@ static void write_failure(eis_json_writer *w, const eis_he_job *job)
 void eis_he_job_write(eis_writer *w, const eis_he_job *job, eis_he_encoding encoding)
 {
     bool binary = encoding == EIS_HE_BINARY && job->state == EIS_HE_JOB_COMPLETED;
-    size_t begin_at = binary ? eis_he_frame_begin(w) : 0;
+    size_t begin_at, bytes = EIS_HE_REST_BYTES;
     eis_json_writer json;
 
+    for (size_t i = 0; i < job->payload_count; i++)
+        bytes += EIS_HE_REST_BYTES_EACH + job->payloads[i].bytes * (binary ? 1 : 2);
+    eis_wire_writer_expect(w, bytes < w->bytes_max - w->bytes ? bytes : 0);
+    begin_at = binary ? eis_he_frame_begin(w) : 0;
     eis_json_writer_to_buffer(&json, w);
     eis_json_writer_begin_object(&json);
     eis_he_write_text(&json, "api_version", EIS_HE_API_VERSION);

@@ -209,9 +209,12 @@ void eis_he_request_write(eis_writer *w, const eis_he_head *head, eis_he_encodin
                           size_t count)
 {
     bool binary = encoding == EIS_HE_BINARY;
-    size_t begin_at = binary ? eis_he_frame_begin(w) : 0;
+    size_t begin_at, bytes = EIS_HE_REST_BYTES;
     eis_json_writer json;
 
+    for (size_t i = 0; i < count; i++) bytes += EIS_HE_REST_BYTES_EACH + payload[i].bytes * (binary ? 1 : 2);
+    eis_wire_writer_expect(w, bytes < w->bytes_max - w->bytes ? bytes : 0);
+    begin_at = binary ? eis_he_frame_begin(w) : 0;
     eis_json_writer_to_buffer(&json, w);
     eis_json_writer_begin_object(&json);
     write_head(&json, head);

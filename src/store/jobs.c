@@ -450,7 +450,7 @@ static eis_status pack(uint8_t **blob, size_t *blob_bytes, const eis_span *resul
     EIS_ASSERT(count >= 1 && count <= EIS_JOB_RESULTS_MAX);
     for (size_t i = 0; i < count; i++)
         EIS_REQUIRE(eis_size_add(&bytes, bytes, result[i].bytes), EIS_ERR_TOO_LARGE, "a result too large to store");
-    made = eis_mem_new(bytes, 1);
+    made = eis_mem_new_raw(bytes, 1);
     if (made == NULL) return EIS_ERR_MEMORY;
     eis_store_le32(made, (uint32_t)count);
     at = 4 + 8 * count;

@@ -190,6 +190,8 @@ static int grow(eis_writer *w, size_t bytes)
     return 1;
 }
 
+void eis_wire_writer_expect(eis_writer *w, size_t bytes) { (void)grow(w, bytes); }
+
 uint8_t *eis_wire_writer_reserve(eis_writer *w, size_t bytes)
 {
     uint8_t *here;

@@ -76,6 +76,9 @@ void eis_wire_writer_clear(eis_writer *w);
 /* Wipes what was written, forgets the error and keeps the memory for the next message. */
 void eis_wire_writer_rewind(eis_writer *w);
 
+/* Makes room for so many bytes more, so that appending them moves nothing. Errors (sticky): as appending. */
+void eis_wire_writer_expect(eis_writer *w, size_t bytes);
+
 /* Append. Errors (sticky): EIS_ERR_MEMORY, EIS_ERR_TOO_LARGE. */
 void eis_wire_writer_u8(eis_writer *w, uint8_t v);
 void eis_wire_writer_u16(eis_writer *w, uint16_t v);
