@@ -9,6 +9,8 @@
 #include <string.h>
 
 #define BODY_BYTES_MAX      ((size_t)64 << 20)
+#define CUTS_MAX            3u
+#define CUT_PAUSE_MS        100u
 #define RETRY_AFTER_DEFAULT 5u /* seconds, where a server says to wait and not how long */
 
 /* ---- results ---- */
@@ -79,15 +81,25 @@ static bool wait_for_quota(eis_conform *c)
     return eis_he_link_pause(c->link, (uint32_t)ms) == EIS_OK;
 }
 
+/* A server that refuses a long body before it has read it may cut the connection under our writing, and the answer is
+ * lost with it: then the same is asked again. */
+static bool may_be_cut(eis_conform *c, eis_status st, unsigned *cuts)
+{
+    if ((st != EIS_ERR_IO && st != EIS_ERR_CLOSED) || *cuts == CUTS_MAX) return false;
+    (*cuts)++;
+    return eis_he_link_pause(c->link, CUT_PAUSE_MS) == EIS_OK;
+}
+
 bool eis_conform_ask(eis_conform *c, const eis_he_ask *ask)
 {
     eis_status st;
+    unsigned cuts = 0;
 
     if (c->broken != EIS_OK) return false;
     eis_cli_progress_step(&c->progress, (double)c->count / (double)(c->count + 32));
     do {
         st = eis_he_link_once(c->link, &c->call, ask);
-    } while (st == EIS_OK && is_quota(c) && wait_for_quota(c));
+    } while (may_be_cut(c, st, &cuts) || (st == EIS_OK && is_quota(c) && wait_for_quota(c)));
     if (st == EIS_ERR_INTERRUPTED || st == EIS_ERR_MEMORY) c->broken = st;
     if (st != EIS_OK) c->call.http_status = 0;
     return st == EIS_OK;

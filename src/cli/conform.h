@@ -96,8 +96,9 @@ typedef struct eis_conform_request {
     bool no_keys;                   /* names no evaluation keys */
     const char *keys;               /* names these; NULL: the target's */
     const char *text;               /* of payload 0 in JSON, in place of its hex; NULL: as it is */
-    const eis_span *payload;        /* [count] in place of the target's seeded ones */
-    uint32_t count;                 /* 0: as many as there should be */
+    const eis_span *payload; /* [payload_count] in place of the target's seeded ones; the first stands for more */
+    uint32_t payload_count;  /* 0: as many as there should be */
+    uint32_t count;          /* 0: as many as there should be */
 } eis_conform_request;
 
 /* Writes a request. */

@@ -60,7 +60,7 @@ static void check_members(eis_conform *c)
     send(c, "envelope.keys-no-digest", "INVALID_SCHEMA",
          &(eis_conform_request){.no_keys = true, .extra = "\"evaluation_keys\":\"abc\","});
     send(c, "envelope.payload-empty", "INVALID_SCHEMA|INVALID_CIPHERTEXT|INVALID_ENCODING",
-         &(eis_conform_request){.payload = &none, .count = 1});
+         &(eis_conform_request){.payload = &none, .payload_count = 1, .count = 1});
 }
 
 static void check_versions(eis_conform *c)

@@ -30,11 +30,16 @@ static void check_envelope_first(eis_conform *c)
     send(c, "order.encoding-before-model", "UNSUPPORTED_ENCODING",
          &(eis_conform_request){.model_id = "no-such-model", .encoding = "rot13"});
     send(c, "order.model-before-size", "MODEL_NOT_FOUND",
-         &(eis_conform_request){.binary = true, .model_id = "no-such-model", .payload = &tiny, .count = 1});
-    send(c, "order.size-before-count", "INVALID_CIPHERTEXT",
-         &(eis_conform_request){.binary = true, .payload = &tiny, .count = c->target.count + 1});
+         &(eis_conform_request){
+             .binary = true, .model_id = "no-such-model", .payload = &tiny, .payload_count = 1, .count = 1});
+    if (c->target.count > 1)
+        send(c, "order.size-before-count", "INVALID_CIPHERTEXT",
+             &(eis_conform_request){.binary = true, .payload = &tiny, .payload_count = 1, .count = 1});
+    else
+        eis_conform_skip(c, "order.size-before-count", CLAUSE, "the model has one ciphertext");
     send(c, "order.size-before-batch", "INVALID_CIPHERTEXT",
-         &(eis_conform_request){.binary = true, .payload = &tiny, .batch_size = 1000000, .count = 1});
+         &(eis_conform_request){
+             .binary = true, .payload = &tiny, .payload_count = 1, .batch_size = 1000000, .count = 1});
 }
 
 /* A whole object with one byte or more changed, in place of input 0. */

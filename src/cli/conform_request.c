@@ -92,12 +92,13 @@ void eis_conform_frame(eis_writer *w, const char *json, const eis_span *payload,
 void eis_conform_write(eis_writer *w, const eis_conform *c, const eis_conform_request *r)
 {
     const eis_span *payload = r->payload != NULL ? r->payload : c->target.seeded;
-    uint32_t count = r->count != 0 ? r->count : c->target.count;
+    const uint32_t count = r->count != 0 ? r->count : c->target.count;
+    const uint32_t have = r->payload_count != 0 ? r->payload_count : c->target.count;
     eis_writer json;
 
     eis_wire_writer_init(&json, REQUEST_BYTES_MAX);
     put_members(&json, c, r);
-    for (uint32_t i = 0; i < count; i++) put_input(&json, c, r, i, payload[i < c->target.count ? i : 0]);
+    for (uint32_t i = 0; i < count; i++) put_input(&json, c, r, i, payload[i < have ? i : 0]);
     put(&json, "]}");
     eis_wire_writer_u8(&json, 0);
     if (json.st != EIS_OK) {
@@ -106,7 +107,7 @@ void eis_conform_write(eis_writer *w, const eis_conform *c, const eis_conform_re
         eis_wire_writer_bytes(w, json.data, json.bytes - 1);
     } else {
         eis_span *all = eis_mem_new(count, sizeof *all);
-        for (uint32_t i = 0; all != NULL && i < count; i++) all[i] = payload[i < c->target.count ? i : 0];
+        for (uint32_t i = 0; all != NULL && i < count; i++) all[i] = payload[i < have ? i : 0];
         if (all != NULL)
             eis_conform_frame(w, (const char *)json.data, all, count);
         else
