@@ -6,10 +6,13 @@
 #include "engine/he/windows.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 /* Where scales are smaller, a map's rounding counts for the squares behind it. */
 #define FOLD_FIRST_SCALE 0x1p32
+
+#define WORTH 0x1p-5 /* the largest error of an answer, in parts of what it can be */
 
 /* ---- Magnitudes -------------------------------------------------------------------------------------------------- */
 
@@ -380,6 +383,25 @@ static void fill_stage(eis_he_stage *s, const eis_he_network *net, const eis_he_
                                 .error = eis_he_network_error(t)};
 }
 
+/* Answers that are mostly error are none. */
+static eis_status check_worth(const eis_he_network_track *t)
+{
+    double error = eis_he_network_error(t);
+
+    if (error <= t->magnitude * WORTH) return EIS_OK;
+    return eis_fail(EIS_ERR_RANGE, "answers up to %.3g would have errors up to %.3g", t->magnitude, error);
+}
+
+/* Norms of squares grow quickly: who has declared nothing is told so. */
+static eis_status hint_at_magnitudes(eis_status st, const eis_model *model)
+{
+    char text[400];
+
+    if (st != EIS_ERR_RANGE || model->classifier.magnitude_count > 0) return st;
+    snprintf(text, sizeof text, "%s", eis_error_detail());
+    return eis_fail(st, "%s; magnitudes in model.json, measured on inputs, would leave more room", text);
+}
+
 static eis_status plan_span(eis_he_draft *draft, const span *part, double x)
 {
     eis_status st = EIS_OK;
@@ -396,6 +418,7 @@ static eis_status plan_span(eis_he_draft *draft, const span *part, double x)
     EIS_TRY(plan_steps(draft, net, &packing, &t, part));
     EIS_REQUIRE(last_grid(net)->run == last_grid(net)->units, EIS_ERR_UNSUPPORTED,
                 "a network of one convolution has no dense layer whose answers lie evenly");
+    EIS_TRY(check_worth(&t));
     packing.limbs = part->levels + 1;
     packing.scale = scale;
     fill_stage(&draft->plan->contract.stage[part->stage], net, &packing, &t, x);
@@ -404,7 +427,7 @@ static eis_status plan_span(eis_he_draft *draft, const span *part, double x)
     net = NULL;
 out:
     eis_mem_free(net);
-    return st;
+    return hint_at_magnitudes(st, draft->model);
 }
 
 eis_status eis_he_network_plan(eis_he_draft *draft)

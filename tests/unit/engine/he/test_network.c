@@ -166,6 +166,9 @@ static void the_planner_takes_the_cheapest_chain_with_room(void **state)
     wish.chain = "A"; /* two levels */
     assert_int_equal(eis_he_plan_new(&plan, model, &wish), EIS_ERR_UNSUPPORTED);
     wish.chain = "M";
+    wish.input_max = 1000; /* norms of squares of that leave no bits for the answer's fraction */
+    assert_int_equal(eis_he_plan_new(&plan, model, &wish), EIS_ERR_RANGE);
+    assert_non_null(strstr(eis_error_detail(), "magnitudes"));
     wish.input_max = 1e9; /* numbers that no level holds */
     assert_int_equal(eis_he_plan_new(&plan, model, &wish), EIS_ERR_RANGE);
     eis_model_free(model);
