@@ -3,7 +3,8 @@
  * Contracts: kernel/ntt.h; exact products: zq_avx2.h; the order of passes: ntt_passes.h.
  *
  * Between passes the array holds doubles in place of words; the first pass reads words, the last writes canonical ones.
- * The two stages with neighbours closer than a vector go through a transposition of 4 x 4.
+ * The two stages with neighbours closer than a vector go through a transposition of 4 x 4. Loops begin their next four
+ * vectors before they finish these: what waits in a processor's queues is then not one long chain.
  *
  * Ranges, in q. A product of |x| <= A q is at most 1/2 + A 2^(bits-53), that is 1/2 + A/8 for 50 bits.
  *   forward  SMALL primes (46 bits) are never reduced: a stage adds 1/2 + A/128, and from 4 seventeen stages come to
@@ -114,6 +115,14 @@ static inline void store_four(double *p, const __m256d v[4], size_t quarter)
     _mm256_storeu_pd(p + 3 * quarter, v[3]);
 }
 
+static inline void copy_four(__m256d to[4], const __m256d from[4])
+{
+    to[0] = from[0];
+    to[1] = from[1];
+    to[2] = from[2];
+    to[3] = from[3];
+}
+
 /* SMALL: (x + 1/2) / q is more than 2^-48 away from integers, and computed with an error below 14 2^-52, so that its
  * floor is right for any sign of x. */
 static inline void store_canonical(double *p, __m256d x, const transform *f, int kind)
@@ -142,13 +151,20 @@ static inline void store_canonical_four(double *p, const __m256d v[4], size_t qu
 /* ---- Forward ---------------------------------------------------------------------------------------------------- */
 
 /* Two stages on four inputs: the first pairs 0 with 2 and 1 with 3, the second 0 with 1 and 2 with 3. */
-static inline void forward_four(__m256d v[4], real_factor w1, real_factor w2, real_factor w3, const transform *f,
-                                int kind)
+static inline void forward_first(__m256d v[4], real_factor w1, const transform *f, int kind)
 {
-    const __m256d r2 = mul_real(v[2], w1, f->q), r3 = mul_real(v[3], w1, f->q);
+    const __m256d r2 = mul_real(v[2], w1, f->q), r3 = mul_real(v[3], w1, f->q), a1 = v[1];
     const __m256d a0 = kind == SMALL ? v[0] : reduce_real(v[0], f->q, f->q_inverse);
-    const __m256d b0 = _mm256_add_pd(a0, r2), b2 = _mm256_sub_pd(a0, r2);
-    const __m256d s1 = mul_real(_mm256_add_pd(v[1], r3), w2, f->q), s3 = mul_real(_mm256_sub_pd(v[1], r3), w3, f->q);
+
+    v[0] = _mm256_add_pd(a0, r2);
+    v[1] = _mm256_add_pd(a1, r3);
+    v[2] = _mm256_sub_pd(a0, r2);
+    v[3] = _mm256_sub_pd(a1, r3);
+}
+
+static inline void forward_second(__m256d v[4], real_factor w2, real_factor w3, const transform *f)
+{
+    const __m256d s1 = mul_real(v[1], w2, f->q), s3 = mul_real(v[3], w3, f->q), b0 = v[0], b2 = v[2];
 
     v[0] = _mm256_add_pd(b0, s1);
     v[1] = _mm256_sub_pd(b0, s1);
@@ -176,36 +192,58 @@ NTT_INLINE void forward_node(const transform *f, size_t m, size_t i, size_t quar
 {
     const real_factor w1 = root_at(f, m + i), w2 = root_at(f, 2 * (m + i)), w3 = root_at(f, 2 * (m + i) + 1);
     double *a = f->a + 4 * quarter * i;
+    __m256d v[4], next[4];
 
-    for (size_t j = 0; j < quarter; j += ZQ_LANES) {
-        __m256d v[4];
-
-        load_four(v, a + j, quarter, first);
-        forward_four(v, w1, w2, w3, f, kind);
-        store_four(a + j, v, quarter);
+    load_four(v, a, quarter, first);
+    forward_first(v, w1, f, kind);
+    for (size_t j = ZQ_LANES; j < quarter; j += ZQ_LANES) {
+        load_four(next, a + j, quarter, first);
+        forward_first(next, w1, f, kind);
+        forward_second(v, w2, w3, f);
+        store_four(a + j - ZQ_LANES, v, quarter);
+        copy_four(v, next);
     }
+    forward_second(v, w2, w3, f);
+    store_four(a + quarter - ZQ_LANES, v, quarter);
     verify_bound(a, 4 * quarter, forward_bound(f, kind));
+}
+
+/* Begins and finishes four nodes from node i of n/4. */
+static inline void begin_forward_end(__m256d v[4], const transform *f, size_t i, int kind)
+{
+    load_four(v, f->a + 4 * i, 4, 0);
+    transpose(v);
+    forward_first(v, roots_at(f, end_roots(f, i)), f, kind);
+}
+
+static inline void finish_forward_end(__m256d v[4], const transform *f, size_t i, int kind)
+{
+    const size_t w = end_roots(f, i);
+
+    forward_second(v, roots_at(f, w + 4), roots_at(f, w + 8), f);
+    transpose(v);
+    store_canonical_four(f->a + 4 * i, v, 4, f, kind);
 }
 
 /* The last two stages for 4 nodes at a time, nodes [i, last) of n/4, to canonical words. */
 NTT_INLINE void forward_end(const transform *f, size_t i, size_t last, int kind)
 {
-    for (; i < last; i += ZQ_LANES) {
-        const size_t w = end_roots(f, i);
-        __m256d v[4];
+    __m256d v[4], next[4];
 
-        load_four(v, f->a + 4 * i, 4, 0);
-        transpose(v);
-        forward_four(v, roots_at(f, w), roots_at(f, w + 4), roots_at(f, w + 8), f, kind);
-        transpose(v);
-        store_canonical_four(f->a + 4 * i, v, 4, f, kind);
+    begin_forward_end(v, f, i, kind);
+    for (i += ZQ_LANES; i < last; i += ZQ_LANES) {
+        begin_forward_end(next, f, i, kind);
+        finish_forward_end(v, f, i - ZQ_LANES, kind);
+        copy_four(v, next);
     }
+    finish_forward_end(v, f, last - ZQ_LANES, kind);
 }
 
 /* ---- Inverse ---------------------------------------------------------------------------------------------------- */
 
-/* The four of forward_four backwards, before the second stage is done: sums in 0 and 1, differences in 2 and 3. */
-static inline void inverse_half(__m256d v[4], real_factor w2, real_factor w3, __m256d q)
+/* forward_second backwards, then forward_first, the latter with sums in 0 and 1, and differences in 2 and 3 before
+ * their products. */
+static inline void inverse_first(__m256d v[4], real_factor w2, real_factor w3, __m256d q)
 {
     const __m256d b0 = _mm256_add_pd(v[0], v[1]), b1 = mul_real(_mm256_sub_pd(v[0], v[1]), w2, q);
     const __m256d b2 = _mm256_add_pd(v[2], v[3]), b3 = mul_real(_mm256_sub_pd(v[2], v[3]), w3, q);
@@ -216,30 +254,44 @@ static inline void inverse_half(__m256d v[4], real_factor w2, real_factor w3, __
     v[3] = _mm256_sub_pd(b1, b3);
 }
 
-static inline void inverse_four(__m256d v[4], real_factor w1, real_factor w2, real_factor w3, const transform *f)
+static inline void inverse_second(__m256d v[4], real_factor w1, const transform *f)
 {
-    inverse_half(v, w2, w3, f->q);
     v[0] = reduce_real(v[0], f->q, f->q_inverse);
     v[2] = mul_real(v[2], w1, f->q);
     v[3] = mul_real(v[3], w1, f->q);
+}
+
+/* Begins and finishes four nodes from node i of n/4. */
+static inline void begin_inverse_begin(__m256d v[4], const transform *f, size_t i)
+{
+    const size_t w = end_roots(f, i);
+
+    load_four(v, f->a + 4 * i, 4, 1);
+    transpose(v);
+    inverse_first(v, roots_at(f, w + 4), roots_at(f, w + 8), f->q);
+}
+
+static inline void finish_inverse_begin(__m256d v[4], const transform *f, size_t i)
+{
+    inverse_second(v, roots_at(f, end_roots(f, i)), f);
+    transpose(v);
+    store_four(f->a + 4 * i, v, 4);
 }
 
 /* The first two stages for 4 nodes at a time, nodes [i, last) of n/4, from words. */
 NTT_INLINE void inverse_begin(const transform *f, size_t i, size_t last, int kind)
 {
     const size_t from = i;
+    __m256d v[4], next[4];
 
     (void)kind;
-    for (; i < last; i += ZQ_LANES) {
-        const size_t w = end_roots(f, i);
-        __m256d v[4];
-
-        load_four(v, f->a + 4 * i, 4, 1);
-        transpose(v);
-        inverse_four(v, roots_at(f, w), roots_at(f, w + 4), roots_at(f, w + 8), f);
-        transpose(v);
-        store_four(f->a + 4 * i, v, 4);
+    begin_inverse_begin(v, f, i);
+    for (i += ZQ_LANES; i < last; i += ZQ_LANES) {
+        begin_inverse_begin(next, f, i);
+        finish_inverse_begin(v, f, i - ZQ_LANES);
+        copy_four(v, next);
     }
+    finish_inverse_begin(v, f, last - ZQ_LANES);
     verify_bound(f->a + 4 * from, 4 * (last - from), INVERSE_BOUND * f->plan->mod.q_real);
 }
 
@@ -247,15 +299,20 @@ NTT_INLINE void inverse_node(const transform *f, size_t m, size_t i, size_t quar
 {
     const real_factor w1 = root_at(f, m + i), w2 = root_at(f, 2 * (m + i)), w3 = root_at(f, 2 * (m + i) + 1);
     double *a = f->a + 4 * quarter * i;
+    __m256d v[4], next[4];
 
     (void)kind;
-    for (size_t j = 0; j < quarter; j += ZQ_LANES) {
-        __m256d v[4];
-
-        load_four(v, a + j, quarter, 0);
-        inverse_four(v, w1, w2, w3, f);
-        store_four(a + j, v, quarter);
+    load_four(v, a, quarter, 0);
+    inverse_first(v, w2, w3, f->q);
+    for (size_t j = ZQ_LANES; j < quarter; j += ZQ_LANES) {
+        load_four(next, a + j, quarter, 0);
+        inverse_first(next, w2, w3, f->q);
+        inverse_second(v, w1, f);
+        store_four(a + j - ZQ_LANES, v, quarter);
+        copy_four(v, next);
     }
+    inverse_second(v, w1, f);
+    store_four(a + quarter - ZQ_LANES, v, quarter);
     verify_bound(a, 4 * quarter, INVERSE_BOUND * f->plan->mod.q_real);
 }
 
@@ -287,7 +344,7 @@ NTT_INLINE void inverse_end(const transform *f, int kind)
         __m256d v[4];
 
         load_four(v, f->a + j, quarter, 0);
-        inverse_half(v, w2, w3, f->q);
+        inverse_first(v, w2, w3, f->q);
         v[0] = mul_real(v[0], sum, f->q);
         v[1] = mul_real(v[1], sum, f->q);
         v[2] = mul_real(v[2], difference, f->q);
