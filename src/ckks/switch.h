@@ -98,9 +98,10 @@ typedef struct eis_ckks_switching {
 
 /* r0, r1 = (a0, a1) + the switched pair, rounded by P. All of it passes through the caches prime by prime.
  *
- * Shape:   a0, a1 at the level of t or the digits, r0, r1 of at least its limbs, or one less where it is rescaled;
- * value domain; r0 may be a0, r1 may be a1 or t. Range:   key not cut below that level (asserted); a level to rescale
- * to (asserted). Errors:  EIS_ERR_MEMORY  r0 and r1 are untouched. */
+ * Shape:   a0, a1 at the level of t or the digits; r0, r1 of as many limbs, or one less where it is rescaled;
+ *          all in the value domain. r0 may be a0, r1 may be a1 or t.
+ * Range:   the key is not cut below that level (asserted); there is a level to rescale to (asserted).
+ * Errors:  EIS_ERR_MEMORY  r0 and r1 are untouched. */
 EIS_MUST_USE eis_status eis_ckks_switch_lowered(eis_poly *r0, eis_poly *r1, const eis_ckks_switching *job);
 
 #endif
