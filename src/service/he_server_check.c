@@ -8,6 +8,7 @@
 #include "wire/text.h"
 
 #include <inttypes.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -122,7 +123,7 @@ out:
 }
 
 /* With any scale: within the range that constants can make up for, and the same word in all inputs. */
-static eis_status check_scale(const eis_he_inputs *in, double *first, double scale, size_t index)
+static eis_status check_scale(const eis_he_inputs *in, double first, double scale, size_t index)
 {
     double model = in->served->plan->contract.stage[in->stage].input.scale;
     eis_status st = EIS_OK;
@@ -130,40 +131,86 @@ static eis_status check_scale(const eis_he_inputs *in, double *first, double sca
     if (!in->served->any_scale) return EIS_OK;
     EIS_REQUIRE(scale >= SCALE_LOW * model && scale <= SCALE_HIGH * model, EIS_ERR_SCALE,
                 "inputs[%zu]: a scale outside 2^-10 to 4 times the model's", index);
-    EIS_REQUIRE(*first == 0 || memcmp(first, &scale, sizeof scale) == 0, EIS_ERR_SCALE,
-                "inputs[%zu]: not the scale of the inputs before it", index);
-    *first = scale;
+    EIS_REQUIRE(memcmp(&first, &scale, sizeof scale) == 0, EIS_ERR_SCALE,
+                "inputs[%zu]: not the scale of the first input", index);
 out:
     return st;
 }
 
-static eis_status read_all(eis_he_inputs *in)
+/* What reading one input gave. */
+typedef struct outcome {
+    eis_status st;
+    eis_seal_form form;
+    double scale;
+} outcome;
+
+typedef struct reading {
+    eis_he_inputs *in;
+    outcome *outcomes; /* [input_count] */
+    atomic_bool malformed;
+} reading;
+
+/* Reads some of the inputs; after one that is malformed nothing that follows can matter. */
+static void read_some(void *context, size_t first, size_t last)
 {
-    eis_status st = EIS_OK, worst = EIS_OK;
+    reading *r = context;
     eis_ckks_ct passing = {0};
-    double first_scale = 0;
-    char detail[256] = "";
 
-    for (size_t i = 0; i < in->request->input_count; i++) {
-        eis_ckks_ct *ct = in->cts != NULL && i < in->count ? &in->cts[i] : &passing;
-        eis_seal_form form = EIS_SEAL_FORM_4_1;
+    for (size_t i = first; i < last && !atomic_load(&r->malformed); i++) {
+        eis_ckks_ct *ct = r->in->cts != NULL ? &r->in->cts[i] : &passing;
+        outcome *o = &r->outcomes[i];
 
-        st = read_one(ct, &form, in, i);
-        if (st == EIS_OK) st = check_scale(in, &first_scale, ct->scale, i);
-        if (form == EIS_SEAL_FORM_UNIVERSAL) in->form = form;
-        if (step_of(st) >= step_of(worst)) continue;
-        worst = st;
-        snprintf(detail, sizeof detail, "inputs[%zu]: %.200s", i, eis_error_detail());
-        if (step_of(st) == 3) break;
+        o->st = read_one(ct, &o->form, r->in, i);
+        if (o->st == EIS_OK) o->scale = ct->scale;
+        if (step_of(o->st) == 3) atomic_store(&r->malformed, true);
     }
     eis_ckks_ct_clear(&passing);
-    return worst == EIS_OK ? EIS_OK : eis_fail(worst, "%s", detail);
+}
+
+/* Says once more, on this thread, what is wrong with an input. */
+static eis_status tell(const eis_he_inputs *in, size_t index, eis_status st)
+{
+    eis_ckks_ct ct = {0};
+    eis_seal_form form;
+
+    if (read_one(&ct, &form, in, index) != st) (void)eis_fail(st, "not read");
+    eis_ckks_ct_clear(&ct);
+    return eis_fail_prefix(st, "inputs[%zu]", index);
+}
+
+static eis_status judge(eis_he_inputs *in, const outcome *outcomes)
+{
+    size_t worst = 0;
+    eis_status st = EIS_OK;
+
+    for (size_t i = 0; i < in->request->input_count; i++) {
+        if (step_of(outcomes[i].st) < step_of(outcomes[worst].st)) worst = i;
+        if (outcomes[i].form == EIS_SEAL_FORM_UNIVERSAL) in->form = EIS_SEAL_FORM_UNIVERSAL;
+    }
+    if (outcomes[worst].st != EIS_OK) return tell(in, worst, outcomes[worst].st);
+    for (size_t i = 0; i < in->request->input_count; i++)
+        EIS_TRY(check_scale(in, outcomes[0].scale, outcomes[i].scale, i));
+out:
+    return st;
+}
+
+static eis_status read_all(eis_he_inputs *in, eis_pool *pool)
+{
+    reading r = {.in = in};
+    eis_status st = EIS_OK;
+
+    EIS_NEW(r.outcomes, in->request->input_count);
+    eis_pool_run(pool, in->request->input_count, 1, read_some, &r);
+    EIS_TRY(judge(in, r.outcomes));
+out:
+    eis_mem_free(r.outcomes);
+    return st;
 }
 
 /* ---- The whole ---- */
 
 eis_status eis_he_request_check(eis_he_inputs *inputs, const eis_he_request *request, const eis_he_served *served,
-                                size_t kept_bytes_max)
+                                size_t kept_bytes_max, eis_pool *pool)
 {
     const eis_he_contract *contract = &served->plan->contract;
     const eis_he_stage *stage;
@@ -182,7 +229,7 @@ eis_status eis_he_request_check(eis_he_inputs *inputs, const eis_he_request *req
                      2 * stage->input.limbs * served->plan->params->degree * sizeof(uint64_t)) &&
         kept <= kept_bytes_max)
         EIS_NEW(inputs->cts, request->input_count);
-    EIS_TRY(read_all(inputs));
+    EIS_TRY(read_all(inputs, pool));
 out:
     if (st != EIS_OK) eis_he_inputs_clear(inputs);
     return st;

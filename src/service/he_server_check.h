@@ -25,12 +25,13 @@ typedef struct eis_he_inputs {
  * The earliest step that any input fails decides.
  *
  * Shape:   request, which must outlive *inputs where that keeps no ciphertexts. kept_bytes_max: up to here the
- *          ciphertexts are kept; a larger request is checked ciphertext by ciphertext.
- * Cost:    step 2 decodes 16 bytes of a payload at most; then memory for one decoded payload, and what is kept.
+ *          ciphertexts are kept; a larger request is checked ciphertext by ciphertext. pool may be NULL.
+ * Cost:    step 2 decodes 18 bytes of a payload at most; then memory for one decoded payload and one ciphertext per
+ *          thread, and what is kept.
  * Errors:  EIS_ERR_PARSE (a stage that the model does not have), EIS_ERR_ENCODING, EIS_ERR_CIPHERTEXT,
  *          EIS_ERR_CONTEXT_MISMATCH, EIS_ERR_LEVEL, EIS_ERR_SCALE, EIS_ERR_MEMORY; *inputs is zeroed. */
 EIS_MUST_USE eis_status eis_he_request_check(eis_he_inputs *inputs, const eis_he_request *request,
-                                             const eis_he_served *served, size_t kept_bytes_max);
+                                             const eis_he_served *served, size_t kept_bytes_max, eis_pool *pool);
 
 /* Checks step 6: the number of inputs, then the batch. Errors: EIS_ERR_INPUT_COUNT, EIS_ERR_BATCH. */
 EIS_MUST_USE eis_status eis_he_request_check_constraints(const eis_he_request *request, const eis_he_served *served);

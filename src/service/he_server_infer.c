@@ -231,7 +231,7 @@ static eis_status check_request(eis_he_server *server, eis_he_task *task, const 
     if (st != EIS_OK) goto out;
     EIS_TRY(
         eis_he_registry_find(served, server->config.registry, task->request.head.model_id, task->request.head.version));
-    EIS_TRY(eis_he_request_check(&task->inputs, &task->request, *served, KEPT_BYTES_MAX));
+    EIS_TRY(eis_he_request_check(&task->inputs, &task->request, *served, KEPT_BYTES_MAX, server->config.pool));
     EIS_TRY(check_rest(server, task, *served));
 out:
     return st;
