@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Whole models: open one, generate text or classify, on servers that see nothing of it (engine split) or here (engine
- * plain, the reference). What `eis generate` and `eis classify` do. */
+/* Whole models: open one, generate text or classify, on servers that see nothing of it (engines split and he) or here
+ * (engine plain, the reference). What `eis generate` and `eis classify` do. */
 #ifndef EIS_CLIENT_H
 #define EIS_CLIENT_H
 
@@ -20,11 +20,13 @@ typedef struct eis_client eis_client;
 
 typedef enum eis_client_engine {
     EIS_CLIENT_SPLIT = 0, /* servers multiply shares */
-    EIS_CLIENT_PLAIN = 1  /* this process multiplies by the model's own weights; nothing is hidden or sent */
+    EIS_CLIENT_PLAIN = 1, /* this process multiplies by the model's own weights; nothing is hidden or sent */
+    EIS_CLIENT_HE = 2     /* one server computes on ciphertexts; classifiers alone */
 } eis_client_engine;
 
 /* How a model is opened. All zero: the split engine on two servers that are started on this machine. The members from
- * `servers` on are for the split engine alone. */
+ * `servers` to `timeout_ms` are for the split engine; model_name, ca, cert, key, pins, token_file, server_program and
+ * timeout_ms for the engine he, too, where `servers` is not used; those behind are for the engine he alone. */
 typedef struct eis_client_options {
     eis_client_engine engine;
     const char *tokenizer; /* file or directory; NULL: what comes with the model */
@@ -47,7 +49,17 @@ typedef struct eis_client_options {
     unsigned threshold;  /* 0: every server must answer; else any so many are enough */
     bool verify;         /* check every answer; a server that cheats is named */
     bool truncate;       /* ask for 32-bit replies */
-    unsigned timeout_ms; /* for an answer; 0: 30 s */
+    unsigned timeout_ms; /* for an answer; 0: 30 s, with the engine he 60 s */
+
+    const char *url;      /* of a server of the Encrypted Inference API, with model_name; NULL: start an own one */
+    const char *tenant;   /* that we are there; NULL: its default */
+    const char *key_file; /* where the secret key is kept; NULL: below ~/.local/share/eis/he. Own servers get a key
+                             that is thrown away */
+    const char *security_policy; /* NULL: "he-guidelines-2024-128" */
+    const char *chain;           /* of an own server: parameters by name; NULL: the cheapest that fits */
+    const char *form;            /* of an own server: "single" or "batch"; NULL: as suits the model */
+    bool interactive;            /* compute here, between rounds, what ciphertexts cannot (ReLU, max pool) */
+    bool insecure_http;          /* allow http:// beyond this machine */
 } eis_client_options;
 
 /* Opens a model (a Hugging Face directory, a llama2.c file, a directory with model.json, or a client part), and with
@@ -104,7 +116,8 @@ EIS_API size_t eis_client_class_count(const eis_client *client);
  */
 EIS_API const char *eis_client_class_label(const eis_client *client, uint32_t class_index);
 
-/* Classifies a batch.
+/* Classifies a batch. With the engine he every number of the answers carries a small error, and exact answers are for
+ * their owner alone: who publishes them publishes something of the key.
  *
  * Shape:   classes[batch]; logits[batch][class_count], or NULL; x[batch][input_count], unscaled, as the model's
  *          description means them (an image: 0 to 255).

@@ -10,6 +10,7 @@
 #include "model/plain.h"
 #include "net/cancel.h"
 #include "rand/entropy.h"
+#include "service/he_session.h"
 #include "service/open_session.h"
 #include "service/text_model.h"
 
@@ -26,6 +27,7 @@ struct eis_client {
     eis_linear_backend seam;
     eis_split_session *session; /* engine split */
     eis_plain_backend *plain;   /* engine plain */
+    eis_he_session *he;         /* engine he, which has no seam */
     eis_pool *pool;
     eis_cancel *cancel;
 };
@@ -57,7 +59,7 @@ static eis_status choose_program(const char **program, char path[PATH_BYTES], co
         EIS_REQUIRE(access(*program, X_OK) == 0, EIS_ERR_FILE, "%s is no program that can be run", *program);
         return EIS_OK;
     }
-    if (options->servers != NULL) return EIS_OK;
+    if (options->servers != NULL || options->url != NULL) return EIS_OK;
     EIS_REQUIRE(find_program(path, "eis-server") || find_program(path, "eis"), EIS_ERR_FILE,
                 "own servers need eis-server, which is not on the PATH; name it in server_program, or name servers");
     *program = path;
@@ -65,19 +67,24 @@ out:
     return st;
 }
 
-static eis_status check_engine(const eis_client_options *options)
+static eis_status check_engine(const eis_client_options *o)
 {
     eis_status st = EIS_OK;
-    bool any = options->servers != NULL || options->model_name != NULL || options->ca != NULL ||
-               options->cert != NULL || options->key != NULL || options->pins != NULL || options->token_file != NULL ||
-               options->shares != 0 || options->server_program != NULL || options->profile != NULL ||
-               options->pack != NULL || options->threshold != 0 || options->verify || options->truncate ||
-               options->timeout_ms != 0;
+    bool both = o->model_name != NULL || o->ca != NULL || o->cert != NULL || o->key != NULL || o->pins != NULL ||
+                o->token_file != NULL || o->server_program != NULL || o->timeout_ms != 0;
+    bool split = o->servers != NULL || o->shares != 0 || o->profile != NULL || o->pack != NULL || o->threshold != 0 ||
+                 o->verify || o->truncate;
+    bool he = o->url != NULL || o->tenant != NULL || o->key_file != NULL || o->security_policy != NULL ||
+              o->chain != NULL || o->form != NULL || o->interactive || o->insecure_http;
 
-    EIS_REQUIRE(options->engine == EIS_CLIENT_SPLIT || options->engine == EIS_CLIENT_PLAIN, EIS_ERR_USAGE,
-                "there is no engine %d", (int)options->engine);
-    EIS_REQUIRE(options->engine == EIS_CLIENT_SPLIT || !any, EIS_ERR_USAGE,
+    EIS_REQUIRE(o->engine == EIS_CLIENT_SPLIT || o->engine == EIS_CLIENT_PLAIN || o->engine == EIS_CLIENT_HE,
+                EIS_ERR_USAGE, "there is no engine %d", (int)o->engine);
+    EIS_REQUIRE(o->engine == EIS_CLIENT_SPLIT || !split, EIS_ERR_USAGE,
                 "members about servers and shares go with the split engine");
+    EIS_REQUIRE(o->engine == EIS_CLIENT_HE || !he, EIS_ERR_USAGE,
+                "members about URLs, keys of encryption and chains go with the engine he");
+    EIS_REQUIRE(o->engine != EIS_CLIENT_PLAIN || !both, EIS_ERR_USAGE,
+                "members about servers do not go with the plain engine");
 out:
     return st;
 }
@@ -136,6 +143,45 @@ out:
     return st;
 }
 
+static eis_status open_he(eis_client *client, const char *model_path, const eis_client_options *options)
+{
+    eis_status st = EIS_OK;
+    char program[PATH_BYTES];
+    eis_he_session_wish wish = {.url = options->url,
+                                .model_id = options->model_name,
+                                .tenant = options->tenant,
+                                .ca = options->ca,
+                                .cert = options->cert,
+                                .key = options->key,
+                                .pin = options->pins,
+                                .token_file = options->token_file,
+                                .insecure_http = options->insecure_http,
+                                .key_file = options->key_file,
+                                .policy = options->security_policy,
+                                .timeout_ms = options->timeout_ms,
+                                .threads = options->threads,
+                                .cancel = client->cancel,
+                                .model_path = model_path,
+                                .weights = options->weights,
+                                .chain = options->chain,
+                                .form = options->form,
+                                .interactive = options->interactive};
+
+    EIS_REQUIRE(client->lm.model->kind == EIS_MODEL_CLASSIFIER, EIS_ERR_MODEL,
+                "%s is a language model; the engine he computes classifiers", model_path);
+    EIS_TRY(choose_program(&wish.program, program, options));
+    EIS_TRY(eis_he_session_open(&client->he, &wish));
+out:
+    return st;
+}
+
+static eis_status open_engine(eis_client *client, const char *model_path, const eis_client_options *options)
+{
+    if (options->engine == EIS_CLIENT_PLAIN) return open_plain(client, options);
+    if (options->engine == EIS_CLIENT_HE) return open_he(client, model_path, options);
+    return open_split(client, model_path, options);
+}
+
 eis_status eis_client_open(eis_client **out_client, const char *model, const eis_client_options *options)
 {
     static const eis_client_options defaults;
@@ -149,7 +195,7 @@ eis_status eis_client_open(eis_client **out_client, const char *model, const eis
     EIS_NEW(client, 1);
     EIS_TRY(eis_net_cancel_new(&client->cancel));
     EIS_TRY(open_model(client, model, options));
-    EIS_TRY(options->engine == EIS_CLIENT_PLAIN ? open_plain(client, options) : open_split(client, model, options));
+    EIS_TRY(open_engine(client, model, options));
     *out_client = client;
     client = NULL;
 out:
@@ -160,6 +206,7 @@ out:
 void eis_client_close(eis_client *client)
 {
     if (client == NULL) return;
+    eis_he_session_close(client->he);
     eis_split_session_close(client->session);
     eis_plain_backend_free(client->plain);
     eis_pool_free(client->pool);
@@ -267,7 +314,8 @@ eis_status eis_client_classify(eis_client *client, uint32_t *classes, double *lo
     EIS_REQUIRE(eis_size_mul(&words, batch, count), EIS_ERR_TOO_LARGE, "the batch is too large");
     EIS_REQUIRE(!eis_net_cancel_raised(client->cancel), EIS_ERR_INTERRUPTED, "interrupted");
     EIS_NEW(own, words);
-    EIS_TRY(eis_classifier_run(model, &client->seam, own, NULL, x, batch));
+    EIS_TRY(client->he != NULL ? eis_he_session_classify(client->he, own, model, x, batch, NULL)
+                               : eis_classifier_run(model, &client->seam, own, NULL, x, batch));
     for (size_t i = 0; i < batch; i++) classes[i] = eis_classifier_best(model, own + i * count);
     if (logits != NULL) memcpy(logits, own, words * sizeof *logits);
 out:

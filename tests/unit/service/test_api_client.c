@@ -8,17 +8,20 @@
 #include <cmocka.h>
 
 #include "eis/eis.h"
+#include "model/input.h"
 #include "trust/ca.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define MODEL  "models/tiny-stories"
-#define DIGITS "models/digits"
-#define TOKENS 12
+#define MODEL   "models/tiny-stories"
+#define DIGITS  "models/digits"
+#define SQUARES "models/digits-square"
+#define TOKENS  12
 
 /* Papers for two servers and a client, in a folder that goes with the test. */
 typedef struct world {
@@ -225,10 +228,57 @@ static void digits_are_classified(void **state)
         assert_true(logits[0][i] - logits[1][i] < 1e-3 && logits[1][i] - logits[0][i] < 1e-3);
 }
 
+/* One server, a process of its own, that sees ciphertexts alone; and rounds where the model has a ReLU. */
+static void digits_are_classified_on_ciphertexts(void **state)
+{
+    const world *w = *state;
+    const struct {
+        const char *model;
+        eis_client_options options;
+    } rows[] = {{SQUARES, {.engine = EIS_CLIENT_HE, .server_program = w->program, .threads = 2}},
+                {DIGITS, {.engine = EIS_CLIENT_HE, .server_program = w->program, .threads = 2, .interactive = true}}};
+    eis_inputs inputs = {0};
+    eis_client *client;
+
+    assert_int_equal(eis_inputs_read(&inputs, DIGITS "/samples/3.pgm", 1, NULL), EIS_OK);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        double right[10], private[10];
+        uint32_t class = 0;
+        assert_int_equal(eis_client_open(&client, rows[i].model, &(eis_client_options){.engine = EIS_CLIENT_PLAIN}),
+                         EIS_OK);
+        assert_int_equal(eis_client_classify(client, &class, right, inputs.x, 1), EIS_OK);
+        eis_client_close(client);
+        assert_int_equal(class, 3);
+        assert_int_equal(eis_client_open(&client, rows[i].model, &rows[i].options), EIS_OK);
+        assert_int_equal(eis_client_classify(client, &class, private, inputs.x, 1), EIS_OK);
+        assert_int_equal(class, 3);
+        for (size_t c = 0; c < 10; c++) assert_true(fabs(right[c] - private[c]) < 0.1);
+        inputs.x[0] = (double)NAN;
+        assert_int_equal(eis_client_classify(client, &class, NULL, inputs.x, 1), EIS_ERR_RANGE);
+        inputs.x[0] = 0;
+        eis_client_interrupt(client);
+        assert_int_equal(eis_client_classify(client, &class, NULL, inputs.x, 1), EIS_ERR_INTERRUPTED);
+        eis_client_close(client);
+    }
+    assert_int_equal(
+        eis_client_open(&client, DIGITS, &(eis_client_options){.engine = EIS_CLIENT_HE, .server_program = w->program}),
+        EIS_ERR_UNSUPPORTED);
+    assert_non_null(strstr(eis_error_detail(), "polynomial"));
+    assert_int_equal(
+        eis_client_open(&client, MODEL, &(eis_client_options){.engine = EIS_CLIENT_HE, .server_program = w->program}),
+        EIS_ERR_MODEL);
+    assert_null(client);
+    eis_inputs_clear(&inputs);
+}
+
 static void wrong_wishes_are_refused(void **state)
 {
     const world *w = *state;
     const eis_client_options refused[] = {
+        {.engine = EIS_CLIENT_PLAIN, .chain = "M"},
+        {.engine = EIS_CLIENT_PLAIN, .model_name = "digits"},
+        {.server_program = w->program, .interactive = true},
+        {.engine = EIS_CLIENT_HE, .shares = 2},
         {.engine = (eis_client_engine)7},
         {.engine = EIS_CLIENT_PLAIN, .verify = true},
         {.server_program = w->program, .profile = "p9"},
@@ -317,8 +367,11 @@ static void sampling_follows_the_seed(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(own_servers_tell_the_same_story), cmocka_unit_test(named_servers_and_one_that_comes_back),
-        cmocka_unit_test(digits_are_classified),           cmocka_unit_test(wrong_wishes_are_refused),
+        cmocka_unit_test(own_servers_tell_the_same_story),
+        cmocka_unit_test(named_servers_and_one_that_comes_back),
+        cmocka_unit_test(digits_are_classified_on_ciphertexts),
+        cmocka_unit_test(digits_are_classified),
+        cmocka_unit_test(wrong_wishes_are_refused),
         cmocka_unit_test(sampling_follows_the_seed),
     };
 
