@@ -265,23 +265,17 @@ out:
     return st;
 }
 
-/* Biases behind a deferred norm are added to the product with its factor, others to the product with the matrix. */
-static eis_status shape_vectors(eis_mpc_lm *lm, const eis_model *model)
+static eis_status measure_vectors(eis_mpc_lm *lm, const eis_model *model)
 {
     eis_status st = EIS_OK;
     double *values = NULL;
-    uint32_t widest = lm->hidden;
+    uint32_t widest = 1;
 
-    if (lm->vector_count == 0) return EIS_OK;
-    for (uint32_t m = 0; m < lm->shape_count; m++)
-        if (lm->shapes[m].rows > widest) widest = lm->shapes[m].rows;
+    for (uint32_t v = 0; v < lm->vector_count; v++)
+        if (lm->vectors[v].count > widest) widest = lm->vectors[v].count;
     EIS_NEW(values, widest);
-    EIS_NEW(lm->vectors, lm->vector_count);
     for (uint32_t v = 0; v < lm->vector_count; v++) {
-        bool deferred = v % 4 == EIS_LM_QKV || v % 4 == EIS_LM_GATE_UP;
         eis_mpc_lm_vector *vector = &lm->vectors[v];
-        vector->count = lm->shapes[EIS_MPC_LM_BLOCKS + v].rows;
-        vector->frac = lm->tuning.frac + (deferred ? eis_mpc_root_frac(lm->mean_from) : lm->tuning.frac);
         EIS_TRY(read_vector(values, lm, model, v));
         for (uint32_t i = 0; i < vector->count; i++) {
             EIS_REQUIRE(isfinite(values[i]), EIS_ERR_MODEL, "a bias is not finite");
@@ -293,22 +287,67 @@ out:
     return st;
 }
 
-static void shape_all(eis_mpc_lm *lm, const eis_lm *m)
+/* Numbers that products of two, and memory, are safe with. */
+static eis_status check_numbers(const eis_mpc_lm *lm)
 {
-    uint32_t q_dim = m->heads * m->head_size, kv_dim = m->kv_heads * m->head_size;
+    eis_status st = EIS_OK;
+    uint64_t q_dim = (uint64_t)lm->heads * lm->head_size, most = (uint64_t)1 << 22;
+
+    EIS_REQUIRE(lm->kv_heads > 0 && lm->heads % lm->kv_heads == 0, EIS_ERR_MODEL, "manifest: heads and kv_heads");
+    EIS_REQUIRE(q_dim <= most && lm->head_size % 2 == 0, EIS_ERR_MODEL, "manifest: head_size");
+    EIS_REQUIRE((uint64_t)lm->dim * lm->vocabulary <= (uint64_t)1 << 30 &&
+                    (uint64_t)lm->dim * lm->hidden <= (uint64_t)1 << 30 && lm->dim * q_dim <= (uint64_t)1 << 30 &&
+                    (uint64_t)lm->dim * lm->context <= (uint64_t)1 << 30,
+                EIS_ERR_MODEL, "manifest: a matrix of more than 2^30 weights");
+    EIS_REQUIRE(lm->vector_count == (lm->family == EIS_LM_GPT2 ? 4 * lm->layers : 0), EIS_ERR_MODEL,
+                "manifest: the number of biases");
+    EIS_REQUIRE((lm->family == EIS_LM_GPT2) == (lm->rope == EIS_ROPE_NONE), EIS_ERR_MODEL, "manifest: positions");
+out:
+    return st;
+}
+
+static void shape_matrices(eis_mpc_lm *lm)
+{
+    uint32_t q_dim = lm->heads * lm->head_size, kv_dim = lm->kv_heads * lm->head_size;
     bool gpt2 = lm->family == EIS_LM_GPT2;
 
-    shape_matrix(lm, EIS_MPC_LM_EMBEDDING, m->vocabulary, m->dim);
-    shape_matrix(lm, EIS_MPC_LM_TOKENS, m->dim, m->vocabulary);
-    for (uint32_t i = 0; i < m->layers; i++) {
+    shape_matrix(lm, EIS_MPC_LM_EMBEDDING, lm->vocabulary, lm->dim);
+    shape_matrix(lm, EIS_MPC_LM_TOKENS, lm->dim, lm->vocabulary);
+    for (uint32_t i = 0; i < lm->layers; i++) {
         uint32_t first = EIS_MPC_LM_BLOCKS + 4 * i;
-        shape_matrix(lm, first + EIS_LM_QKV, q_dim + 2 * kv_dim, m->dim);
-        shape_matrix(lm, first + EIS_LM_ATTENTION_OUT, m->dim, q_dim);
-        shape_matrix(lm, first + EIS_LM_GATE_UP, (gpt2 ? 1 : 2) * m->hidden, m->dim);
-        shape_matrix(lm, first + EIS_LM_DOWN, m->dim, m->hidden);
+        shape_matrix(lm, first + EIS_LM_QKV, q_dim + 2 * kv_dim, lm->dim);
+        shape_matrix(lm, first + EIS_LM_ATTENTION_OUT, lm->dim, q_dim);
+        shape_matrix(lm, first + EIS_LM_GATE_UP, (gpt2 ? 1 : 2) * lm->hidden, lm->dim);
+        shape_matrix(lm, first + EIS_LM_DOWN, lm->dim, lm->hidden);
     }
-    shape_matrix(lm, eis_mpc_lm_head_matrix(lm), m->vocabulary, m->dim + gpt2);
-    if (gpt2) shape_matrix(lm, eis_mpc_lm_position_matrix(lm), m->context, m->dim);
+    shape_matrix(lm, eis_mpc_lm_head_matrix(lm), lm->vocabulary, lm->dim + gpt2);
+    if (gpt2) shape_matrix(lm, eis_mpc_lm_position_matrix(lm), lm->context, lm->dim);
+}
+
+/* Biases behind a deferred norm are added to the product with its factor, others to the product with the matrix. */
+static void size_vectors(eis_mpc_lm *lm)
+{
+    for (uint32_t v = 0; v < lm->vector_count; v++) {
+        bool deferred = v % 4 == EIS_LM_QKV || v % 4 == EIS_LM_GATE_UP;
+        lm->vectors[v].count = lm->shapes[EIS_MPC_LM_BLOCKS + v].rows;
+        lm->vectors[v].frac = lm->tuning.frac + (deferred ? eis_mpc_root_frac(lm->mean_from) : lm->tuning.frac);
+    }
+}
+
+eis_status eis_mpc_lm_shape(eis_mpc_lm *lm)
+{
+    eis_status st = EIS_OK;
+
+    EIS_TRY(check_numbers(lm));
+    lm->shape_count = EIS_MPC_LM_BLOCKS + 4 * lm->layers + (lm->family == EIS_LM_GPT2 ? 2 : 1);
+    EIS_NEW(lm->shapes, lm->shape_count);
+    EIS_NEW(lm->growth, 2 * (size_t)lm->layers);
+    EIS_NEW(lm->value_norm, lm->layers);
+    EIS_NEW(lm->vectors, lm->vector_count);
+    shape_matrices(lm);
+    size_vectors(lm);
+out:
+    return st;
 }
 
 /* Biases that no block of this family has here. */
@@ -343,13 +382,9 @@ eis_status eis_mpc_lm_init(eis_mpc_lm *lm, const eis_model *model, const eis_mpc
                        .norm_eps = m->norm_eps,
                        .tuning = *tuning,
                        .vector_count = gpt2 ? 4 * m->layers : 0};
-    lm->shape_count = EIS_MPC_LM_BLOCKS + 4 * m->layers + (gpt2 ? 2 : 1);
-    EIS_NEW(lm->shapes, lm->shape_count);
-    EIS_NEW(lm->growth, 2 * (size_t)m->layers);
-    EIS_NEW(lm->value_norm, m->layers);
-    shape_all(lm, m);
     EIS_TRY(measure_means(lm, model));
-    EIS_TRY(shape_vectors(lm, model));
+    EIS_TRY(eis_mpc_lm_shape(lm));
+    EIS_TRY(measure_vectors(lm, model));
     EIS_TRY(measure_all(lm, model));
 out:
     if (st != EIS_OK) eis_mpc_lm_clear(lm);

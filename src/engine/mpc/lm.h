@@ -48,6 +48,11 @@ static inline uint32_t eis_mpc_lm_position_matrix(const eis_mpc_lm *lm) { return
  * which GPT-2 has four for each block, in the order of its matrices. */
 static inline uint32_t eis_mpc_lm_slot_count(const eis_mpc_lm *lm) { return 2 * lm->layers + lm->vector_count; }
 
+/* Makes the arrays of a manifest whose numbers are set, family to vector_count: shapes with their sizes, norms of 0.
+ *
+ * Errors:  EIS_ERR_MODEL  numbers that do not go together; EIS_ERR_MEMORY. The arrays are then for eis_mpc_lm_clear. */
+EIS_MUST_USE eis_status eis_mpc_lm_shape(eis_mpc_lm *lm);
+
 /* Reads the manifest off a model with weights: what its owner publishes.
  *
  * Errors:  EIS_ERR_UNSUPPORTED, EIS_ERR_MODEL, EIS_ERR_MEMORY; *lm is zeroed. */

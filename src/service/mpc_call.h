@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Calling the servers of a session as its coordinator or as an owner. */
+#ifndef EIS_SERVICE_MPC_CALL_H
+#define EIS_SERVICE_MPC_CALL_H
+
+#include "net/cancel.h"
+#include "engine/mpc/stream.h"
+#include "service/mpc_session.h"
+#include "service/mpc_stream.h"
+
+/* Who calls: certificate, key and the CA of the others; the texts must outlive the calls. */
+typedef struct eis_mpc_caller {
+    eis_span cert_pem, key_pem, ca_pem;
+    uint32_t timeout_ms;      /* to connect, and for a single answer; 0: 30 s */
+    const eis_cancel *cancel; /* NULL: none */
+} eis_mpc_caller;
+
+/* Connects to a member and greets it in a role; it has answered.
+ * Errors:  those of streams; what the member said. *stream is then NULL. */
+EIS_MUST_USE eis_status eis_mpc_call(eis_stream **stream, const eis_mpc_caller *caller, const eis_mpc_member *member,
+                                     eis_mpc_role role, uint64_t session);
+
+/* ---- The coordinator's half, without its public face ---- */
+
+typedef struct eis_mpc_conductor eis_mpc_conductor;
+
+/* Tells the Triple Service and all parties about a session, and waits until they are linked. `session` is copied.
+ * Errors: what the first of them said, its name in front; *conductor is NULL, and the session has ended everywhere. */
+EIS_MUST_USE eis_status eis_mpc_conductor_open(eis_mpc_conductor **conductor, const eis_mpc_session *session,
+                                               const void *document, size_t bytes, const eis_mpc_caller *caller);
+
+/* Lets the parties take the weights that their owner has sent, or sends. */
+EIS_MUST_USE eis_status eis_mpc_conductor_load(eis_mpc_conductor *conductor);
+
+/* Receives a token; a status other than EIS_OK ends the run and the session. */
+typedef eis_status (*eis_mpc_token_receiver)(void *context, uint32_t token, double ms);
+
+/* Runs: `prompt` secret tokens, whose owner has sent them for the next steps, then at most `most` new ones. A token is
+ * handed on when all parties have told the same.
+ * Errors:  EIS_ERR_INTEGRITY  they told different ones; what the first failing party said. The session has ended. */
+EIS_MUST_USE eis_status eis_mpc_conductor_run(eis_mpc_conductor *conductor, eis_mpc_end *end, uint32_t prompt,
+                                              uint32_t most, eis_mpc_token_receiver receive, void *context);
+
+/* Returns the step that the next token takes. */
+uint64_t eis_mpc_conductor_step(const eis_mpc_conductor *conductor);
+
+/* Ends the session. NULL is allowed. */
+void eis_mpc_conductor_close(eis_mpc_conductor *conductor);
+
+/* ---- An owner's half ---- */
+
+typedef struct eis_mpc_owner eis_mpc_owner;
+
+/* Calls the Triple Service and all parties. `session` must outlive the owner. */
+EIS_MUST_USE eis_status eis_mpc_owner_open(eis_mpc_owner **owner, const eis_mpc_session *session,
+                                           const eis_mpc_caller *caller);
+
+/* Masks and sends all weights and biases. Progress in [0, 1] where `progress` is not NULL.
+ * Cost: 8 bytes for each weight to each party. */
+EIS_MUST_USE eis_status eis_mpc_owner_send_model(eis_mpc_owner *owner, const eis_model *model,
+                                                 void (*progress)(void *context, double part), void *context);
+
+/* Masks and sends one token of a prompt, for one step. Secret: token. */
+EIS_MUST_USE eis_status eis_mpc_owner_send_token(eis_mpc_owner *owner, uint64_t step, uint32_t token);
+
+/* Hangs up. NULL is allowed. */
+void eis_mpc_owner_close(eis_mpc_owner *owner);
+
+#endif

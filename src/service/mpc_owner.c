@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* An owner: learns the masks of its inputs from the Triple Service, and nothing else; sends every party the same masked
+ * words. What it has sent under one key it never replaces. */
+#include "base/mem.h"
+#include "engine/mpc/stream.h"
+#include "service/mpc_call.h"
+
+#include <string.h>
+
+struct eis_mpc_owner {
+    const eis_mpc_session *session;
+    uint64_t number;
+    uint32_t timeout_ms;
+    eis_stream *dealer, *party[EIS_MPC_PARTIES_MAX];
+};
+
+eis_status eis_mpc_owner_open(eis_mpc_owner **out_owner, const eis_mpc_session *session, const eis_mpc_caller *caller)
+{
+    eis_status st = EIS_OK;
+    eis_mpc_owner *o = NULL;
+
+    *out_owner = NULL;
+    EIS_NEW(o, 1);
+    o->session = session;
+    o->number = eis_mpc_session_number(session);
+    o->timeout_ms = caller->timeout_ms != 0 ? caller->timeout_ms : 30000;
+    EIS_TRY(eis_mpc_call(&o->dealer, caller, &session->dealer, EIS_MPC_ROLE_OWNER, o->number));
+    for (uint32_t p = 0; p < session->party_count; p++)
+        EIS_TRY(eis_mpc_call(&o->party[p], caller, &session->party[p], EIS_MPC_ROLE_OWNER, o->number));
+    *out_owner = o;
+    o = NULL;
+out:
+    eis_mpc_owner_close(o);
+    return st;
+}
+
+void eis_mpc_owner_close(eis_mpc_owner *o)
+{
+    if (o == NULL) return;
+    for (uint32_t p = 0; p < EIS_MPC_PARTIES_MAX; p++) eis_net_stream_free(o->party[p]);
+    eis_net_stream_free(o->dealer);
+    eis_mem_free(o);
+}
+
+/* Adds the masks of (purpose, number) to words: fetches a key for each party and sums their streams. */
+static eis_status add_masks(uint64_t *words, size_t count, eis_mpc_owner *o, eis_mpc_purpose purpose, uint64_t number)
+{
+    enum { BLOCK = 4096 };
+    eis_status st = EIS_OK;
+    eis_mpc_stream stream = {0};
+    uint8_t keys[EIS_MPC_PARTIES_MAX * EIS_MPC_SEED_BYTES];
+    uint64_t *block = eis_mem_new_secret(BLOCK, sizeof *block);
+    size_t bytes = o->session->party_count * (size_t)EIS_MPC_SEED_BYTES;
+    const uint8_t *data;
+    eis_writer w;
+    eis_reader r;
+
+    eis_wire_writer_init(&w, 64);
+    if (block == NULL) return EIS_ERR_MEMORY;
+    eis_wire_writer_u8(&w, (uint8_t)purpose);
+    eis_wire_writer_u64(&w, number);
+    EIS_TRY(eis_mpc_send(o->dealer, EIS_MPC_MESSAGE_KEYS, o->number, &w, NULL, 0));
+    EIS_TRY(eis_mpc_await(&r, o->dealer, EIS_MPC_MESSAGE_KEYS_ARE, o->number, o->timeout_ms));
+    data = eis_wire_reader_bytes(&r, bytes);
+    EIS_TRY(eis_wire_reader_end(&r));
+    memcpy(keys, data, bytes);
+    for (uint32_t p = 0; p < o->session->party_count; p++) {
+        EIS_TRY(eis_mpc_stream_start_key(&stream, keys + p * EIS_MPC_SEED_BYTES));
+        for (size_t at = 0; at < count; at += BLOCK) {
+            size_t n = count - at < BLOCK ? count - at : BLOCK;
+            EIS_TRY(eis_mpc_stream_words(&stream, block, n));
+            for (size_t i = 0; i < n; i++) words[at + i] = eis_fp_add(words[at + i], block[i]);
+        }
+    }
+out:
+    eis_wire_writer_clear(&w);
+    eis_mpc_stream_clear(&stream);
+    eis_mem_wipe(keys, sizeof keys);
+    eis_mem_free_wiped(block, BLOCK, sizeof *block);
+    return st;
+}
+
+/* Sends the same frame to all parties and waits until they have it. */
+static eis_status send_to_all(eis_mpc_owner *o, eis_mpc_message message, const uint64_t head[2], const uint64_t *words,
+                              size_t count)
+{
+    eis_status st = EIS_OK;
+    eis_writer w;
+    eis_reader r;
+
+    eis_wire_writer_init(&w, 64);
+    for (uint32_t p = 0; p < o->session->party_count; p++) {
+        if (message == EIS_MPC_MESSAGE_INPUT) eis_wire_writer_u64(&w, head[0]);
+        eis_wire_writer_u32(&w, (uint32_t)head[1]);
+        EIS_TRY(eis_mpc_send(o->party[p], message, o->number, &w, words, count));
+    }
+    for (uint32_t p = 0; p < o->session->party_count; p++)
+        EIS_TRY(eis_mpc_await(&r, o->party[p], EIS_MPC_MESSAGE_TAKEN, o->number, o->timeout_ms));
+out:
+    eis_wire_writer_clear(&w);
+    return st;
+}
+
+static eis_status send_matrix(eis_mpc_owner *o, const eis_model *model, uint32_t matrix)
+{
+    eis_status st = EIS_OK;
+    const eis_mpc_matrix_shape *shape = &o->session->lm.shapes[matrix];
+    size_t count = (size_t)shape->rows * shape->columns;
+    uint64_t *words = eis_mem_new_secret(count, sizeof *words);
+
+    if (words == NULL) return EIS_ERR_MEMORY;
+    EIS_TRY(eis_mpc_lm_weights(words, &o->session->lm, model, matrix));
+    EIS_TRY(add_masks(words, count, o, EIS_MPC_PURPOSE_WEIGHTS, matrix));
+    EIS_TRY(send_to_all(o, EIS_MPC_MESSAGE_WEIGHTS, (uint64_t[2]){0, matrix}, words, count));
+out:
+    eis_mem_free_wiped(words, count, sizeof *words);
+    return st;
+}
+
+/* Masks and sends an input of a step. words is used up. Secret: words. */
+static eis_status send_input(eis_mpc_owner *o, uint64_t step, uint32_t slot, uint64_t *words, size_t count)
+{
+    eis_status st = EIS_OK;
+
+    EIS_TRY(add_masks(words, count, o, EIS_MPC_PURPOSE_INPUT, eis_mpc_input_number(step, slot)));
+    EIS_TRY(send_to_all(o, EIS_MPC_MESSAGE_INPUT, (uint64_t[2]){step, slot}, words, count));
+out:
+    return st;
+}
+
+static eis_status send_vector(eis_mpc_owner *o, const eis_model *model, uint32_t vector)
+{
+    eis_status st = EIS_OK;
+    uint32_t count = o->session->lm.vectors[vector].count;
+    int64_t *values = eis_mem_new_secret(count, sizeof *values);
+
+    if (values == NULL) return EIS_ERR_MEMORY;
+    EIS_TRY(eis_mpc_lm_vector_values(values, &o->session->lm, model, vector));
+    for (uint32_t i = 0; i < count; i++) {
+        uint64_t word = eis_fp_from_i64(values[i]);
+        memcpy(&values[i], &word, sizeof word);
+    }
+    EIS_TRY(send_input(o, 0, vector, (uint64_t *)values, count));
+out:
+    eis_mem_free_wiped(values, count, sizeof *values);
+    return st;
+}
+
+eis_status eis_mpc_owner_send_model(eis_mpc_owner *o, const eis_model *model,
+                                    void (*progress)(void *context, double part), void *context)
+{
+    eis_status st = EIS_OK;
+    const eis_mpc_lm *lm = &o->session->lm;
+    uint32_t all = lm->shape_count + lm->vector_count, done = 0;
+
+    for (uint32_t i = 0; i < lm->shape_count; i++) {
+        EIS_TRY(send_matrix(o, model, i));
+        if (progress != NULL) progress(context, (double)++done / all);
+    }
+    for (uint32_t v = 0; v < lm->vector_count; v++) {
+        EIS_TRY(send_vector(o, model, v));
+        if (progress != NULL) progress(context, (double)++done / all);
+    }
+out:
+    return st;
+}
+
+eis_status eis_mpc_owner_send_token(eis_mpc_owner *o, uint64_t step, uint32_t token)
+{
+    eis_status st = EIS_OK;
+    uint32_t count = o->session->lm.vocabulary;
+    uint64_t *row = eis_mem_new_secret(count, sizeof *row);
+
+    if (row == NULL) return EIS_ERR_MEMORY;
+    EIS_REQUIRE(token < count, EIS_ERR_RANGE, "the model has %u tokens", count);
+    for (uint32_t i = 0; i < count; i++) row[i] = ((uint64_t)(i ^ token) - 1) >> 63; /* 1 where equal */
+    EIS_TRY(send_input(o, step, 0, row, count));
+out:
+    eis_mem_free_wiped(row, count, sizeof *row);
+    return st;
+}

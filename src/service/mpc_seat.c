@@ -1,0 +1,430 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "service/mpc_seat.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "engine/mpc/material.h"
+#include "service/mpc_stream.h"
+
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+
+#define INPUT_WORDS_MAX ((size_t)1 << 22)
+
+eis_status eis_mpc_seat_new(eis_mpc_seat **out_seat, uint32_t index, const void *document, size_t bytes)
+{
+    eis_status st = EIS_OK;
+    eis_mpc_seat *seat = NULL;
+    pthread_condattr_t clock;
+
+    *out_seat = NULL;
+    EIS_NEW(seat, 1);
+    pthread_mutex_init(&seat->lock, NULL);
+    pthread_condattr_init(&clock);
+    pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
+    pthread_cond_init(&seat->changed, &clock);
+    pthread_condattr_destroy(&clock);
+    EIS_TRY(eis_mpc_session_read(&seat->session, document, bytes));
+    EIS_REQUIRE(index < seat->session.party_count, EIS_ERR_PROTOCOL, "there is no party %u in this session", index);
+    seat->index = index;
+    seat->number = eis_mpc_session_number(&seat->session);
+    EIS_NEW(seat->weights, seat->session.lm.shape_count);
+    EIS_NEW(seat->weights_sent, seat->session.lm.shape_count);
+    EIS_TRY(eis_mpc_cache_init(&seat->cache, eis_mpc_lm_slot_count(&seat->session.lm)));
+    *out_seat = seat;
+    seat = NULL;
+out:
+    eis_mpc_seat_free(seat);
+    return st;
+}
+
+void eis_mpc_seat_free(eis_mpc_seat *seat)
+{
+    if (seat == NULL) return;
+    eis_mpc_party_clear(&seat->party);
+    eis_mpc_cache_clear(&seat->cache);
+    for (uint32_t i = 0; seat->weights != NULL && i < seat->session.lm.shape_count; i++) eis_mem_free(seat->weights[i]);
+    eis_mem_free(seat->weights);
+    eis_mem_free(seat->weights_sent);
+    for (eis_mpc_inbox *in = seat->inbox, *next; in != NULL; in = next) {
+        next = in->next;
+        eis_mem_free(in->words);
+        eis_mem_free(in);
+    }
+    for (uint32_t p = 0; p < EIS_MPC_PARTIES_MAX; p++) eis_net_stream_free(seat->outbound[p]);
+    eis_net_stream_free(seat->dealer);
+    eis_mpc_session_clear(&seat->session);
+    pthread_cond_destroy(&seat->changed);
+    pthread_mutex_destroy(&seat->lock);
+    eis_mem_wipe(seat, sizeof *seat);
+    eis_mem_free(seat);
+}
+
+void eis_mpc_seat_end(eis_mpc_seat *seat)
+{
+    pthread_mutex_lock(&seat->lock);
+    seat->over = true;
+    for (uint32_t p = 0; p < EIS_MPC_PARTIES_MAX; p++)
+        if (seat->inbound[p] != NULL) eis_net_stream_cancel(seat->inbound[p]);
+    for (int i = 0; i < EIS_MPC_OWNERS_MAX; i++)
+        if (seat->owner[i] != NULL) eis_net_stream_cancel(seat->owner[i]);
+    pthread_cond_broadcast(&seat->changed);
+    pthread_mutex_unlock(&seat->lock);
+}
+
+/* Waits under the lock until something changes. Errors: EIS_ERR_TIMEOUT, EIS_ERR_CLOSED. */
+static eis_status wait_for_change(eis_mpc_seat *seat, uint64_t until_ns, const char *what)
+{
+    struct timespec until = {.tv_sec = (time_t)(until_ns / 1000000000u), .tv_nsec = (long)(until_ns % 1000000000u)};
+
+    if (pthread_cond_timedwait(&seat->changed, &seat->lock, &until) == ETIMEDOUT)
+        return eis_fail(EIS_ERR_TIMEOUT, "no %s in time", what);
+    if (seat->over) return eis_fail(EIS_ERR_CLOSED, "the session has ended");
+    return EIS_OK;
+}
+
+static uint64_t deadline(uint32_t ms) { return eis_clock_ns() + (uint64_t)ms * 1000000u; }
+
+/* ---- links ---- */
+
+static eis_status greet(eis_mpc_seat *seat, eis_stream *stream)
+{
+    eis_status st = EIS_OK;
+    eis_writer w;
+
+    eis_wire_writer_init(&w, 64);
+    eis_wire_writer_u8(&w, EIS_MPC_ROLE_PARTY);
+    eis_wire_writer_u32(&w, seat->index);
+    eis_wire_writer_u64(&w, seat->number);
+    st = eis_mpc_send(stream, EIS_MPC_MESSAGE_HELLO, 0, &w, NULL, 0);
+    eis_wire_writer_clear(&w);
+    return st;
+}
+
+static eis_status link_dealer(eis_mpc_seat *seat, eis_mpc_dial dial, void *context)
+{
+    eis_status st = EIS_OK;
+    eis_reader r;
+    const uint8_t *seed;
+
+    EIS_TRY(dial(context, &seat->dealer, &seat->session.dealer));
+    EIS_TRY(greet(seat, seat->dealer));
+    EIS_TRY(eis_mpc_await(&r, seat->dealer, EIS_MPC_MESSAGE_WELCOME, seat->number, seat->round_ms));
+    seed = eis_wire_reader_bytes(&r, EIS_MPC_SEED_BYTES);
+    EIS_TRY(eis_wire_reader_end(&r));
+    memcpy(seat->seed, seed, EIS_MPC_SEED_BYTES);
+    eis_net_stream_limit(seat->dealer, EIS_MPC_STREAM_PAYLOAD_MAX * 8);
+out:
+    return st;
+}
+
+/* Those with higher numbers are called; those with lower ones call. */
+static eis_status link_peers(eis_mpc_seat *seat, eis_mpc_dial dial, void *context)
+{
+    eis_status st = EIS_OK;
+    uint64_t until = deadline(seat->dial_ms);
+
+    for (uint32_t p = seat->index + 1; p < seat->session.party_count; p++) {
+        EIS_TRY(dial(context, &seat->outbound[p], &seat->session.party[p]));
+        EIS_TRY(greet(seat, seat->outbound[p]));
+        seat->links.peer[p] = seat->outbound[p];
+    }
+    pthread_mutex_lock(&seat->lock);
+    for (uint32_t p = 0; p < seat->index && st == EIS_OK;) {
+        if (seat->inbound[p] == NULL) {
+            st = wait_for_change(seat, until, "link from another party");
+            continue;
+        }
+        seat->links.peer[p] = seat->inbound[p];
+        p++;
+    }
+    pthread_mutex_unlock(&seat->lock);
+    if (st != EIS_OK) goto out;
+    for (uint32_t p = 0; p < seat->session.party_count; p++)
+        if (p != seat->index) eis_net_stream_limit(seat->links.peer[p], EIS_MPC_STREAM_PAYLOAD_MAX);
+out:
+    return st;
+}
+
+eis_status eis_mpc_seat_link(eis_mpc_seat *seat, eis_mpc_dial dial, void *context)
+{
+    eis_status st = EIS_OK;
+    eis_mpc_stream stream = {0};
+    uint64_t key = 0;
+
+    eis_mpc_stream_links_init(&seat->links, seat->index, seat->session.party_count, seat->number, seat->round_ms);
+    EIS_TRY(link_dealer(seat, dial, context));
+    EIS_TRY(link_peers(seat, dial, context));
+    EIS_TRY(eis_mpc_stream_start(&stream, seat->seed, EIS_MPC_PURPOSE_KEY, 0));
+    EIS_TRY(eis_mpc_stream_words(&stream, &key, 1));
+    EIS_TRY(eis_mpc_party_init(&seat->party, &seat->links.links, key, seat->session.hash));
+    seat->linked = true;
+out:
+    eis_mem_wipe(&key, sizeof key);
+    eis_mpc_stream_clear(&stream);
+    return st;
+}
+
+/* ---- what owners bring ---- */
+
+eis_status eis_mpc_seat_put_weights(eis_mpc_seat *seat, uint32_t matrix, eis_reader *r)
+{
+    eis_status st = EIS_OK;
+    const eis_mpc_lm *lm = &seat->session.lm;
+    uint64_t *words = NULL;
+    size_t count;
+    bool twice;
+
+    EIS_REQUIRE(matrix < lm->shape_count, EIS_ERR_PROTOCOL, "the model has no matrix %u", matrix);
+    count = (size_t)lm->shapes[matrix].rows * lm->shapes[matrix].columns;
+    EIS_NEW(words, count);
+    EIS_TRY(eis_mpc_read_words(words, count, r));
+    pthread_mutex_lock(&seat->lock);
+    twice = seat->weights_sent[matrix];
+    if (!twice) {
+        seat->weights_sent[matrix] = true;
+        seat->weights[matrix] = words;
+        words = NULL;
+        pthread_cond_broadcast(&seat->changed);
+    }
+    pthread_mutex_unlock(&seat->lock);
+    EIS_REQUIRE(!twice, EIS_ERR_PROTOCOL, "matrix %u was sent twice", matrix);
+out:
+    eis_mem_free(words);
+    return st;
+}
+
+eis_status eis_mpc_seat_put_input(eis_mpc_seat *seat, uint64_t step, uint32_t slot, eis_reader *r)
+{
+    eis_status st = EIS_OK;
+    eis_mpc_inbox *in = NULL;
+    size_t count = eis_wire_reader_remaining(r) / sizeof(uint64_t);
+    bool twice = false;
+
+    EIS_REQUIRE(count > 0 && count <= INPUT_WORDS_MAX, EIS_ERR_PROTOCOL, "an input of %zu words", count);
+    EIS_NEW(in, 1);
+    *in = (eis_mpc_inbox){.step = step, .slot = slot, .count = (uint32_t)count};
+    EIS_NEW(in->words, count);
+    EIS_TRY(eis_mpc_read_words(in->words, count, r));
+    pthread_mutex_lock(&seat->lock);
+    for (const eis_mpc_inbox *other = seat->inbox; other != NULL; other = other->next)
+        twice |= other->step == step && other->slot == slot;
+    twice |= step < seat->step; /* that step is over: its masks are spent */
+    if (!twice) {
+        in->next = seat->inbox;
+        seat->inbox = in;
+        in = NULL;
+        pthread_cond_broadcast(&seat->changed);
+    }
+    pthread_mutex_unlock(&seat->lock);
+    EIS_REQUIRE(!twice, EIS_ERR_PROTOCOL, "an input was sent twice");
+out:
+    if (in != NULL) eis_mem_free(in->words);
+    eis_mem_free(in);
+    return st;
+}
+
+/* Waits for an input of this step and copies its words. The record stays, so that a second one is refused. */
+static eis_status take_input(void *context, uint32_t slot, uint64_t *pub, uint32_t count)
+{
+    eis_mpc_seat *seat = context;
+    eis_status st = EIS_OK;
+    uint64_t until = deadline(seat->owner_ms);
+    const eis_mpc_inbox *in = NULL;
+
+    pthread_mutex_lock(&seat->lock);
+    while (st == EIS_OK) {
+        for (in = seat->inbox; in != NULL && (in->step != seat->step || in->slot != slot); in = in->next) {}
+        if (in != NULL) break;
+        st = wait_for_change(seat, until, "input from its owner");
+    }
+    pthread_mutex_unlock(&seat->lock);
+    if (st != EIS_OK) goto out;
+    EIS_REQUIRE(in->count == count, EIS_ERR_PROTOCOL, "an input has %u words where %u belong", in->count, count);
+    memcpy(pub, in->words, count * sizeof *pub);
+    eis_mpc_check_note(&seat->party.check, pub, count * sizeof *pub);
+out:
+    return st;
+}
+
+static eis_status take_kept(void *context, uint32_t slot, eis_mpc_words *words, uint32_t count)
+{
+    return eis_mpc_cache_kept(&((eis_mpc_seat *)context)->cache, slot, words, count);
+}
+
+static eis_status wait_for_weights(eis_mpc_seat *seat)
+{
+    eis_status st = EIS_OK;
+    uint64_t until = deadline(seat->owner_ms);
+
+    pthread_mutex_lock(&seat->lock);
+    for (uint32_t i = 0; i < seat->session.lm.shape_count && st == EIS_OK;) {
+        if (seat->weights_sent[i])
+            i++;
+        else
+            st = wait_for_change(seat, until, "weights from their owner");
+    }
+    pthread_mutex_unlock(&seat->lock);
+    return st;
+}
+
+/* ---- units ---- */
+
+/* Fetches the corrections of a unit; all but the last party need none. The reader's words stay in *words. */
+static eis_status fetch_unit(eis_mpc_reader *reader, uint64_t **words, eis_mpc_seat *seat, eis_mpc_unit_kind kind)
+{
+    eis_status st = EIS_OK;
+    eis_writer w;
+    eis_reader r;
+
+    *words = NULL;
+    eis_wire_writer_init(&w, 64);
+    *reader = (eis_mpc_reader){.seed = seat->seed};
+    if (seat->index + 1 < seat->session.party_count) return EIS_OK;
+    eis_wire_writer_u8(&w, (uint8_t)kind);
+    eis_wire_writer_u64(&w, seat->step);
+    eis_wire_writer_u32(&w, seat->position);
+    EIS_TRY(eis_mpc_send(seat->dealer, EIS_MPC_MESSAGE_UNIT, seat->number, &w, NULL, 0));
+    EIS_TRY(eis_mpc_await(&r, seat->dealer, EIS_MPC_MESSAGE_UNIT_IS, seat->number, seat->owner_ms));
+    reader->correction_count = eis_wire_reader_remaining(&r) / sizeof **words;
+    *words = eis_mem_new_secret(reader->correction_count + 1, sizeof **words);
+    if (*words == NULL) return EIS_ERR_MEMORY;
+    EIS_TRY(eis_mpc_read_words(*words, reader->correction_count, &r));
+    reader->corrections = *words;
+out:
+    eis_wire_writer_clear(&w);
+    return st;
+}
+
+/* Walks a graph with the unit of its kind. */
+static eis_status walk(eis_mpc_run *run, eis_mpc_seat *seat, const eis_mpc_graph *graph, eis_mpc_unit_kind kind)
+{
+    eis_status st = EIS_OK;
+    const eis_mpc_source source = {.context = seat, .input = take_input, .kept = take_kept};
+    eis_mpc_reader reader = {0};
+    uint64_t *corrections = NULL, *material = NULL;
+    size_t words = eis_mpc_graph_words(graph);
+
+    seat->links.step = (uint32_t)seat->step;
+    EIS_TRY(fetch_unit(&reader, &corrections, seat, kind));
+    material = eis_mem_new_secret(words + 1, sizeof *material);
+    if (material == NULL) return EIS_ERR_MEMORY;
+    EIS_TRY(eis_mpc_reader_graph(&reader, material, graph, seat->step));
+    EIS_TRY(eis_mpc_party_run(run, &seat->party, graph, material, &source));
+out:
+    eis_mem_free_wiped(material, words + 1, sizeof *material);
+    eis_mem_free_wiped(corrections, reader.correction_count + 1, sizeof *corrections);
+    return st;
+}
+
+/* ---- load ---- */
+
+static eis_status load_matrices(eis_mpc_seat *seat)
+{
+    eis_status st = EIS_OK;
+    const eis_mpc_lm *lm = &seat->session.lm;
+    eis_mpc_reader reader = {0};
+    uint64_t *corrections = NULL, *material = NULL;
+    size_t words = 0;
+
+    for (uint32_t i = 0; i < lm->shape_count; i++) words += eis_mpc_load_words(&lm->shapes[i]);
+    EIS_TRY(wait_for_weights(seat));
+    EIS_TRY(fetch_unit(&reader, &corrections, seat, EIS_MPC_UNIT_LOAD));
+    material = eis_mem_new_secret(words + 1, sizeof *material);
+    if (material == NULL) return EIS_ERR_MEMORY;
+    EIS_TRY(eis_mpc_reader_load(&reader, material, lm->shapes, lm->shape_count));
+    for (uint32_t i = 0; i < lm->shape_count; i++)
+        eis_mpc_check_note(&seat->party.check, seat->weights[i],
+                           (size_t)lm->shapes[i].rows * lm->shapes[i].columns * sizeof(uint64_t));
+    EIS_TRY(eis_mpc_party_load(&seat->party, lm->shapes, seat->weights, lm->shape_count, material));
+    EIS_TRY(eis_mpc_check_run(&seat->party.check));
+out:
+    eis_mem_free_wiped(material, words + 1, sizeof *material);
+    eis_mem_free_wiped(corrections, reader.correction_count + 1, sizeof *corrections);
+    return st;
+}
+
+static eis_status load_vectors(eis_mpc_seat *seat)
+{
+    eis_status st = EIS_OK;
+    const eis_mpc_lm *lm = &seat->session.lm;
+    eis_mpc_graph graph = {0};
+    eis_mpc_run run = {0};
+    eis_mpc_id *nodes = NULL;
+
+    EIS_NEW(nodes, lm->vector_count);
+    EIS_TRY(eis_mpc_lm_vectors_graph(&graph, nodes, lm));
+    EIS_TRY(walk(&run, seat, &graph, EIS_MPC_UNIT_VECTORS));
+    EIS_TRY(eis_mpc_check_run(&seat->party.check));
+    for (uint32_t v = 0; v < lm->vector_count; v++)
+        EIS_TRY(eis_mpc_cache_keep(&seat->cache, 2 * lm->layers + v, &run.values[nodes[v]], lm->vectors[v].count));
+out:
+    eis_mpc_run_clear(&run);
+    eis_mpc_graph_clear(&graph);
+    eis_mem_free(nodes);
+    return st;
+}
+
+static void next_step(eis_mpc_seat *seat)
+{
+    pthread_mutex_lock(&seat->lock);
+    seat->step++;
+    pthread_mutex_unlock(&seat->lock);
+}
+
+eis_status eis_mpc_seat_load(eis_mpc_seat *seat)
+{
+    eis_status st = EIS_OK;
+
+    EIS_REQUIRE(seat->linked && !seat->loaded, EIS_ERR_PROTOCOL, "the weights are loaded once, when links are up");
+    EIS_TRY(load_matrices(seat));
+    EIS_TRY(load_vectors(seat));
+    next_step(seat);
+    seat->loaded = true;
+out:
+    return st;
+}
+
+/* ---- steps ---- */
+
+/* Proves everything opened so far, then tells the world one number. */
+static eis_status tell(uint32_t *token, eis_mpc_seat *seat, const eis_mpc_words *wire)
+{
+    eis_status st = EIS_OK;
+    eis_mpc_party *party = &seat->party;
+    uint64_t d = wire->pub[0], value = 0;
+
+    EIS_TRY(eis_mpc_check_output(&party->check, &value, eis_fp_sub(seat->index == 0 ? d : 0, wire->share[0]),
+                                 eis_fp_sub(eis_fp_mul(d, party->key), wire->mac[0]), party->key));
+    EIS_REQUIRE(value < seat->session.lm.vocabulary, EIS_ERR_INTEGRITY, "the parties' token is none of the model's");
+    *token = (uint32_t)value;
+out:
+    return st;
+}
+
+eis_status eis_mpc_seat_step(eis_mpc_seat *seat, uint32_t *next, bool secret, uint32_t token, bool head)
+{
+    eis_status st = EIS_OK;
+    const eis_mpc_lm *lm = &seat->session.lm;
+    eis_mpc_lm_step step = {0};
+    eis_mpc_run run = {0};
+    eis_mpc_unit_kind kind = !secret ? EIS_MPC_UNIT_NEXT : head ? EIS_MPC_UNIT_LAST : EIS_MPC_UNIT_PROMPT;
+
+    EIS_REQUIRE(seat->loaded, EIS_ERR_PROTOCOL, "the weights are not loaded");
+    EIS_TRY(eis_mpc_lm_step_init(&step, lm, seat->position, secret, head));
+    if (!secret) step.graph.nodes[step.token].row = token;
+    EIS_TRY(walk(&run, seat, &step.graph, kind));
+    EIS_TRY(eis_mpc_check_run(&seat->party.check));
+    if (head) EIS_TRY(tell(next, seat, &run.values[step.next]));
+    for (uint32_t i = 0; i < 2 * lm->layers; i++) {
+        eis_mpc_id id = i % 2 != 0 ? step.values[i / 2] : step.keys[i / 2];
+        EIS_TRY(eis_mpc_cache_keep(&seat->cache, i, &run.values[id], step.graph.nodes[id].count));
+    }
+    seat->position++;
+    next_step(seat);
+out:
+    eis_mpc_run_clear(&run);
+    eis_mpc_lm_step_clear(&step);
+    return st;
+}

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Inside service/: one session at one party. Its own thread is that of the coordinator's connection; others put in what
+ * they bring: streams of peers, masked weights and inputs of owners. */
+#ifndef EIS_SERVICE_MPC_SEAT_H
+#define EIS_SERVICE_MPC_SEAT_H
+
+#include "engine/mpc/cache.h"
+#include "engine/mpc/party.h"
+#include "service/mpc_links.h"
+#include "service/mpc_session.h"
+
+#include <pthread.h>
+
+#define EIS_MPC_OWNERS_MAX 4
+
+/* A masked input that an owner has sent. */
+typedef struct eis_mpc_inbox {
+    struct eis_mpc_inbox *next;
+    uint64_t step;
+    uint32_t slot, count;
+    uint64_t *words;
+} eis_mpc_inbox;
+
+typedef struct eis_mpc_seat {
+    struct eis_mpc_seat *next; /* in the server's list, under its lock */
+    unsigned users;
+    bool over; /* nobody new; those who wait give up */
+
+    eis_mpc_session session;
+    uint64_t number;
+    uint32_t index;
+    uint32_t round_ms, dial_ms, owner_ms;
+
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    eis_stream *inbound[EIS_MPC_PARTIES_MAX]; /* peers that have called us */
+    eis_stream *owner[EIS_MPC_OWNERS_MAX];    /* owners that are connected now */
+    uint64_t **weights;                       /* [shape_count]: D of each matrix; NULL: not sent yet, or taken over */
+    bool *weights_sent;                       /* [shape_count] */
+    eis_mpc_inbox *inbox;
+
+    /* Of the session's own thread. */
+    eis_stream *dealer, *outbound[EIS_MPC_PARTIES_MAX];
+    eis_mpc_stream_links links;
+    eis_mpc_party party;
+    eis_mpc_cache cache;
+    uint8_t seed[EIS_MPC_SEED_BYTES];
+    bool linked, loaded;
+    uint64_t step;
+    uint32_t position;
+} eis_mpc_seat;
+
+/* Makes a seat from a session document. Errors: as eis_mpc_session_read, EIS_ERR_MEMORY; *seat is NULL. */
+EIS_MUST_USE eis_status eis_mpc_seat_new(eis_mpc_seat **seat, uint32_t index, const void *document, size_t bytes);
+
+/* Wipes and frees. NULL is allowed. */
+void eis_mpc_seat_free(eis_mpc_seat *seat);
+
+/* Ends all waits. */
+void eis_mpc_seat_end(eis_mpc_seat *seat);
+
+/* Brings the links up: the Triple Service, the peers behind us, those before us; then the first commitments.
+ * client: the TLS context for each whom we call is made by this function. Errors: those of streams and links. */
+typedef eis_status (*eis_mpc_dial)(void *context, eis_stream **stream, const eis_mpc_member *member);
+EIS_MUST_USE eis_status eis_mpc_seat_link(eis_mpc_seat *seat, eis_mpc_dial dial, void *context);
+
+/* Takes weights and biases once their owner has sent all of them, and checks them. */
+EIS_MUST_USE eis_status eis_mpc_seat_load(eis_mpc_seat *seat);
+
+/* Walks one step: a secret token of the prompt (with the head where it is the last), or a public one. *next gets the
+ * token that follows, where there was a head. */
+EIS_MUST_USE eis_status eis_mpc_seat_step(eis_mpc_seat *seat, uint32_t *next, bool secret, uint32_t token, bool head);
+
+/* An owner's thread: puts in what it sent. Takes each slot once. Errors: EIS_ERR_PROTOCOL. */
+EIS_MUST_USE eis_status eis_mpc_seat_put_weights(eis_mpc_seat *seat, uint32_t matrix, eis_reader *r);
+EIS_MUST_USE eis_status eis_mpc_seat_put_input(eis_mpc_seat *seat, uint64_t step, uint32_t slot, eis_reader *r);
+
+#endif

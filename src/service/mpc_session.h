@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The configuration of a session: who takes part, with which keys, on which model, under which rules. One document; its
+ * hash enters everything that the session computes, and every role compares it with its own list of whom it knows. */
+#ifndef EIS_SERVICE_MPC_SESSION_H
+#define EIS_SERVICE_MPC_SESSION_H
+
+#include "engine/mpc/check.h"
+#include "engine/mpc/lm.h"
+#include "net/address.h"
+#include "net/tls.h"
+#include "wire/cursor.h"
+
+#define EIS_MPC_NAME_BYTES         65 /* 64 of [A-Za-z0-9._-] and the zero */
+#define EIS_MPC_SESSION_BYTES_MAX  ((size_t)1 << 20)
+#define EIS_MPC_STREAM_PAYLOAD_MAX (EIS_MPC_FRAME_BYTES + ((uint64_t)256 << 20))
+#define EIS_MPC_FRAME_BYTES        8 /* round u32 and a reserved u32, behind the header of the stream */
+#define EIS_MPC_ALPN               "eis-mpc/1"
+
+typedef struct eis_mpc_member {
+    eis_address address;
+    eis_tls_pin pin;
+} eis_mpc_member;
+
+typedef struct eis_mpc_session {
+    char id[EIS_MPC_NAME_BYTES], model[EIS_MPC_NAME_BYTES];
+    uint32_t party_count;
+    eis_mpc_member party[EIS_MPC_PARTIES_MAX];
+    eis_mpc_member dealer;
+    eis_tls_pin coordinator, model_owner, prompt_owner;
+    uint32_t context;                   /* positions of a text, at most */
+    uint32_t stop[EIS_LM_STOP_IDS_MAX]; /* tokens that end a text */
+    uint32_t stop_count;
+    eis_mpc_lm lm;                      /* the model's manifest, tunables included */
+    uint8_t hash[EIS_MPC_DIGEST_BYTES]; /* of the document */
+} eis_mpc_session;
+
+/* Writes the document, and sets the hash. Errors: sticky in w. */
+eis_status eis_mpc_session_write(eis_writer *w, eis_mpc_session *session);
+
+/* Reads a document and checks it whole: names, counts, two keys that are one where they must not be (the dealer's and
+ * anybody else's, two parties'), a manifest that cannot be.
+ *
+ * Errors:  EIS_ERR_PARSE, EIS_ERR_VERSION, EIS_ERR_MEMORY; *session is zeroed. */
+EIS_MUST_USE eis_status eis_mpc_session_read(eis_mpc_session *session, const void *data, size_t bytes);
+
+/* Frees. Safe on a zeroed session. */
+void eis_mpc_session_clear(eis_mpc_session *session);
+
+/* The first bytes of the hash, which address frames. */
+uint64_t eis_mpc_session_number(const eis_mpc_session *session);
+
+/* Tells whether a text is a name. */
+bool eis_mpc_name_valid(const char *text);
+
+#endif

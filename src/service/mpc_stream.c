@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "service/mpc_stream.h"
+
+#include "ring/fp_word.h"
+
+#include <string.h>
+
+#define TEXT_BYTES_MAX 512
+
+eis_status eis_mpc_send(eis_stream *stream, eis_mpc_message message, uint64_t session, eis_writer *w,
+                        const uint64_t *words, size_t word_count)
+{
+    const eis_frame_header header = {.type = (uint16_t)message, .request_id = session};
+    const eis_span parts[2] = {{w != NULL ? w->data : NULL, w != NULL ? w->bytes : 0},
+                               {(const uint8_t *)words, word_count * sizeof *words}};
+    eis_status st = w != NULL ? eis_wire_writer_status(w) : EIS_OK;
+
+    if (st == EIS_OK) st = eis_net_stream_send(stream, &header, parts, 2);
+    if (w != NULL) eis_wire_writer_rewind(w);
+    return st;
+}
+
+/* What a peer said about its failure; the text is quoted, the code decides. */
+static eis_status read_failure(eis_reader *r)
+{
+    char code[64], text[TEXT_BYTES_MAX];
+    eis_status st;
+
+    eis_wire_reader_text16(r, code, sizeof code);
+    eis_wire_reader_text16(r, text, sizeof text);
+    if (eis_wire_reader_status(r) != EIS_OK) return eis_fail(EIS_ERR_PROTOCOL, "a peer failed and did not say how");
+    st = eis_status_from_code(code);
+    return eis_fail(st == EIS_OK ? EIS_ERR_PROTOCOL : st, "%s", text[0] != 0 ? text : eis_status_text(st));
+}
+
+eis_status eis_mpc_open_frame(eis_reader *r, const eis_stream_frame *frame, eis_mpc_message message, uint64_t session)
+{
+    eis_status st = EIS_OK;
+
+    eis_wire_reader_init(r, "frame", frame->payload.data, frame->payload.bytes);
+    if (frame->header.type == EIS_MPC_MESSAGE_FAILED) return read_failure(r);
+    EIS_REQUIRE(frame->header.type == message && frame->header.request_id == session, EIS_ERR_PROTOCOL,
+                "a peer sent frame %u where %u belongs", frame->header.type, (unsigned)message);
+out:
+    return st;
+}
+
+eis_status eis_mpc_await(eis_reader *r, eis_stream *stream, eis_mpc_message message, uint64_t session, uint32_t wait_ms)
+{
+    eis_stream_frame frame;
+    eis_status st = eis_net_stream_recv(&frame, stream, wait_ms);
+
+    return st == EIS_OK ? eis_mpc_open_frame(r, &frame, message, session) : st;
+}
+
+void eis_mpc_send_failure(eis_stream *stream, uint64_t session, eis_status st)
+{
+    eis_writer w;
+    const char *code = eis_status_code(st);
+    char text[TEXT_BYTES_MAX];
+
+    /* The detail of a failed check would be the same for all causes anyway; it names no value. */
+    strncpy(text, eis_error_detail(), sizeof text - 1);
+    text[sizeof text - 1] = 0;
+    eis_wire_writer_init(&w, 4096);
+    eis_wire_writer_string16(&w, code, strlen(code));
+    eis_wire_writer_string16(&w, text, strlen(text));
+    if (eis_mpc_send(stream, EIS_MPC_MESSAGE_FAILED, session, &w, NULL, 0) != EIS_OK) eis_error_clear();
+    eis_wire_writer_clear(&w);
+}
+
+eis_status eis_mpc_read_words(uint64_t *words, size_t count, eis_reader *r)
+{
+    eis_status st = EIS_OK;
+    const uint8_t *bytes;
+    uint64_t over = 0;
+
+    EIS_TRY(eis_wire_reader_status(r));
+    EIS_REQUIRE(eis_wire_reader_remaining(r) == count * sizeof *words, EIS_ERR_PROTOCOL,
+                "a frame has %zu bytes of words where %zu belong", eis_wire_reader_remaining(r), count * sizeof *words);
+    bytes = eis_wire_reader_bytes(r, count * sizeof *words);
+    memcpy(words, bytes, count * sizeof *words);
+    for (size_t i = 0; i < count; i++) over |= (uint64_t)(words[i] >= EIS_FP_P);
+    EIS_REQUIRE(over == 0, EIS_ERR_PROTOCOL, "a frame has a word that is not of the field");
+out:
+    return st;
+}

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Frames between the processes of the mpc engine: what they are called, and how one is sent and awaited. The header of
+ * the stream addresses them: request id = number of the session, layer = step, batch = sender. */
+#ifndef EIS_SERVICE_MPC_STREAM_H
+#define EIS_SERVICE_MPC_STREAM_H
+
+#include "engine/mpc/links.h"
+#include "net/stream.h"
+#include "wire/cursor.h"
+
+/* Behind those of engine/mpc/links.h, which parties exchange round by round. */
+typedef enum eis_mpc_message {
+    EIS_MPC_MESSAGE_HELLO = 32, /* role u8, index u32, number of the session u64 (0: none yet) */
+    EIS_MPC_MESSAGE_WELCOME,    /* empty; to a party that calls the Triple Service: its seed */
+    EIS_MPC_MESSAGE_CREATE,     /* index u32, session document: coordinator to party and Triple Service */
+    EIS_MPC_MESSAGE_CREATED,    /* empty: links are up */
+    EIS_MPC_MESSAGE_KEYS,       /* purpose u8, number u64: an owner asks for the keys of its masks */
+    EIS_MPC_MESSAGE_KEYS_ARE,   /* a key of 32 bytes for each party */
+    EIS_MPC_MESSAGE_UNIT,       /* kind u8, step u64, position u32: the last party asks for corrections */
+    EIS_MPC_MESSAGE_UNIT_IS,    /* words */
+    EIS_MPC_MESSAGE_WEIGHTS,    /* matrix u32, words D */
+    EIS_MPC_MESSAGE_INPUT,      /* step u64, slot u32, words D */
+    EIS_MPC_MESSAGE_TAKEN,      /* empty: the party has it */
+    EIS_MPC_MESSAGE_LOAD,       /* empty: the model's owner has sent everything */
+    EIS_MPC_MESSAGE_LOADED,     /* empty: weights are checked */
+    EIS_MPC_MESSAGE_RUN,        /* tokens of the prompt u32, most new tokens u32 */
+    EIS_MPC_MESSAGE_TOKEN,      /* id u32, ms f64 */
+    EIS_MPC_MESSAGE_DONE,       /* reason u8 */
+    EIS_MPC_MESSAGE_FAILED,     /* code, text: the session has ended */
+    EIS_MPC_MESSAGE_CLOSE       /* empty */
+} eis_mpc_message;
+
+typedef enum eis_mpc_role { EIS_MPC_ROLE_PARTY = 1, EIS_MPC_ROLE_COORDINATOR = 2, EIS_MPC_ROLE_OWNER = 3 } eis_mpc_role;
+
+/* What a RUN ended with. */
+typedef enum eis_mpc_end { EIS_MPC_END_LENGTH = 0, EIS_MPC_END_STOP = 1, EIS_MPC_END_CONTEXT = 2 } eis_mpc_end;
+
+/* What a unit is for. */
+typedef enum eis_mpc_unit_kind {
+    EIS_MPC_UNIT_LOAD = 0,
+    EIS_MPC_UNIT_VECTORS = 1,
+    EIS_MPC_UNIT_PROMPT = 2, /* a secret token, no head */
+    EIS_MPC_UNIT_LAST = 3,   /* the last secret token, with the head */
+    EIS_MPC_UNIT_NEXT = 4    /* a public token, with the head */
+} eis_mpc_unit_kind;
+
+/* Sends a frame: the bytes of a writer (NULL: none) and a run of words (NULL: none). The writer is rewound. */
+EIS_MUST_USE eis_status eis_mpc_send(eis_stream *stream, eis_mpc_message message, uint64_t session, eis_writer *w,
+                                     const uint64_t *words, size_t word_count);
+
+/* Receives a frame of one type and starts reading its payload, which stays until the next receive.
+ *
+ * Errors:  what the peer said (FAILED);  EIS_ERR_PROTOCOL  another type or session;  those of the stream. */
+EIS_MUST_USE eis_status eis_mpc_await(eis_reader *r, eis_stream *stream, eis_mpc_message message, uint64_t session,
+                                      uint32_t wait_ms);
+
+/* Reads a frame that was received as the one of that type; as above. */
+EIS_MUST_USE eis_status eis_mpc_open_frame(eis_reader *r, const eis_stream_frame *frame, eis_mpc_message message,
+                                           uint64_t session);
+
+/* Tells the peer what went wrong: the code, and a text where it is about the peer's own doing. */
+void eis_mpc_send_failure(eis_stream *stream, uint64_t session, eis_status st);
+
+/* Copies the rest of a payload as words of the field.
+ * Errors:  EIS_ERR_PROTOCOL  another number of words, or one that is not below p. Shape: words[count]. */
+EIS_MUST_USE eis_status eis_mpc_read_words(uint64_t *words, size_t count, eis_reader *r);
+
+#endif

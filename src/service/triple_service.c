@@ -1,0 +1,430 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "service/triple_service.h"
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "engine/mpc/cache.h"
+#include "engine/mpc/deal.h"
+#include "net/listener.h"
+#include "service/mpc_session.h"
+#include "service/mpc_stream.h"
+
+#include <pthread.h>
+#include <string.h>
+
+#define SESSIONS_MAX_DEFAULT 16
+#define WAIT_FOREVER         EIS_STREAM_WAIT_FOREVER
+#define PURPOSES             6
+
+/* One session: everything that is secret here. Under its own lock, but for `users`. */
+typedef struct dealt {
+    struct dealt *next;
+    eis_mpc_session session;
+    uint64_t number;
+    pthread_mutex_t lock;
+    eis_mpc_dealer dealer;
+    eis_mpc_cache masks;
+    eis_mpc_corrections load;
+    uint64_t next_step;
+    uint32_t next_position;
+    bool seeded[EIS_MPC_PARTIES_MAX], load_given;
+    uint64_t keys_given;         /* matrices whose keys an owner has: a count, they are given in order */
+    uint64_t input_given_before; /* inputs below this number have been given away */
+    unsigned users;              /* connections; under the service's lock */
+    bool over;
+} dealt;
+
+struct eis_triple_service {
+    eis_listener *listener;
+    eis_tls *tls;
+    pthread_mutex_t lock;
+    dealt *sessions;
+    unsigned session_count, sessions_max;
+    eis_triple_stats stats;
+};
+
+/* ---- sessions ---- */
+
+static void free_dealt(dealt *d)
+{
+    eis_mpc_corrections_clear(&d->load);
+    eis_mpc_cache_clear(&d->masks);
+    eis_mpc_dealer_clear(&d->dealer);
+    eis_mpc_session_clear(&d->session);
+    pthread_mutex_destroy(&d->lock);
+    eis_mem_free(d);
+}
+
+/* Takes a session for a connection, or NULL. */
+static dealt *take(eis_triple_service *service, uint64_t number)
+{
+    dealt *d;
+
+    pthread_mutex_lock(&service->lock);
+    for (d = service->sessions; d != NULL && (d->number != number || d->over); d = d->next) {}
+    if (d != NULL) d->users++;
+    pthread_mutex_unlock(&service->lock);
+    return d;
+}
+
+/* Gives it back; the last one of a session that is over wipes it. */
+static void give_back(eis_triple_service *service, dealt *d, bool over)
+{
+    dealt **at;
+
+    pthread_mutex_lock(&service->lock);
+    d->over |= over;
+    d->users--;
+    if (d->users > 0 || !d->over) d = NULL;
+    if (d != NULL) {
+        for (at = &service->sessions; *at != d; at = &(*at)->next) {}
+        *at = d->next;
+        service->session_count--;
+    }
+    pthread_mutex_unlock(&service->lock);
+    if (d != NULL) free_dealt(d);
+}
+
+static eis_status deal_load(dealt *d)
+{
+    eis_status st = EIS_OK;
+
+    EIS_TRY(eis_mpc_dealer_init(&d->dealer, d->session.party_count));
+    EIS_TRY(eis_mpc_cache_init(&d->masks, eis_mpc_lm_slot_count(&d->session.lm)));
+    EIS_TRY(eis_mpc_deal_load(&d->dealer, &d->load, d->session.lm.shapes, d->session.lm.shape_count));
+out:
+    return st;
+}
+
+/* Makes a session from its document; it belongs to the coordinator's connection that asked for it. */
+static eis_status create(dealt **made, eis_triple_service *service, eis_reader *r, const eis_tls_pin *caller)
+{
+    eis_status st = EIS_OK;
+    dealt *d = NULL, *other;
+    size_t bytes;
+    const uint8_t *document;
+    bool full = false, twice = false;
+
+    (void)eis_wire_reader_u32(r);
+    bytes = eis_wire_reader_remaining(r);
+    document = eis_wire_reader_bytes(r, bytes);
+    EIS_TRY(eis_wire_reader_status(r));
+    EIS_NEW(d, 1);
+    pthread_mutex_init(&d->lock, NULL);
+    EIS_TRY(eis_mpc_session_read(&d->session, document, bytes));
+    EIS_REQUIRE(memcmp(&d->session.coordinator, caller, sizeof *caller) == 0, EIS_ERR_FORBIDDEN,
+                "the session names another coordinator");
+    d->number = eis_mpc_session_number(&d->session);
+    EIS_TRY(deal_load(d));
+    pthread_mutex_lock(&service->lock);
+    for (other = service->sessions; other != NULL; other = other->next) twice |= other->number == d->number;
+    full = service->session_count >= service->sessions_max;
+    if (!full && !twice) {
+        d->users = 1;
+        d->next = service->sessions;
+        service->sessions = d;
+        service->session_count++;
+        service->stats.sessions++;
+        *made = d;
+    }
+    pthread_mutex_unlock(&service->lock);
+    EIS_REQUIRE(!twice, EIS_ERR_FORBIDDEN, "there is such a session already");
+    EIS_REQUIRE(!full, EIS_ERR_BUSY, "the Triple Service has %u sessions", service->sessions_max);
+    d = NULL;
+out:
+    if (d != NULL) free_dealt(d);
+    return st;
+}
+
+/* ---- units ---- */
+
+/* Deals the unit of a kind into *c: steps and positions strictly rise, so that nothing is dealt twice. */
+static eis_status deal_unit(eis_mpc_corrections *c, dealt *d, eis_mpc_unit_kind kind, uint64_t step, uint32_t position)
+{
+    eis_status st = EIS_OK;
+    const eis_mpc_lm *lm = &d->session.lm;
+    eis_mpc_mask_source source = {.context = &d->masks, .kept = eis_mpc_cache_kept_masks};
+    eis_mpc_lm_step s = {0};
+    eis_mpc_masks masks = {0};
+
+    EIS_REQUIRE(kind >= EIS_MPC_UNIT_PROMPT && kind <= EIS_MPC_UNIT_NEXT && step == d->next_step &&
+                    position == d->next_position && position < d->session.context,
+                EIS_ERR_PROTOCOL, "a unit was asked for out of order");
+    d->next_step++;
+    d->next_position++;
+    EIS_TRY(eis_mpc_lm_step_init(&s, lm, position, kind != EIS_MPC_UNIT_NEXT, kind != EIS_MPC_UNIT_PROMPT));
+    EIS_TRY(eis_mpc_deal_graph(&masks, c, &d->dealer, &s.graph, step, &source));
+    for (uint32_t i = 0; i < 2 * lm->layers; i++) {
+        eis_mpc_id id = i % 2 != 0 ? s.values[i / 2] : s.keys[i / 2];
+        EIS_TRY(eis_mpc_cache_keep_masks(&d->masks, i, masks.of[id], s.graph.nodes[id].count));
+    }
+out:
+    eis_mpc_masks_clear(&masks);
+    eis_mpc_lm_step_clear(&s);
+    return st;
+}
+
+/* Step 0: the biases, which are kept. */
+static eis_status deal_vectors(eis_mpc_corrections *c, dealt *d)
+{
+    eis_status st = EIS_OK;
+    const eis_mpc_lm *lm = &d->session.lm;
+    eis_mpc_mask_source none = {0};
+    eis_mpc_graph graph = {0};
+    eis_mpc_masks masks = {0};
+    eis_mpc_id *nodes = NULL;
+
+    EIS_REQUIRE(d->next_step == 0, EIS_ERR_PROTOCOL, "a unit was asked for out of order");
+    d->next_step = 1;
+    EIS_NEW(nodes, lm->vector_count);
+    EIS_TRY(eis_mpc_lm_vectors_graph(&graph, nodes, lm));
+    EIS_TRY(eis_mpc_deal_graph(&masks, c, &d->dealer, &graph, 0, &none));
+    for (uint32_t v = 0; v < lm->vector_count; v++)
+        EIS_TRY(eis_mpc_cache_keep_masks(&d->masks, 2 * lm->layers + v, masks.of[nodes[v]], lm->vectors[v].count));
+out:
+    eis_mpc_masks_clear(&masks);
+    eis_mpc_graph_clear(&graph);
+    eis_mem_free(nodes);
+    return st;
+}
+
+static eis_status give_load(eis_mpc_corrections *c, dealt *d)
+{
+    eis_status st = EIS_OK;
+
+    EIS_REQUIRE(!d->load_given, EIS_ERR_PROTOCOL, "a unit was asked for twice");
+    d->load_given = true;
+    *c = d->load;
+    memset(&d->load, 0, sizeof d->load);
+out:
+    return st;
+}
+
+static eis_status serve_unit(eis_triple_service *service, dealt *d, eis_stream *stream, eis_reader *r)
+{
+    eis_status st = EIS_OK;
+    eis_mpc_corrections c = {0};
+    unsigned kind = eis_wire_reader_u8(r);
+    uint64_t step = eis_wire_reader_u64(r);
+    uint32_t position = eis_wire_reader_u32(r);
+
+    EIS_TRY(eis_wire_reader_end(r));
+    pthread_mutex_lock(&d->lock);
+    if (kind == EIS_MPC_UNIT_LOAD)
+        st = give_load(&c, d);
+    else if (kind == EIS_MPC_UNIT_VECTORS)
+        st = deal_vectors(&c, d);
+    else
+        st = deal_unit(&c, d, (eis_mpc_unit_kind)kind, step, position);
+    pthread_mutex_unlock(&d->lock);
+    if (st != EIS_OK) goto out;
+    EIS_TRY(eis_mpc_send(stream, EIS_MPC_MESSAGE_UNIT_IS, d->number, NULL, c.words, c.count));
+    pthread_mutex_lock(&service->lock);
+    service->stats.produced++;
+    service->stats.consumed++;
+    service->stats.words += c.count;
+    pthread_mutex_unlock(&service->lock);
+out:
+    eis_mpc_corrections_clear(&c);
+    return st;
+}
+
+/* ---- who calls ---- */
+
+static bool pin_is(const eis_tls_pin *pin, const eis_tls_pin *named) { return memcmp(pin, named, sizeof *pin) == 0; }
+
+/* A party: its seed, once; then units, for the last one. */
+static eis_status serve_party(eis_triple_service *service, dealt *d, eis_stream *stream, const eis_tls_pin *pin,
+                              uint32_t index)
+{
+    eis_status st = EIS_OK;
+    eis_writer w;
+    eis_reader r;
+    eis_stream_frame frame;
+    bool again;
+
+    eis_wire_writer_init(&w, 4096);
+    EIS_REQUIRE(index < d->session.party_count && pin_is(pin, &d->session.party[index].pin), EIS_ERR_FORBIDDEN,
+                "the session names another key for party %u", index);
+    pthread_mutex_lock(&d->lock);
+    again = d->seeded[index];
+    d->seeded[index] = true;
+    pthread_mutex_unlock(&d->lock);
+    EIS_REQUIRE(!again, EIS_ERR_FORBIDDEN, "party %u has its seed already", index);
+    eis_wire_writer_bytes(&w, d->dealer.seed[index], EIS_MPC_SEED_BYTES);
+    EIS_TRY(eis_mpc_send(stream, EIS_MPC_MESSAGE_WELCOME, d->number, &w, NULL, 0));
+    for (;;) {
+        EIS_TRY(eis_net_stream_recv(&frame, stream, WAIT_FOREVER));
+        if (frame.header.type == EIS_MPC_MESSAGE_CLOSE) break;
+        EIS_REQUIRE(index + 1 == d->session.party_count, EIS_ERR_FORBIDDEN, "units are for the last party");
+        EIS_TRY(eis_mpc_open_frame(&r, &frame, EIS_MPC_MESSAGE_UNIT, d->number));
+        EIS_TRY(serve_unit(service, d, stream, &r));
+    }
+out:
+    eis_wire_writer_clear(&w);
+    return st;
+}
+
+/* The keys of one input's masks, once and in rising order; weights to the owner of the model, tokens to that of the
+ * prompt. */
+static eis_status give_keys(eis_writer *w, dealt *d, const eis_tls_pin *pin, unsigned purpose, uint64_t number)
+{
+    eis_status st = EIS_OK;
+    uint8_t key[EIS_MPC_SEED_BYTES];
+    bool weights = purpose == EIS_MPC_PURPOSE_WEIGHTS, vector = purpose == EIS_MPC_PURPOSE_INPUT && number >> 16 == 0;
+
+    EIS_REQUIRE(weights || purpose == EIS_MPC_PURPOSE_INPUT, EIS_ERR_FORBIDDEN, "these are no masks of an input");
+    EIS_REQUIRE(pin_is(pin, weights || vector ? &d->session.model_owner : &d->session.prompt_owner), EIS_ERR_FORBIDDEN,
+                "the session names another owner");
+    if (weights) {
+        EIS_REQUIRE(number == d->keys_given && number < d->session.lm.shape_count, EIS_ERR_FORBIDDEN,
+                    "keys of masks are given once, in order");
+        d->keys_given++;
+    } else {
+        EIS_REQUIRE(number >= d->input_given_before, EIS_ERR_FORBIDDEN, "keys of masks are given once, in order");
+        d->input_given_before = number + 1;
+    }
+    for (uint32_t p = 0; p < d->session.party_count; p++) {
+        EIS_TRY(eis_mpc_stream_key(key, d->dealer.seed[p], (eis_mpc_purpose)purpose, number));
+        eis_wire_writer_bytes(w, key, sizeof key);
+    }
+out:
+    eis_mem_wipe(key, sizeof key);
+    return st;
+}
+
+static eis_status serve_owner(dealt *d, eis_stream *stream, const eis_tls_pin *pin)
+{
+    eis_status st = EIS_OK;
+    eis_writer w;
+    eis_reader r;
+    eis_stream_frame frame;
+
+    eis_wire_writer_init(&w, 4096);
+    EIS_REQUIRE(pin_is(pin, &d->session.model_owner) || pin_is(pin, &d->session.prompt_owner), EIS_ERR_FORBIDDEN,
+                "the session names other owners");
+    EIS_TRY(eis_mpc_send(stream, EIS_MPC_MESSAGE_WELCOME, d->number, NULL, NULL, 0));
+    for (;;) {
+        unsigned purpose;
+        uint64_t number;
+        EIS_TRY(eis_net_stream_recv(&frame, stream, WAIT_FOREVER));
+        if (frame.header.type == EIS_MPC_MESSAGE_CLOSE) break;
+        EIS_TRY(eis_mpc_open_frame(&r, &frame, EIS_MPC_MESSAGE_KEYS, d->number));
+        purpose = eis_wire_reader_u8(&r);
+        number = eis_wire_reader_u64(&r);
+        EIS_TRY(eis_wire_reader_end(&r));
+        pthread_mutex_lock(&d->lock);
+        st = give_keys(&w, d, pin, purpose, number);
+        pthread_mutex_unlock(&d->lock);
+        if (st != EIS_OK) goto out;
+        EIS_TRY(eis_mpc_send(stream, EIS_MPC_MESSAGE_KEYS_ARE, d->number, &w, NULL, 0));
+    }
+out:
+    eis_wire_writer_clear(&w);
+    return st;
+}
+
+/* A coordinator: makes a session, which lives as long as this connection. */
+static eis_status serve_coordinator(eis_triple_service *service, eis_stream *stream, const eis_tls_pin *pin)
+{
+    eis_status st = EIS_OK;
+    eis_stream_frame frame;
+    eis_reader r;
+    dealt *d = NULL;
+
+    EIS_TRY(eis_mpc_send(stream, EIS_MPC_MESSAGE_WELCOME, 0, NULL, NULL, 0));
+    EIS_TRY(eis_mpc_await(&r, stream, EIS_MPC_MESSAGE_CREATE, 0, WAIT_FOREVER));
+    EIS_TRY(create(&d, service, &r, pin));
+    EIS_TRY(eis_mpc_send(stream, EIS_MPC_MESSAGE_CREATED, d->number, NULL, NULL, 0));
+    EIS_TRY(eis_net_stream_recv(&frame, stream, WAIT_FOREVER)); /* CLOSE, or the end */
+out:
+    if (d != NULL) give_back(service, d, true);
+    return st;
+}
+
+static eis_status serve(void *context, eis_stream *stream)
+{
+    eis_triple_service *service = context;
+    eis_status st = EIS_OK;
+    eis_tls_pin pin;
+    eis_reader r;
+    unsigned role;
+    uint32_t index;
+    uint64_t number = 0;
+    dealt *d = NULL;
+
+    EIS_TRY(eis_net_stream_peer_pin(&pin, stream));
+    EIS_TRY(eis_mpc_await(&r, stream, EIS_MPC_MESSAGE_HELLO, 0, 10000));
+    role = eis_wire_reader_u8(&r);
+    index = eis_wire_reader_u32(&r);
+    number = eis_wire_reader_u64(&r);
+    EIS_TRY(eis_wire_reader_end(&r));
+    eis_net_stream_limit(stream, EIS_MPC_SESSION_BYTES_MAX);
+    if (role == EIS_MPC_ROLE_COORDINATOR) {
+        number = 0;
+        EIS_TRY(serve_coordinator(service, stream, &pin));
+        goto out;
+    }
+    d = take(service, number);
+    EIS_REQUIRE(d != NULL, EIS_ERR_NOT_FOUND, "there is no such session");
+    if (role == EIS_MPC_ROLE_PARTY)
+        EIS_TRY(serve_party(service, d, stream, &pin, index));
+    else
+        EIS_TRY(serve_owner(d, stream, &pin));
+out:
+    if (st != EIS_OK && st != EIS_ERR_CLOSED && st != EIS_ERR_INTERRUPTED) eis_mpc_send_failure(stream, number, st);
+    if (d != NULL) give_back(service, d, false);
+    return st;
+}
+
+/* ---- the service ---- */
+
+eis_status eis_triple_service_start(eis_triple_service **out_service, const eis_triple_service_config *config)
+{
+    eis_status st = EIS_OK;
+    eis_triple_service *service = NULL;
+    eis_tls_server_config tls = config->tls;
+    eis_listener_config listener;
+
+    *out_service = NULL;
+    EIS_REQUIRE(tls.client_ca_pem.bytes > 0, EIS_ERR_USAGE, "the Triple Service needs a CA for its callers");
+    EIS_NEW(service, 1);
+    pthread_mutex_init(&service->lock, NULL);
+    service->sessions_max = config->sessions_max != 0 ? config->sessions_max : SESSIONS_MAX_DEFAULT;
+    tls.alpn = EIS_MPC_ALPN;
+    EIS_TRY(eis_net_tls_server_new(&service->tls, &tls));
+    listener = (eis_listener_config){.address = config->listen,
+                                     .tls = service->tls,
+                                     .connections_max = 1024,
+                                     .stream = {.protocol = EIS_FRAME_PROTOCOL_MPC, .spin_us = EIS_STREAM_NO_SPIN},
+                                     .serve = serve,
+                                     .context = service};
+    EIS_TRY(eis_net_listener_start(&service->listener, &listener));
+    *out_service = service;
+    service = NULL;
+out:
+    eis_triple_service_stop(service, 0);
+    return st;
+}
+
+void eis_triple_service_address(eis_address *address, const eis_triple_service *service)
+{
+    eis_net_listener_address(address, service->listener);
+}
+
+void eis_triple_service_stats(eis_triple_stats *stats, eis_triple_service *service)
+{
+    pthread_mutex_lock(&service->lock);
+    *stats = service->stats;
+    pthread_mutex_unlock(&service->lock);
+}
+
+void eis_triple_service_stop(eis_triple_service *service, uint32_t drain_ms)
+{
+    if (service == NULL) return;
+    if (service->listener != NULL) (void)eis_net_listener_drain(service->listener, drain_ms);
+    eis_net_listener_free(service->listener);
+    eis_net_tls_free(service->tls);
+    pthread_mutex_destroy(&service->lock);
+    eis_mem_free(service);
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The Triple Service: draws seeds, hands each party its own, deals the material of every step and gives owners the keys
+ * of the masks of their inputs. It sees shapes and step numbers, never an opened word, a token or a share of data. */
+#ifndef EIS_SERVICE_TRIPLE_SERVICE_H
+#define EIS_SERVICE_TRIPLE_SERVICE_H
+
+#include "base/status.h"
+#include "net/address.h"
+#include "net/tls.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef struct eis_triple_service eis_triple_service;
+
+typedef struct eis_triple_service_config {
+    eis_address listen;        /* port 0 takes a free one */
+    eis_tls_server_config tls; /* with a client CA; alpn is set by the service */
+    unsigned sessions_max;     /* 0: 16 */
+} eis_triple_service_config;
+
+typedef struct eis_triple_stats {
+    uint64_t sessions, produced, consumed, words; /* units, and words of corrections */
+} eis_triple_stats;
+
+/* Starts. Errors: EIS_ERR_USAGE  no client CA; those of the listener. *service is then NULL. */
+EIS_MUST_USE eis_status eis_triple_service_start(eis_triple_service **service, const eis_triple_service_config *config);
+
+/* Gives the address that is really in use. */
+void eis_triple_service_address(eis_address *address, const eis_triple_service *service);
+
+/* Reads the counters. */
+void eis_triple_service_stats(eis_triple_stats *stats, eis_triple_service *service);
+
+/* Ends all sessions, wipes their seeds, and frees. NULL is allowed. */
+void eis_triple_service_stop(eis_triple_service *service, uint32_t drain_ms);
+
+#endif
