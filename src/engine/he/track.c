@@ -69,13 +69,25 @@ void eis_he_track_rescale_three(eis_he_track *t, const eis_ckks_params *params, 
     t->variance += slot_variance(params, 2 * (2 * n / 3) * (2 * n / 3) / 12, target);
 }
 
+/* D/P: the product of the primes of the digit that begins at limb `first`, over that of the special primes. */
+static double digit_ratio(const eis_ckks_params *params, size_t first, size_t limbs)
+{
+    double ratio = 1;
+
+    for (size_t i = 0; i < params->special_count; i++) {
+        if (first + i < limbs) ratio *= (double)eis_rns_modulus(&params->rns, first + i)->q;
+        ratio /= (double)eis_rns_modulus(&params->rns, params->limbs_max + i)->q;
+    }
+    return ratio;
+}
+
 void eis_he_track_switch(eis_he_track *t, const eis_ckks_params *params, double count)
 {
-    double special = (double)eis_rns_modulus(&params->rns, params->prime_count - 1)->q, digits = 0;
+    double digits = 0;
 
-    for (uint32_t j = 0; j < t->limbs; j++) { /* a centred digit is uniform in [-q/2, q/2] */
-        double q = (double)eis_rns_modulus(&params->rns, j)->q;
-        digits += degree_of(params) * (q / special) * (q / special) / 12 * ERROR_VARIANCE;
+    for (size_t first = 0; first < t->limbs; first += params->special_count) {
+        double ratio = digit_ratio(params, first, t->limbs); /* a centred digit is uniform in [-D/2, D/2] */
+        digits += degree_of(params) * ratio * ratio / 12 * ERROR_VARIANCE;
     }
     t->variance += slot_variance(params, count * digits + rounding_variance(params), t->scale);
 }
