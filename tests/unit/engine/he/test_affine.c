@@ -80,6 +80,25 @@ static void dense_256_10_under_eight_keys(void **state)
     eis_model_free(model);
 }
 
+/* A chain with two special primes, where two data primes make a digit: in every step that turns. */
+static void several_special_primes(void **state)
+{
+    static const uint32_t shape[][2] = {{10, 256}, {200, 200}};
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        eis_model *model = made_affine(shape[i][0], shape[i][1], 0.2, 5);
+        eis_he_wish wish = {.form = EIS_HE_FORM_SINGLE, .input_max = 1};
+        he_world w;
+        wish.own = (eis_ckks_literal){
+            .degree = 16384, .prime_count = 6, .special_count = 2, .bits = {50, 40, 40, 40, 45, 46}, .scale = 0x1p40};
+        he_open(&w, model, &wish);
+        assert_true(he_error(&w, 1, 1, 9, 0, NULL) <= w.plan->contract.stage[0].output.error);
+        he_close(&w);
+        eis_model_free(model);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -88,6 +107,7 @@ int main(void)
         cmocka_unit_test(blocks),
         cmocka_unit_test(square_768),
         cmocka_unit_test(dense_256_10_under_eight_keys),
+        cmocka_unit_test(several_special_primes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
