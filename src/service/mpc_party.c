@@ -29,7 +29,10 @@ struct eis_mpc_party_server {
 
 static void give_back(eis_mpc_party_server *server, eis_mpc_seat *seat, bool over)
 {
-    if (over) eis_mpc_seat_end(seat);
+    if (over) {
+        eis_mpc_seat_end(seat);
+        eis_mpc_seat_finish(seat);
+    }
     pthread_mutex_lock(&server->lock);
     seat->users--;
     pthread_cond_broadcast(&server->changed);
@@ -245,7 +248,7 @@ static eis_status serve_peer(eis_mpc_seat *seat, eis_stream *stream, const eis_t
     taken = seat->inbound[index] != NULL || seat->over;
     if (!taken) seat->inbound[index] = stream;
     pthread_cond_broadcast(&seat->changed);
-    while (!taken && !seat->over) pthread_cond_wait(&seat->changed, &seat->lock);
+    while (!taken && !seat->finished) pthread_cond_wait(&seat->changed, &seat->lock);
     pthread_mutex_unlock(&seat->lock);
     EIS_REQUIRE(!taken, EIS_ERR_FORBIDDEN, "party %u has called already", index);
 out:

@@ -61,14 +61,29 @@ void eis_mpc_seat_free(eis_mpc_seat *seat)
     eis_mem_free(seat);
 }
 
+static void cancel(eis_stream *stream)
+{
+    if (stream != NULL) eis_net_stream_cancel(stream);
+}
+
 void eis_mpc_seat_end(eis_mpc_seat *seat)
 {
     pthread_mutex_lock(&seat->lock);
     seat->over = true;
-    for (uint32_t p = 0; p < EIS_MPC_PARTIES_MAX; p++)
-        if (seat->inbound[p] != NULL) eis_net_stream_cancel(seat->inbound[p]);
-    for (int i = 0; i < EIS_MPC_OWNERS_MAX; i++)
-        if (seat->owner[i] != NULL) eis_net_stream_cancel(seat->owner[i]);
+    for (uint32_t p = 0; p < EIS_MPC_PARTIES_MAX; p++) {
+        cancel(seat->inbound[p]);
+        cancel(seat->outbound[p]);
+    }
+    for (int i = 0; i < EIS_MPC_OWNERS_MAX; i++) cancel(seat->owner[i]);
+    cancel(seat->dealer);
+    pthread_cond_broadcast(&seat->changed);
+    pthread_mutex_unlock(&seat->lock);
+}
+
+void eis_mpc_seat_finish(eis_mpc_seat *seat)
+{
+    pthread_mutex_lock(&seat->lock);
+    seat->finished = true;
     pthread_cond_broadcast(&seat->changed);
     pthread_mutex_unlock(&seat->lock);
 }
@@ -102,14 +117,27 @@ static eis_status greet(eis_mpc_seat *seat, eis_stream *stream)
     return st;
 }
 
+/* Calls a member and keeps the stream where eis_mpc_seat_end finds it. */
+static eis_status call(eis_stream **kept, eis_mpc_seat *seat, eis_mpc_dial dial, void *context,
+                       const eis_mpc_member *member)
+{
+    eis_stream *stream = NULL;
+    eis_status st = dial(context, &stream, member);
+
+    pthread_mutex_lock(&seat->lock);
+    *kept = stream;
+    if (seat->over) cancel(stream);
+    pthread_mutex_unlock(&seat->lock);
+    return st == EIS_OK ? greet(seat, stream) : st;
+}
+
 static eis_status link_dealer(eis_mpc_seat *seat, eis_mpc_dial dial, void *context)
 {
     eis_status st = EIS_OK;
     eis_reader r;
     const uint8_t *seed;
 
-    EIS_TRY(dial(context, &seat->dealer, &seat->session.dealer));
-    EIS_TRY(greet(seat, seat->dealer));
+    EIS_TRY(call(&seat->dealer, seat, dial, context, &seat->session.dealer));
     EIS_TRY(eis_mpc_await(&r, seat->dealer, EIS_MPC_MESSAGE_WELCOME, seat->number, seat->round_ms));
     seed = eis_wire_reader_bytes(&r, EIS_MPC_SEED_BYTES);
     EIS_TRY(eis_wire_reader_end(&r));
@@ -126,8 +154,7 @@ static eis_status link_peers(eis_mpc_seat *seat, eis_mpc_dial dial, void *contex
     uint64_t until = deadline(seat->dial_ms);
 
     for (uint32_t p = seat->index + 1; p < seat->session.party_count; p++) {
-        EIS_TRY(dial(context, &seat->outbound[p], &seat->session.party[p]));
-        EIS_TRY(greet(seat, seat->outbound[p]));
+        EIS_TRY(call(&seat->outbound[p], seat, dial, context, &seat->session.party[p]));
         seat->links.peer[p] = seat->outbound[p];
     }
     pthread_mutex_lock(&seat->lock);

@@ -24,7 +24,8 @@ typedef struct eis_mpc_inbox {
 typedef struct eis_mpc_seat {
     struct eis_mpc_seat *next; /* in the server's list, under its lock */
     unsigned users;
-    bool over; /* nobody new; those who wait give up */
+    bool over;     /* nobody new; those who wait give up */
+    bool finished; /* the session's own thread uses no stream any more */
 
     eis_mpc_session session;
     uint64_t number;
@@ -56,8 +57,11 @@ EIS_MUST_USE eis_status eis_mpc_seat_new(eis_mpc_seat **seat, uint32_t index, co
 /* Wipes and frees. NULL is allowed. */
 void eis_mpc_seat_free(eis_mpc_seat *seat);
 
-/* Ends all waits. */
+/* Ends all waits, from any thread. */
 void eis_mpc_seat_end(eis_mpc_seat *seat);
+
+/* Says that the session's own thread uses no stream any more: peers' streams may go. */
+void eis_mpc_seat_finish(eis_mpc_seat *seat);
 
 /* Brings the links up: the Triple Service, the peers behind us, those before us; then the first commitments.
  * client: the TLS context for each whom we call is made by this function. Errors: those of streams and links. */

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The processes of the mpc engine as threads of one: a story over TLS equals that of the plain engine; what a session
+ * names is held to; the death of anybody ends the session for all. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "model/plain.h"
+#include "support/mpc_service.h"
+
+#include <math.h>
+
+static eis_model *model;
+static eis_mpc_tuning tuning;
+
+static int open_model(void **state)
+{
+    char path[1024];
+    const char *root = getenv("EIS_TEST_ROOT");
+    (void)state;
+
+    snprintf(path, sizeof path, "%s/models/tiny-stories", root != NULL ? root : ".");
+    eis_mpc_tuning_default(&tuning);
+    return eis_model_open(&model, path, NULL) == EIS_OK ? 0 : -1;
+}
+
+static int close_model(void **state)
+{
+    (void)state;
+    eis_model_free(model);
+    return 0;
+}
+
+typedef struct told {
+    uint32_t tokens[64], count;
+} told;
+
+static eis_status tell(void *context, uint32_t token, double ms)
+{
+    told *t = context;
+
+    assert_true(ms >= 0 && t->count < 64);
+    t->tokens[t->count++] = token;
+    return EIS_OK;
+}
+
+/* What the plain engine says, and how sure it is. */
+static uint32_t plain_next(double *margin, eis_lm_session *plain, const eis_linear_backend *seam, uint32_t token,
+                           double *logits)
+{
+    uint32_t best = 0;
+
+    assert_int_equal(eis_lm_feed(plain, logits, seam, &token, 1), EIS_OK);
+    for (uint32_t i = 1; i < model->lm.vocabulary; i++)
+        if (logits[i] > logits[best]) best = i;
+    *margin = INFINITY;
+    for (uint32_t i = 0; i < model->lm.vocabulary; i++)
+        if (i != best) *margin = fmin(*margin, logits[best] - logits[i]);
+    return best;
+}
+
+static void check_story(const uint32_t *prompt, uint32_t prompt_count, const told *t)
+{
+    eis_lm_session *plain;
+    eis_plain_backend *backend;
+    eis_linear_backend seam;
+    double *logits = malloc(model->lm.vocabulary * sizeof *logits), margin = 0;
+    uint32_t wanted = 0, sure = 0;
+
+    assert_int_equal(eis_lm_session_new(&plain, model, 0), EIS_OK);
+    assert_int_equal(eis_plain_backend_new(&backend, model, NULL), EIS_OK);
+    seam = eis_plain_backend_seam(backend);
+    for (uint32_t i = 0; i < prompt_count; i++) wanted = plain_next(&margin, plain, &seam, prompt[i], logits);
+    for (uint32_t i = 0; i < t->count; i++) {
+        if (margin > 0.05) {
+            assert_int_equal(t->tokens[i], wanted);
+            sure++;
+        }
+        if (i + 1 < t->count) wanted = plain_next(&margin, plain, &seam, t->tokens[i], logits);
+    }
+    assert_true(sure * 2 > t->count);
+    free(logits);
+    eis_plain_backend_free(backend);
+    eis_lm_session_free(plain);
+}
+
+static void tell_story(uint32_t parties)
+{
+    static const uint32_t prompt[] = {0, 77, 123};
+    mpc_service s;
+    eis_mpc_conductor *conductor;
+    eis_mpc_owner *owner;
+    eis_mpc_end end;
+    told t = {.count = 0};
+
+    mpc_service_open(&s, model, &tuning, parties, "story");
+    mpc_service_require(
+        eis_mpc_conductor_open(&conductor, &s.session, s.document.data, s.document.bytes, &s.coordinator), "open");
+    mpc_service_require(eis_mpc_owner_open(&owner, &s.session, &s.owner), "owner");
+    mpc_service_require(eis_mpc_owner_send_model(owner, model, NULL, NULL), "model");
+    mpc_service_require(eis_mpc_conductor_load(conductor), "load");
+    for (uint32_t i = 0; i < 3; i++) mpc_service_require(eis_mpc_owner_send_token(owner, i + 1, prompt[i]), "token");
+    mpc_service_require(eis_mpc_conductor_run(conductor, &end, 3, 5, tell, &t), "run");
+    assert_true(t.count == 5 || end == EIS_MPC_END_STOP);
+    check_story(prompt, 3, &t);
+    eis_mpc_owner_close(owner);
+    eis_mpc_conductor_close(conductor);
+    mpc_service_close(&s);
+}
+
+static void test_story_of_two(void **state)
+{
+    (void)state;
+    tell_story(2);
+}
+
+static void test_story_of_three(void **state)
+{
+    (void)state;
+    tell_story(3);
+}
+
+/* A caller with a good certificate whom the session does not name gets nothing. */
+static void test_strangers(void **state)
+{
+    mpc_service s;
+    eis_mpc_conductor *conductor;
+    eis_mpc_owner *owner;
+    eis_stream *stream;
+    eis_trust_pair papers = {0};
+    eis_tls_pin pin;
+    eis_mpc_caller stranger;
+    (void)state;
+
+    mpc_service_open(&s, model, &tuning, 2, "strangers");
+    mpc_service_issue(&s, &papers, &pin, "stranger");
+    stranger = mpc_service_caller(&s, &papers);
+    assert_int_equal(eis_mpc_conductor_open(&conductor, &s.session, s.document.data, s.document.bytes, &stranger),
+                     EIS_ERR_FORBIDDEN);
+    mpc_service_require(
+        eis_mpc_conductor_open(&conductor, &s.session, s.document.data, s.document.bytes, &s.coordinator), "open");
+    assert_int_equal(eis_mpc_owner_open(&owner, &s.session, &stranger), EIS_ERR_FORBIDDEN);
+    assert_int_equal(
+        eis_mpc_call(&stream, &stranger, &s.session.party[0], EIS_MPC_ROLE_PARTY, eis_mpc_session_number(&s.session)),
+        EIS_ERR_FORBIDDEN);
+    eis_mpc_conductor_close(conductor);
+    eis_trust_pair_clear(&papers);
+    mpc_service_close(&s);
+}
+
+/* A party that goes away ends the run with an error that names it, and the others forget the session. */
+static void test_party_gone(void **state)
+{
+    mpc_service s;
+    eis_mpc_conductor *conductor;
+    eis_mpc_owner *owner;
+    eis_mpc_end end;
+    told t = {.count = 0};
+    eis_status st;
+    (void)state;
+
+    mpc_service_open(&s, model, &tuning, 3, "gone");
+    mpc_service_require(
+        eis_mpc_conductor_open(&conductor, &s.session, s.document.data, s.document.bytes, &s.coordinator), "open");
+    mpc_service_require(eis_mpc_owner_open(&owner, &s.session, &s.owner), "owner");
+    mpc_service_require(eis_mpc_owner_send_model(owner, model, NULL, NULL), "model");
+    mpc_service_require(eis_mpc_conductor_load(conductor), "load");
+    mpc_service_require(eis_mpc_owner_send_token(owner, 1, 0), "token");
+    eis_mpc_party_server_stop(s.party[1], 0);
+    s.party[1] = NULL;
+    st = eis_mpc_conductor_run(conductor, &end, 1, 5, tell, &t);
+    assert_true(st != EIS_OK && t.count == 0);
+    eis_mpc_owner_close(owner);
+    eis_mpc_conductor_close(conductor);
+    mpc_service_close(&s);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_story_of_two),
+        cmocka_unit_test(test_story_of_three),
+        cmocka_unit_test(test_strangers),
+        cmocka_unit_test(test_party_gone),
+    };
+
+    return cmocka_run_group_tests(tests, open_model, close_model);
+}
