@@ -17,10 +17,10 @@
 enum { RUN = 512, GAP = 8, RUN_STEP = RUN + GAP };
 
 /* Baby steps for `count` rotations: a baby step is one key product; a giant step has a decomposition and a mod-down
- * beside, so there are at most as many of them. */
+ * beside, so there are at most as many of them, and of four rotations none. */
 static uint32_t baby_steps(uint32_t count)
 {
-    uint32_t baby = 1;
+    uint32_t baby = count == 4 ? 4 : 1;
 
     while ((uint64_t)baby * baby < count) baby *= 2;
     return baby;
