@@ -424,7 +424,7 @@ static size_t eval_bytes(const struct eis_he_program *program, uint32_t stage)
         if (f->op[i].kind == EIS_HE_NODE_MAP) {
             if (i == 0) now = (f->op[i].in < GROUP ? f->op[i].in : GROUP) * 2 * fresh * limb;
             now += f->op[i].out * pair;
-            now += f->op[i].map.start[f->op[i].map.rows] * (limbs * 16 + 24);
+            now += f->op[i].map.start[f->op[i].map.rows] * 40 + (limbs << 20); /* integers twice; factors */
         } else { /* per thread: three polynomials, digits, a lifted pair; powers of a polynomial */
             now += 8 * (f->op[i].coeff_count + 4) * pair;
         }

@@ -17,7 +17,8 @@ enum {
     RUN_BYTES = 1 << 18, /* of all inputs' words of one run */
     NARROW_BITS = 30,    /* eight products and a word stay below 2^64 */
     NARROW_RUN = 512,
-    NARROW_TERMS = 4 /* in one pass */
+    NARROW_TERMS = 4, /* in one pass */
+    FACTORS = 1 << 16 /* constants at work at once */
 };
 
 typedef struct job {
@@ -26,6 +27,8 @@ typedef struct job {
     const eis_ckks_ct *x;
     size_t polys, limbs, degree, run, runs; /* words of a run; runs in a limb */
     uint32_t inputs;
+    uint32_t first, end;   /* rows at work, so many that the factors stay few */
+    uint64_t base, terms;  /* of those rows: the first term, and how many */
     eis_zq_factor *factor; /* [limbs][terms]: the constants modulo each prime */
     atomic_bool failed;    /* memory ran out in a chunk */
 } job;
@@ -34,13 +37,13 @@ static void add_row_wide(const job *j, uint32_t row, size_t poly, size_t limb, s
 {
     const eis_ckks_ct *like = &j->r[row];
     const eis_modulus *m = eis_rns_modulus(&like->params->rns, limb);
-    const eis_zq_factor *factor = j->factor + limb * j->sums->start[j->sums->rows];
+    const eis_zq_factor *factor = j->factor + limb * j->terms;
     uint64_t *to = eis_poly_limb(&like->poly[poly], limb) + at;
     const eis_zq_kernels *k = &eis_kernels_get()->zq;
 
     for (uint64_t t = j->sums->start[row]; t < j->sums->start[row + 1]; t++) {
         const uint64_t *from = eis_poly_limb(&j->x[j->sums->column[t]].poly[poly], limb) + at;
-        if (factor[t].value != 0) k->mul_factor_add(to, from, j->run, factor[t], m);
+        if (factor[t - j->base].value != 0) k->mul_factor_add(to, from, j->run, factor[t - j->base], m);
     }
 }
 
@@ -69,11 +72,11 @@ static void add_products(uint64_t *restrict sum, const uint32_t *const *x, const
     }
 }
 
-/* The same as add_row_wide, from narrowed inputs [inputs][NARROW_RUN]. */
+/* The same as add_row_wide, from narrowed inputs [inputs][run]. */
 static void add_row_narrow(const job *j, const uint32_t *narrow, uint32_t row, size_t poly, size_t limb, size_t at)
 {
     const eis_modulus *m = eis_rns_modulus(&j->r[row].params->rns, limb);
-    const eis_zq_factor *factor = j->factor + limb * j->sums->start[j->sums->rows];
+    const eis_zq_factor *factor = j->factor + limb * j->terms;
     uint64_t *to = eis_poly_limb(&j->r[row].poly[poly], limb) + at, end = j->sums->start[row + 1];
     size_t room = room_of(m), taken = 0;
 
@@ -82,8 +85,8 @@ static void add_row_narrow(const job *j, const uint32_t *narrow, uint32_t row, s
         uint32_t constant[NARROW_TERMS];
         size_t terms = end - t < NARROW_TERMS ? (size_t)(end - t) : NARROW_TERMS;
         for (size_t k = 0; k < terms; k++) {
-            x[k] = narrow + (size_t)j->sums->column[t + k] * NARROW_RUN;
-            constant[k] = (uint32_t)factor[t + k].value;
+            x[k] = narrow + j->sums->column[t + k] * j->run;
+            constant[k] = (uint32_t)factor[t - j->base + k].value;
         }
         if (!is_lazy(j->sums, m) && taken + terms > room) {
             eis_kernels_get()->zq.reduce(to, to, j->run, m);
@@ -99,7 +102,7 @@ static void narrow_inputs(uint32_t *narrow, const job *j, size_t poly, size_t li
 {
     for (uint32_t i = 0; i < j->inputs; i++) {
         const uint64_t *from = eis_poly_limb(&j->x[i].poly[poly], limb) + at;
-        uint32_t *to = narrow + (size_t)i * NARROW_RUN;
+        uint32_t *to = narrow + i * j->run;
         for (size_t k = 0; k < j->run; k++) to[k] = (uint32_t)from[k];
     }
 }
@@ -108,7 +111,7 @@ static void narrow_inputs(uint32_t *narrow, const job *j, size_t poly, size_t li
 static void sum_chunks(void *arg, size_t first, size_t last)
 {
     job *j = arg;
-    uint32_t *narrow = eis_mem_new_raw((size_t)j->inputs * NARROW_RUN, sizeof *narrow);
+    uint32_t *narrow = eis_mem_new_raw(j->inputs * j->run, sizeof *narrow);
 
     if (narrow == NULL) {
         atomic_store(&j->failed, true);
@@ -119,7 +122,7 @@ static void sum_chunks(void *arg, size_t first, size_t last)
         bool fits = eis_rns_modulus(&j->r[0].params->rns, limb)->bits <= NARROW_BITS;
 
         if (fits) narrow_inputs(narrow, j, poly, limb, at);
-        for (uint32_t row = 0; row < j->sums->rows; row++) {
+        for (uint32_t row = j->first; row < j->end; row++) {
             if (fits)
                 add_row_narrow(j, narrow, row, poly, limb, at);
             else
@@ -146,6 +149,30 @@ static uint32_t input_count(const eis_he_sums *sums)
     return most;
 }
 
+/* The next rows: at least one, and as many as stay within FACTORS terms. Shape: factor[limbs][the most terms]. */
+static void take_rows(job *j)
+{
+    const eis_he_sums *sums = j->sums;
+
+    j->first = j->end;
+    j->base = sums->start[j->first];
+    for (j->end = j->first + 1; j->end < sums->rows && sums->start[j->end + 1] - j->base <= FACTORS;) j->end++;
+    j->terms = sums->start[j->end] - j->base;
+    for (size_t limb = 0; limb < j->limbs; limb++) {
+        const eis_modulus *m = eis_rns_modulus(&j->r[0].params->rns, limb);
+        for (uint64_t t = 0; t < j->terms; t++)
+            j->factor[limb * j->terms + t] = eis_zq_factor_make(eis_zq_from_i64(sums->constant[j->base + t], m), m);
+    }
+}
+
+/* The most terms that are at work at once. */
+static uint64_t terms_at_once(const eis_he_sums *sums)
+{
+    uint64_t all = sums->start[sums->rows], most = sums->terms_max > FACTORS ? sums->terms_max : FACTORS;
+
+    return all < most ? all : most;
+}
+
 eis_status eis_he_sums_add(eis_ckks_ct *r, const eis_he_sums *sums, const eis_ckks_ct *x, eis_pool *pool)
 {
     eis_status st = EIS_OK;
@@ -159,13 +186,11 @@ eis_status eis_he_sums_add(eis_ckks_ct *r, const eis_he_sums *sums, const eis_ck
     j.inputs = input_count(sums);
     j.run = run_words((size_t)j.inputs + 1);
     j.runs = j.degree / j.run;
-    EIS_NEW(j.factor, j.limbs * terms);
-    for (size_t limb = 0; limb < j.limbs; limb++) {
-        const eis_modulus *m = eis_rns_modulus(&r[0].params->rns, limb);
-        for (uint64_t t = 0; t < terms; t++)
-            j.factor[limb * terms + t] = eis_zq_factor_make(eis_zq_from_i64(sums->constant[t], m), m);
+    EIS_NEW_RAW(j.factor, j.limbs * terms_at_once(sums));
+    while (j.end < sums->rows) {
+        take_rows(&j);
+        eis_pool_run(pool, j.limbs * j.polys * j.runs, 1, sum_chunks, &j);
     }
-    eis_pool_run(pool, j.limbs * j.polys * j.runs, 1, sum_chunks, &j);
     if (atomic_load(&j.failed)) st = EIS_ERR_MEMORY;
 out:
     eis_mem_free(j.factor);
