@@ -52,7 +52,7 @@ static eis_status read_input(eis_he_payload *input, const eis_he_request *reques
     eis_status st = EIS_OK;
     eis_span text = {0};
     uint64_t length = 0;
-    char path[32];
+    char path[48];
 
     snprintf(path, sizeof path, "body: inputs[%zu]", index);
     EIS_TRY(eis_json_bind_object(object, path, binary ? binary_names : text_names));
@@ -234,7 +234,7 @@ void eis_he_request_write(eis_writer *w, const eis_he_head *head, eis_he_encodin
 static eis_status read_part(eis_he_keys_body *keys, eis_he_frame *frame, eis_json_value object, size_t index)
 {
     static const char *const names[] = {"name", "length", NULL};
-    char path[32], name[16];
+    char path[48], name[16];
     eis_status st = EIS_OK;
     uint64_t length = 0;
     size_t part = 0;
