@@ -7,6 +7,7 @@
  * rotations do for all. Then the copies are added up (rotations below g), and the D/R turns of the rows (rotations by
  * g R and up). Answer i is at slot g i. Source: [HS14] for diagonals; their folded form for
  * wide matrices [JVC18]. */
+#include "engine/he/network_grid.h"
 #include "engine/he/program.h"
 
 #include "base/mem.h"
@@ -35,14 +36,6 @@ static uint32_t diagonals(const layout *l) { return l->rows / l->copies; }
 /* ---- Planning -------------------------------------------------------------------------------------------------------
  */
 
-static uint32_t power_of_two_from(uint32_t v)
-{
-    uint32_t p = 1;
-
-    while (p < v) p *= 2;
-    return p;
-}
-
 static eis_status choose(layout *l, size_t slots, const eis_he_node *node)
 {
     eis_status st = EIS_OK;
@@ -50,8 +43,8 @@ static eis_status choose(layout *l, size_t slots, const eis_he_node *node)
 
     EIS_REQUIRE(map->rows <= slots && map->columns <= slots, EIS_ERR_UNSUPPORTED,
                 "%s: %u rows of %u numbers do not fit %zu slots", node->name, map->rows, map->columns, slots);
-    l->rows = power_of_two_from(map->rows);
-    l->size = power_of_two_from(map->columns);
+    l->rows = eis_he_power_of_two(map->rows);
+    l->size = eis_he_power_of_two(map->columns);
     if (l->size < l->rows) l->size = l->rows;
     l->copies = (uint32_t)(slots / l->size);
     if (l->copies > l->rows) { /* more copies than diagonals: a larger block takes their room */

@@ -2,6 +2,7 @@
 /* Replicated rows: the input stands `rows` times in the slots, once for each row of the matrix. One product with the
  * rows laid out beside each other, and a fold that adds up each row; answer i is at slot i padded. An input that does
  * not fit is cut into pieces, one ciphertext each, whose products are added before the fold. */
+#include "engine/he/network_grid.h"
 #include "engine/he/program.h"
 
 #include "base/mem.h"
@@ -27,18 +28,10 @@ typedef struct rows {
 /* ---- Planning -------------------------------------------------------------------------------------------------------
  */
 
-static uint32_t power_of_two_from(uint32_t v)
-{
-    uint32_t p = 1;
-
-    while (p < v) p *= 2;
-    return p;
-}
-
 /* The longest piece, a power of two, that fits `rows` times; 0: none. */
 static uint32_t piece_of(size_t slots, const eis_he_map *map)
 {
-    uint32_t padded = power_of_two_from(map->columns);
+    uint32_t padded = eis_he_power_of_two(map->columns);
 
     while (padded > 0 && (uint64_t)padded * map->rows > slots) padded /= 2;
     return padded;
