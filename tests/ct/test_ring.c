@@ -17,6 +17,7 @@
 #include "encode/slots.h"
 #include "kernel/kernel.h"
 #include "kernel/rng.h"
+#include "ring/ntt.h"
 #include "ring/sampler.h"
 #include "ring/zq.h"
 
@@ -48,6 +49,24 @@ static void new_poly(const eis_rns *rns, eis_poly *p, size_t limbs, size_t speci
     assert_int_equal(eis_poly_init_secret(rns, p, limbs, special, domain), EIS_OK);
 }
 
+/* Sums of products of secrets, permuted by a rotation and straight. */
+static void run_sums(const eis_rns *rns, const eis_poly *s, const eis_poly *e)
+{
+    const eis_zq_kernels *k = &eis_kernels_get()->zq;
+    uint64_t r0[N], r1[N];
+    uint32_t order[N];
+
+    eis_ntt_galois_order(order, LOG2, 5);
+    for (size_t i = 0; i < LIMBS; i++) {
+        const uint64_t *a[] = {eis_poly_limb(s, i), eis_poly_limb(e, i)}, *b[] = {a[1], a[0]};
+        const eis_modulus *m = eis_rns_modulus(rns, i);
+
+        k->dot(r0, a, b, 2, order, N, m);
+        k->dot_pair(r0, r1, a, b, a, 2, order, N, m);
+        k->dot_pair(r0, r1, a, b, a, 2, NULL, N, m);
+    }
+}
+
 /* Secret key and error, and their way through every operation of a key and a ciphertext. */
 static void run_ring(const eis_rns *rns)
 {
@@ -68,6 +87,7 @@ static void run_ring(const eis_rns *rns)
     assert_true(eis_poly_canonical(rns, &s));
     eis_poly_to_ntt(rns, &s);
     eis_poly_to_ntt(rns, &e);
+    run_sums(rns, &s, &e);
     eis_poly_mul(rns, &r, &s, &e);
     eis_poly_mul_add(rns, &r, &s, &s);
     eis_poly_add(rns, &r, &r, &e);
