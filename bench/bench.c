@@ -37,9 +37,11 @@ static const struct {
     {"split", "call", eis_bench_run_call},         {"split", "end-to-end", eis_bench_run_end_to_end},
     {"split", "accuracy", eis_bench_run_accuracy}, {"split", "memory", eis_bench_run_memory},
     {"he", "ntt", eis_bench_run_he_ntt},           {"he", "ops", eis_bench_run_he_ops},
+    {"he", "eval", eis_bench_run_he_eval},
+    {"he", "service", eis_bench_run_he_service},
 };
 
-#define GROUPS "split: matmul, share, call, end-to-end, accuracy or memory; he: ntt or ops"
+#define GROUPS "split: matmul, share, call, end-to-end, accuracy or memory; he: ntt, ops, eval or service"
 
 static const struct argp_option options[] = {
     {"quick", KEY_QUICK, NULL, 0, "Fewer rounds and less cold memory: done within a minute", 1},

@@ -16,7 +16,10 @@
  *   bench_memory.c      memory of a server
  *   bench_he_chain.c    one chain with its keys, and a clock for operations
  *   bench_he_ntt.c      transforms
- *   bench_he_ops.c      operations of the scheme */
+ *   bench_he_ops.c      operations of the scheme
+ *   bench_he_model.c    models in memory
+ *   bench_he_eval.c     whole models at the server
+ *   bench_he_service.c  requests over HTTP */
 #ifndef EIS_BENCH_BENCH_H
 #define EIS_BENCH_BENCH_H
 

@@ -44,4 +44,7 @@ EIS_MUST_USE eis_status eis_bench_he_time(double *us, const eis_bench *bench, ei
 EIS_MUST_USE eis_status eis_bench_run_he_ntt(eis_bench *bench); /* bench_he_ntt.c */
 EIS_MUST_USE eis_status eis_bench_run_he_ops(eis_bench *bench); /* bench_he_ops.c */
 
+EIS_MUST_USE eis_status eis_bench_run_he_eval(eis_bench *bench);    /* bench_he_eval.c */
+EIS_MUST_USE eis_status eis_bench_run_he_service(eis_bench *bench); /* bench_he_service.c */
+
 #endif
