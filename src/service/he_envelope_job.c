@@ -262,7 +262,7 @@ out:
 static eis_status read_result_object(eis_he_job *job, const eis_he_json *json, eis_he_frame *frame,
                                      eis_json_value result, eis_he_media media, size_t payloads_max)
 {
-    eis_he_encoding encoding;
+    eis_he_encoding encoding = EIS_HE_HEX;
     eis_json_value diagnostics, value;
     eis_status st = EIS_OK;
 

@@ -47,7 +47,7 @@ static eis_status read_input(eis_he_payload *input, const eis_he_request *reques
     static const char *const text_names[] = {"encoding", "payload", NULL}, *const binary_names[] = {"encoding",
                                                                                                     "length", NULL};
     bool binary = media == EIS_HE_MEDIA_BINARY;
-    eis_he_encoding encoding;
+    eis_he_encoding encoding = EIS_HE_HEX;
     eis_json_value value;
     eis_status st = EIS_OK;
     eis_span text = {0};
