@@ -95,7 +95,8 @@ typedef enum eis_step_op {
 typedef struct eis_step {
     eis_step_op op;
     uint32_t linear; /* EIS_STEP_LINEAR: index of the node */
-    uint32_t layer;  /* of model.json: the one whose output this step gives (a folded norm's, where there is one) */
+    uint32_t layer;  /* of model.json: the one whose output this step gives (a folded norm's, where there is one); 0 in
+                        a client part, which plans nothing */
     uint32_t in_channels, in_height, in_width;
     uint32_t out_channels, out_height, out_width;
     uint32_t kernel_height, kernel_width, stride_y, stride_x, pad_y, pad_x; /* pools */

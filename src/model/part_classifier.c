@@ -129,10 +129,8 @@ void eis_part_classifier_read(eis_reader *r, eis_model *model)
         eis_wire_reader_fail(r, EIS_ERR_MEMORY, "out of memory");
         return;
     }
-    for (uint32_t i = 0; i < c->step_count && eis_wire_reader_status(r) == EIS_OK; i++) {
+    for (uint32_t i = 0; i < c->step_count && eis_wire_reader_status(r) == EIS_OK; i++)
         step_read(r, model, &c->steps[i]);
-        c->steps[i].layer = i; /* not in the file: bounds are for those who have the weights */
-    }
 }
 
 /* --- do the steps fit? ------------------------------------------------------------------------------------------- */
