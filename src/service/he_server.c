@@ -147,7 +147,7 @@ void eis_he_server_free(eis_he_server *server)
     if (server == NULL) return;
     atomic_store(&server->draining, true);
     eis_net_http_server_free(server->admin);
-    if (server->queue.last != NULL) (void)eis_he_queue_drain(server, 0); /* wakes who waits for a job */
+    if (server->queue.started) (void)eis_he_queue_drain(server, 0); /* wakes who waits for a job */
     eis_net_http_server_free(server->http);
     eis_he_queue_stop(server);
     eis_he_keys_store_free(server->keys);

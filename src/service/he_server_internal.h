@@ -58,8 +58,8 @@ typedef struct eis_he_queue {
     uint64_t weight, weight_max;
     uint64_t memory, memory_max;          /* of evaluations that run */
     unsigned waiting, computing, holders; /* holders: requests that wait for their job's end */
-    bool stopping;
-    pthread_t *threads; /* [thread_count] */
+    bool started, stopping;               /* started: locks and lists are made; set before any thread is */
+    pthread_t *threads;                   /* [thread_count] */
     unsigned thread_count;
 } eis_he_queue;
 

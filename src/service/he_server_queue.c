@@ -244,6 +244,7 @@ eis_status eis_he_queue_start(eis_he_server *server)
     init_condition(&q->work);
     init_condition(&q->done);
     q->last = &q->first;
+    q->started = true;
     q->weight_max = server->config.queue_max;
     q->memory_max = server->config.memory_bytes;
     EIS_NEW(q->threads, wanted);
@@ -341,12 +342,12 @@ void eis_he_queue_stop(eis_he_server *server)
 {
     eis_he_queue *q = &server->queue;
 
-    if (q->last == NULL) return; /* never started */
+    if (!q->started) return;
     (void)cut_off(server);
     for (unsigned i = 0; i < q->thread_count; i++) pthread_join(q->threads[i], NULL);
     eis_mem_free(q->threads);
     pthread_cond_destroy(&q->work);
     pthread_cond_destroy(&q->done);
     pthread_mutex_destroy(&q->lock);
-    q->last = NULL;
+    q->started = false;
 }
