@@ -29,7 +29,8 @@ test('redocly has nothing to say about the description', () => {
 
 test('spectral has nothing to say about the description, as YAML and as JSON', () => {
   const rules = path.join(__dirname, 'spectral.yaml')
-  tool('spectral', 'lint', '--fail-severity', 'hint', '-r', rules, path.join(specDir, 'openapi.yaml'), path.join(specDir, 'openapi.json'))
+  const files = ['openapi.yaml', 'openapi.json'].map(name => path.join(specDir, name))
+  tool('spectral', 'lint', '--fail-severity', 'hint', '-r', rules, ...files)
 })
 
 test('both linters would notice', t => {
@@ -52,7 +53,7 @@ test('every schema is valid, compiles strictly and is referred to', () => {
     const schema = JSON.parse(readSpec(`schemas/${name}`))
     assert.ok(ajv.validateSchema(schema), name)
     assert.ok(ajv.getSchema(`http://spec.invalid/schemas/${name}`), name)
-    if (name !== 'registry-entry.json') assert.ok(texts.includes(`${name}"`) || texts.includes(`${name}\n`) || texts.includes(`${name}#`), name)
+    if (name !== 'registry-entry.json') assert.match(texts, new RegExp(`[ "/]${name.replace('.', '\\.')}["\n#]`), name)
   }
 })
 

@@ -8,15 +8,24 @@
 const fs = require('node:fs')
 const path = require('node:path')
 const { readSpec, root, schemaNames } = require('./contract.cjs')
-const { World, envelope, sha256 } = require('./world.cjs')
+const { BINARY_TYPE, JSON_TYPE, World, envelope, sha256 } = require('./world.cjs')
 
 const dir = path.join(root, 'docs/api/examples')
 const names = fs.readdirSync(dir).filter(name => name.endsWith('.json')).sort()
 const load = name => JSON.parse(fs.readFileSync(path.join(dir, name), 'utf8'))
 
-const SHOWN = ['content-type', 'location', 'allow', 'retry-after', 'www-authenticate', 'ratelimit-limit', 'ratelimit-remaining', 'ratelimit-reset']
+const SHOWN = ['content-type', 'location', 'allow', 'retry-after', 'www-authenticate',
+  'ratelimit-limit', 'ratelimit-remaining', 'ratelimit-reset']
 // Samples of what differs, for validating a file without a server.
-const SAMPLES = { job_id: '0123456789abcdef'.repeat(2), time: '2026-01-01T00:00:00.000Z', keys: 'a'.repeat(64), ciphertext: '5ea1', base64: 'XqE=', count: '3', bound: '0.001' }
+const SAMPLES = {
+  job_id: '0123456789abcdef'.repeat(2),
+  time: '2026-01-01T00:00:00.000Z',
+  keys: 'a'.repeat(64),
+  ciphertext: '5ea1',
+  base64: 'XqE=',
+  count: '3',
+  bound: '0.001'
+}
 
 // Replaces {{name}} in every text of a value.
 function filled (value, known) {
@@ -34,8 +43,9 @@ function filled (value, known) {
 // Gives what differs from run to run its name.
 function named (value, key = '') {
   if (key === 'job_id') return '{{job_id}}'
-  if (key === 'location') return value.replace(/^\/jobs\/.*/, '/jobs/{{job_id}}').replace(/^\/keys\/.*/, '/keys/{{keys}}')
-  if (key === 'instance') return value.replace(/^\/jobs\/(?!0{32}$).*/, '/jobs/{{job_id}}').replace(/^\/keys\/(?!0{64}$).*/, '/keys/{{keys}}')
+  if (key === 'location' || key === 'instance') { // ids of zeros stand in requests as they are
+    return value.replace(/^\/jobs\/(?!0{32}$).*/, '/jobs/{{job_id}}').replace(/^\/keys\/(?!0{64}$).*/, '/keys/{{keys}}')
+  }
   if (key === 'digest') return '{{keys}}'
   if (key.endsWith('_at')) return '{{time}}'
   if (key === 'error' && typeof value === 'number') return '{{bound}}'
@@ -63,7 +73,8 @@ function shown (exchange) {
   const answer = { status: exchange.status, headers }
   const file = fileOf(exchange.bytes)
   if (file) return { ...answer, file }
-  if (exchange.payloads.length > 0) return { ...answer, envelope: { json: named(exchange.json), payloads: exchange.payloads.map(() => '{{ciphertext}}') } }
+  const payloads = exchange.payloads.map(() => '{{ciphertext}}')
+  if (payloads.length > 0) return { ...answer, envelope: { json: named(exchange.json), payloads } }
   if (exchange.json !== undefined) return { ...answer, json: named(exchange.json) }
   if (exchange.bytes.length > 0) return { ...answer, text: exchange.bytes.toString().replace(/ [-0-9.e+]+$/gm, ' {{count}}') }
   return answer
@@ -72,10 +83,11 @@ function shown (exchange) {
 // Sends one request of a file; `known` has values for its names and learns new ones.
 async function send (http, request, known) {
   const { method, path: target, headers = {}, json, envelope: frame, body } = filled(request, known)
-  let [bytes, type] = [undefined, {}]
-  if (json !== undefined) [bytes, type] = [JSON.stringify(json), { 'Content-Type': 'application/json' }]
-  if (frame) [bytes, type] = [envelope(frame.json, frame.payloads.map(hex => Buffer.from(hex, 'hex'))), { 'Content-Type': 'application/vnd.eis.infer' }]
-  if (body === 'keys') [bytes, type] = [known.keysBody, { 'Content-Type': 'application/vnd.eis.infer' }]
+  let bytes
+  if (json !== undefined) bytes = JSON.stringify(json)
+  if (frame) bytes = envelope(frame.json, frame.payloads.map(hex => Buffer.from(hex, 'hex')))
+  if (body === 'keys') bytes = known.keysBody
+  const type = bytes === undefined ? {} : { 'Content-Type': json === undefined ? BINARY_TYPE : JSON_TYPE }
   const exchange = await http.send(method, target, { headers: { ...type, ...headers }, body: bytes })
   if (exchange.json && exchange.json.job_id) known.job_id = exchange.json.job_id
   if (exchange.status >= 500) throw new Error(`${method} ${target}: ${exchange.bytes}`)

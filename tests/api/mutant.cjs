@@ -32,8 +32,11 @@ function * mutants (value) {
       yield [`${name} left out`, changed(value, at, drop)]
       for (const other of STRANGERS) yield [`${name} = ${JSON.stringify(other)}`, changed(value, at, setTo(other))]
     }
-    if (Array.isArray(here)) yield [`${name} doubled`, changed(value, at, setTo([...here, ...here]))]
-    else if (here !== null && typeof here === 'object') yield [`${name} with an unknown member`, changed(value, at, setTo({ ...here, unknown: 1 }))]
+    if (Array.isArray(here)) {
+      yield [`${name} doubled`, changed(value, at, setTo([...here, ...here]))]
+    } else if (here !== null && typeof here === 'object') {
+      yield [`${name} with an unknown member`, changed(value, at, setTo({ ...here, unknown: 1 }))]
+    }
   }
 }
 

@@ -31,7 +31,8 @@ async function compare (value, method, pathname, mediaType, send) {
     const answer = await send(mutant)
     assert.ok(answer.status < 500, `${name}: ${answer.status}`)
     const refused = answer.status === 400 && SCHEMA_CODES.includes(answer.code)
-    assert.equal(!refused, expected, `${method} ${pathname}, ${name}: the server says ${answer.status} ${answer.code} ${answer.json && answer.json.detail}`)
+    const said = `${answer.status} ${answer.code} ${answer.json && answer.json.detail}`
+    assert.equal(!refused, expected, `${method} ${pathname}, ${name}: the server says ${said}`)
     if (expected) valid++; else invalid++
   }
   assert.deepEqual(world.faults, [])
@@ -65,14 +66,16 @@ test('POST /infer in the binary form', async t => {
 })
 
 test('PUT /keys', async t => {
-  const value = { api_version: '1', ...world.head('dense-4x3'), parts: [{ name: 'galois', length: 7 }, { name: 'relin', length: 64 }] }
+  const parts = [{ name: 'galois', length: 7 }, { name: 'relin', length: 64 }]
+  const value = { api_version: '1', ...world.head('dense-4x3'), parts }
   t.diagnostic(await compare(value, 'PUT', '/keys/{digest}', 'application/vnd.eis.infer',
     mutant => world.http.putKeys(framed(mutant, 'parts'))))
 })
 
 test('POST /infer/plain', async t => {
   const value = { api_version: '1.0', ...world.head('dense-2x2'), inputs: [0.5, -1] }
-  t.diagnostic(await compare(value, 'POST', '/infer/plain', 'application/json', mutant => world.http.post('/infer/plain', mutant)))
+  t.diagnostic(await compare(value, 'POST', '/infer/plain', 'application/json',
+    mutant => world.http.post('/infer/plain', mutant)))
 })
 
 // What JSON Schema cannot say, and strict JSON does.
@@ -81,7 +84,8 @@ test('texts that are no JSON values', async () => {
   const good = JSON.stringify({ ...world.head('dense-2x2'), inputs: [{ encoding: 'hex', payload: '00' }] })
   assert.equal((await send(good)).code, 'INVALID_CIPHERTEXT')
   const twice = good.replace('{', '{"version":"1.0.0",')
-  const bad = [twice, good + '}', `\ufeff${good}`, good.replace('"00"', '1e999'), good.replace('"00"', '"\\ud800"'), good.replace('"00"', 'NaN'), '']
+  const payloads = ['1e999', '"\\ud800"', 'NaN'].map(text => good.replace('"00"', text))
+  const bad = [twice, good + '}', `\ufeff${good}`, ...payloads, '']
   for (const body of bad) assert.equal((await send(body)).code, 'INVALID_SCHEMA', body)
   assert.equal((await send(Buffer.from(good.replace('00', '\u00ff'), 'latin1'))).code, 'INVALID_SCHEMA')
   assert.deepEqual(world.faults, [])

@@ -59,7 +59,8 @@ const largest = values => values.indexOf(Math.max(...values))
 
 // What the plain engine says of the same numbers.
 function plain (model, file) {
-  const text = execFileSync(program, ['classify', '--engine', 'plain', '--model', path.join(root, 'models', model), '--input', file, '--json'])
+  const flags = ['--engine', 'plain', '--model', path.join(root, 'models', model), '--input', file, '--json']
+  const text = execFileSync(program, ['classify', ...flags])
   return text.toString().trim().split('\n').map(line => JSON.parse(line)).filter(line => !line.done)
 }
 

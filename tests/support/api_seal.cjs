@@ -12,8 +12,7 @@ function packedIndex (packing, slots, k, slot) {
   if (packing.kind === 'features') index = k
   if (packing.kind === 'rows' && slot < padded * copies) index = k * padded + slot % padded
   if (packing.kind === 'blocks' && slot < padded * copies) {
-    const [turn, copy] = [Math.floor(slot / copies), slot % copies]
-    index = (turn + copy * padded / copies) % padded
+    index = (Math.floor(slot / copies) + slot % copies * packing.shift) % padded
   }
   if (packing.kind === 'windows') index = windowIndex(packing, k, slot)
   return index < size ? index : -1
@@ -84,7 +83,11 @@ class SealClient {
       return bytes.toString('hex')
     }
     const ids = [hex(this.context.keyContextData)]
-    for (let data = this.context.firstContextData; ids.length <= this.primes.length - 1; data = data.nextContextData) ids.push(hex(data))
+    let data = this.context.firstContextData
+    while (ids.length < this.primes.length) {
+      ids.push(hex(data))
+      data = data.nextContextData
+    }
     return ids.reverse()
   }
 
