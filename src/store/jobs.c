@@ -649,20 +649,35 @@ out:
     return st;
 }
 
-eis_status eis_store_jobs_purge(eis_job_store *s)
+/* After a write that the disk refused, a real one shows whether it takes them again. */
+static eis_status probe(eis_job_store *s)
 {
-    eis_status st;
+    return s->counts.healthy ? EIS_OK : eis_store_db_exec(s->db, "PRAGMA user_version=1");
+}
 
-    pthread_mutex_lock(&s->lock);
-    st = purge(s);
-    while (st == EIS_OK && s->lost_count > 0) { /* the disk takes writes again: what it missed goes in now */
+/* Writes down what the disk has missed, as far as it takes it. */
+static void flush_lost(eis_job_store *s)
+{
+    while (s->lost_count > 0) {
         lost l = s->lost[--s->lost_count];
         size_t left = s->lost_count;
 
         fail_locked(s, l.id, l.error, true, "the result could not be stored");
-        if (s->lost_count > left) break;
+        if (s->lost_count > left) return;
     }
-    s->counts.healthy = st == EIS_OK;
+}
+
+eis_status eis_store_jobs_purge(eis_job_store *s)
+{
+    eis_status st = EIS_OK;
+
+    pthread_mutex_lock(&s->lock);
+    EIS_TRY(probe(s));
+    EIS_TRY(purge(s));
+    s->counts.healthy = true;
+    flush_lost(s);
+out:
+    if (st != EIS_OK) s->counts.healthy = false;
     pthread_mutex_unlock(&s->lock);
     return st;
 }

@@ -9,10 +9,12 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -403,6 +405,41 @@ static void a_store_has_one_owner(void **state)
     remove_store(path);
 }
 
+/* A disk that takes no more: the job has failed for whoever asks, readiness is off, and comes back with the disk. */
+static void a_full_disk_fails_the_job_and_not_its_readers(void **state)
+{
+    static uint8_t large[4 << 20];
+    const eis_span result = {large, sizeof large};
+    const struct rlimit small = {65536, RLIM_INFINITY}, unlimited = {RLIM_INFINITY, RLIM_INFINITY};
+    eis_job_store *store;
+    eis_job_counts counts;
+    char path[64];
+    eis_job_row row;
+
+    (void)state;
+    make_path(path);
+    store = open_store(path);
+    add(store, ID_A, NULL, NULL);
+    assert_int_equal(eis_store_jobs_start(store, ID_A), EIS_OK);
+    signal(SIGXFSZ, SIG_IGN);
+    if (setrlimit(RLIMIT_FSIZE, &small) != 0) skip();
+    assert_int_equal(eis_store_jobs_complete(store, ID_A, &result, 1), EIS_ERR_STORE);
+    assert_int_equal(eis_store_jobs_read(&row, store, "default", ID_A), EIS_OK);
+    assert_int_equal(row.state, EIS_JOB_FAILED);
+    assert_int_equal(row.error, EIS_ERR_STORE);
+    assert_true(row.retryable);
+    eis_store_jobs_row_clear(&row);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &unlimited), 0);
+    assert_int_equal(eis_store_jobs_purge(store), EIS_OK);
+    eis_store_jobs_counts(&counts, store);
+    assert_true(counts.healthy);
+    eis_store_jobs_close(store);
+    store = open_store(path); /* it was written down after all */
+    assert_int_equal(state_of(store, ID_A), EIS_JOB_FAILED);
+    eis_store_jobs_close(store);
+    remove_store(path);
+}
+
 static void write_file(const char *path, const void *bytes, size_t count)
 {
     FILE *file = fopen(path, "wb");
@@ -481,6 +518,7 @@ int main(void)
         cmocka_unit_test(the_budget_of_bytes_holds),
         cmocka_unit_test(a_crash_leaves_failed_and_retryable_jobs),
         cmocka_unit_test(a_store_has_one_owner),
+        cmocka_unit_test(a_full_disk_fails_the_job_and_not_its_readers),
         cmocka_unit_test(what_is_no_store_is_refused_by_name),
         cmocka_unit_test(a_damaged_store_is_refused),
     };
