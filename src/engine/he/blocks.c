@@ -81,7 +81,7 @@ static void fill_contract(eis_he_draft *d, uint32_t stage, const layout *l, cons
                                 .error = eis_he_track_error(t)};
 }
 
-eis_status eis_he_blocks_plan_map(eis_he_draft *d, uint32_t stage, uint32_t node_index, double input_max)
+static eis_status plan_map(eis_he_draft *d, uint32_t stage, uint32_t node_index, double input_max)
 {
     eis_status st = EIS_OK;
     const eis_he_node *node = &d->graph->node[node_index];
@@ -125,7 +125,7 @@ static eis_status plan(eis_he_draft *d)
     EIS_REQUIRE(eis_he_draft_lone_map(d) != NULL, EIS_ERR_UNSUPPORTED, "the model is not affine");
     d->plan->contract.stage_count = 1;
     d->plan->contract.depth = 1;
-    EIS_TRY(eis_he_blocks_plan_map(d, 0, 0, d->graph->input_max));
+    EIS_TRY(plan_map(d, 0, 0, d->graph->input_max));
 out:
     return st;
 }

@@ -126,14 +126,6 @@ bool eis_he_draft_declared(const eis_he_draft *draft, const eis_he_node *node, d
 /* Returns the scale of an answer: the chain's default, or less where the magnitude needs the room. */
 double eis_he_draft_answer_scale(const eis_he_draft *draft, double magnitude);
 
-/* Plans one stage that is a single map of one vector, by the cheapest of the forms that can (rows, blocks); for
- * interactive stages. `node` is the map's number in the graph. Errors: as the plan function of a form. */
-EIS_MUST_USE eis_status eis_he_plan_affine(eis_he_draft *draft, uint32_t stage, uint32_t node, double input_max);
-
-/* The same by one form, for that function. */
-EIS_MUST_USE eis_status eis_he_rows_plan_map(eis_he_draft *draft, uint32_t stage, uint32_t node, double input_max);
-EIS_MUST_USE eis_status eis_he_blocks_plan_map(eis_he_draft *draft, uint32_t stage, uint32_t node, double input_max);
-
 /* ---- Forms --------------------------------------------------------------------------------------------------------
  */
 
