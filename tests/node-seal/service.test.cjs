@@ -15,7 +15,7 @@ const { addDense, generator, makeScratch, startServer } = support('api_server.cj
 const { SealClient, universalForm } = support('api_seal.cjs')
 
 const scratch = makeScratch()
-let seal, http, models, dense
+let seal, http, models, dense, square
 
 before(async () => {
   seal = await require('node-seal')()
@@ -23,6 +23,7 @@ before(async () => {
   fs.mkdirSync(registry)
   fs.copyFileSync(path.join(root, 'models/registry/logistic_v1.json'), path.join(registry, 'logistic_v1.json'))
   dense = addDense(registry, { id: 'dense-256x10', inputs: 256, outputs: 10, seed: 1, chain: 'P0', form: 'single' })
+  square = addDense(registry, { id: 'dense-200x150', inputs: 200, outputs: 150, seed: 4, chain: 'A', form: 'single' })
   const server = await startServer(scratch, registry, '--rate', '100000', '--poll-rate', '100000')
   http = new Http(server.url)
   models = (await http.get('/models')).json.models
@@ -117,6 +118,19 @@ test('a dense layer 256 -> 10 in one ciphertext, keys of node-seal', async t => 
       }
     }
   }
+})
+
+test('a dense layer 200 -> 150 in turned copies', async t => {
+  const entry = entryOf('dense-200x150')
+  const client = new SealClient(seal, entry)
+  assert.equal(entry.stages[0].packing.kind, 'blocks')
+  const x = Float64Array.from({ length: 200 }, generator(5))
+  const stored = await http.putKeys(client.keysBody())
+  assert.equal(stored.status, 201, JSON.stringify(stored.json))
+  const answer = await infer(client, client.encrypt([x], { seeded: true }), { form: 'binary', keys: stored.json.digest })
+  const error = worst(client.decrypt(answer, 1)[0], square(x))
+  t.diagnostic(`error ${error.toExponential(1)}`)
+  assert.ok(error <= 1e-6 && error <= entry.stages[0].output.error, `${error}`)
 })
 
 test('the server opens nothing and keeps no key for others', async () => {
