@@ -7,7 +7,7 @@
 #include <string.h>
 
 static eis_status open_he(eis_he_session **session, const eis_cli_split *flags, const eis_cli_common *common,
-                          const char *model_path, size_t input_count)
+                          const char *model_path)
 {
     const eis_cli_access access = {.ca = flags->ca,
                                    .cert = flags->cert,
@@ -21,7 +21,6 @@ static eis_status open_he(eis_he_session **session, const eis_cli_split *flags, 
     wish.model_id = flags->served_name;
     wish.model_path = model_path;
     wish.weights = flags->weights;
-    wish.inputs = input_count;
     return eis_he_session_open(session, &wish);
 }
 
@@ -38,7 +37,7 @@ eis_status eis_cli_backend_open(eis_cli_backend *backend, const eis_cli_split *f
         EIS_TRY(eis_plain_backend_new(&backend->plain, model, backend->pool));
         backend->seam = eis_plain_backend_seam(backend->plain);
     } else if (flags->engine == EIS_ENGINE_HE) {
-        EIS_TRY(open_he(&backend->he, flags, common, model_path, input_count));
+        EIS_TRY(open_he(&backend->he, flags, common, model_path));
     } else {
         backend->verified = flags->verify;
         EIS_TRY(eis_cli_split_open(&backend->session, flags, common, model, model_path, ids, inputs, input_count));

@@ -138,6 +138,26 @@ static void check_hostile(eis_conform *c)
     expect_set(c, "keys.cut", "INVALID_SCHEMA", (eis_span){c->target.keys.data, c->target.keys.bytes - 100});
 }
 
+/* A set that lacks all but its first part. */
+static void check_part_missing(eis_conform *c)
+{
+    eis_he_keys_body set;
+    unsigned found = 0;
+    eis_writer w;
+
+    if (eis_he_keys_body_read(&set, (eis_span){c->target.keys.data, c->target.keys.bytes}) != EIS_OK) return;
+    for (unsigned i = 0; i < EIS_HE_PARTS; i++)
+        if (set.part[i].bytes > 0 && found++ > 0) set.part[i] = (eis_span){0};
+    if (found < 2) {
+        eis_conform_skip(c, "keys.part-missing", CLAUSE, "the model needs one part alone");
+        return;
+    }
+    eis_wire_writer_init(&w, c->target.keys.bytes);
+    eis_he_keys_body_write(&w, &set);
+    expect_set(c, "keys.part-missing", "KEYS_INSUFFICIENT", (eis_span){w.data, w.bytes});
+    eis_wire_writer_clear(&w);
+}
+
 /* A set without its parts, for the right model and for none. */
 static void check_incomplete(eis_conform *c)
 {
@@ -157,6 +177,13 @@ static void check_incomplete(eis_conform *c)
              c->target.info->model_id, c->target.info->version);
     eis_conform_frame(&w, json, &nothing, 1);
     expect_set(c, "keys.unknown-part", "INVALID_SCHEMA", (eis_span){w.data, w.bytes});
+    eis_wire_writer_rewind(&w);
+    snprintf(json, sizeof json,
+             "{\"model_id\":\"%s\",\"version\":\"%s\",\"parts\":[{\"name\":\"relin\",\"length\":1},{\"name\":\"relin\","
+             "\"length\":1}]}",
+             c->target.info->model_id, c->target.info->version);
+    eis_conform_frame(&w, json, (eis_span[]){nothing, nothing}, 2);
+    expect_set(c, "keys.part-twice", "INVALID_SCHEMA", (eis_span){w.data, w.bytes});
     eis_wire_writer_rewind(&w);
     snprintf(set.model_id, sizeof set.model_id, "no-such-model");
     snprintf(set.version, sizeof set.version, "1.0.0");
@@ -179,6 +206,7 @@ void eis_conform_keys(eis_conform *c)
     check_upload(c, path);
     check_digest(c);
     check_hostile(c);
+    check_part_missing(c);
     check_incomplete(c);
 }
 

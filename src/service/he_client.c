@@ -16,6 +16,7 @@
 #define REQUEST_BYTES_DEFAULT ((uint64_t)1 << 30)
 #define KEYS_BYTES_DEFAULT    ((uint64_t)512 << 20)
 #define JOB_TIMEOUT_DEFAULT   600000u
+#define WAIT_S_MAX            30u /* what servers take */
 
 /* ---- what the server publishes ---- */
 
@@ -202,6 +203,8 @@ eis_status eis_he_remote_open(eis_he_remote **out_remote, const eis_he_remote_co
     r->request_bytes_max = config->request_bytes_max != 0 ? config->request_bytes_max : REQUEST_BYTES_DEFAULT;
     r->keys_bytes_max = config->keys_bytes_max != 0 ? config->keys_bytes_max : KEYS_BYTES_DEFAULT;
     r->job_timeout_ms = config->job_timeout_ms != 0 ? config->job_timeout_ms : JOB_TIMEOUT_DEFAULT;
+    r->wait_s = config->link.net.timeout_ms / 2000;
+    if (config->link.net.timeout_ms == 0 || r->wait_s > WAIT_S_MAX) r->wait_s = WAIT_S_MAX;
     r->pool = config->pool;
     r->publish_bits = config->publish_bits;
     EIS_TRY(eis_he_link_new(&r->link, &config->link));

@@ -17,7 +17,6 @@
 
 #define GROUP          16u /* ciphertexts that are encrypted at once */
 #define RESUBMISSIONS  2u  /* of a job that failed and may be tried again */
-#define WAIT_S         30u /* that a server is asked to hold its answer */
 #define POLL_MS_FIRST  50u
 #define POLL_MS_MAX    1000u
 #define KEY_LINE_BYTES 64
@@ -216,7 +215,7 @@ static eis_status submit(eis_he_remote *r, eis_http_call *call, const message *m
                             .line = {accept_line(r), m->key_line, wait_line},
                             .line_count = 3};
 
-    snprintf(wait_line, sizeof wait_line, "Prefer: wait=%u", WAIT_S);
+    snprintf(wait_line, sizeof wait_line, "Prefer: wait=%u", r->wait_s);
     EIS_TRY(eis_he_link_run(r->link, call, NULL, &ask));
     EIS_TRY(read_job(job, r, call, stage));
     EIS_REQUIRE(job->job_id[0] != '\0', EIS_ERR_PROTOCOL, "the server accepted a request and named no job");

@@ -19,6 +19,7 @@ struct eis_he_remote {
     unsigned publish_bits;
     uint64_t request_bytes_max, keys_bytes_max;
     uint32_t job_timeout_ms;
+    unsigned wait_s; /* that a server is asked to hold its answer: well below the limit of a call */
     eis_pool *pool;
     bool needs_keys, has_keys; /* has_keys: the set `digest` is at the server, as far as we know */
     uint8_t digest[EIS_HE_DIGEST_BYTES];

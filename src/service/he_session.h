@@ -40,8 +40,7 @@ typedef struct eis_he_session_wish {
     const char *model_path; /* the model's directory */
     const char *weights;    /* in place of its own; NULL: none */
     const char *chain;      /* NULL: the planner chooses */
-    const char *form;       /* "single", "batch"; NULL: as suits `inputs` */
-    size_t inputs;          /* how many there are to be, for that choice; 0: one at a time */
+    const char *form;       /* "single", "batch"; NULL: as suits the model */
     bool interactive;
     const char *program; /* what the child runs; NULL: this very program */
 } eis_he_session_wish;
