@@ -66,6 +66,18 @@ static const char *const common_settings = "PRAGMA temp_store=MEMORY;"
                                            "PRAGMA trusted_schema=OFF;"
                                            "PRAGMA cell_size_check=ON;";
 
+static eis_status prepare_db(sqlite3 *db, const char *settings)
+{
+    eis_status st = EIS_OK;
+
+    EIS_TRY(eis_store_db_exec(db, settings));
+    EIS_TRY(eis_store_db_exec(db, common_settings));
+    /* Takes the lock now, and shows a file that is no database. */
+    EIS_TRY(eis_store_db_exec(db, "BEGIN IMMEDIATE; SELECT count(*) FROM sqlite_schema; COMMIT;"));
+out:
+    return st;
+}
+
 static eis_status open_db(sqlite3 **db, const char *path, const char *settings)
 {
     sqlite3 *made = NULL;
@@ -77,10 +89,11 @@ static eis_status open_db(sqlite3 **db, const char *path, const char *settings)
         goto out;
     }
     (void)sqlite3_db_config(made, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
-    EIS_TRY(eis_store_db_exec(made, settings));
-    EIS_TRY(eis_store_db_exec(made, common_settings));
-    /* Takes the lock now, and shows a file that is no database. */
-    EIS_TRY(eis_store_db_exec(made, "BEGIN IMMEDIATE; SELECT count(*) FROM sqlite_schema; COMMIT;"));
+    st = prepare_db(made, settings);
+    if (st != EIS_OK) {
+        (void)eis_fail_prefix(st, "%s", path);
+        goto out;
+    }
     *db = made;
     made = NULL;
 out:

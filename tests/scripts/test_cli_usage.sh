@@ -33,6 +33,10 @@ expect 2 'model is missing' "$eis" serve split
 expect 2 'eis ca init' "$eis" serve split --model "$stories"
 expect 2 'EIS_D_IN' env EIS_D_IN=many "$eis" serve split --legacy-float
 expect 2 'insecure-http' "$eis" serve split --legacy-float --http 192.0.2.1:8001
+expect 2 'registry is missing' "$eis" serve api
+expect 2 'insecure-http' "$eis" serve api --registry models/registry --listen 192.0.2.1:8000
+expect 2 'loopback' "$eis" serve api --registry models/registry --listen 127.0.0.1:0 --admin 192.0.2.1:9000
+expect 2 'exclude each other' "$eis" serve api --registry models/registry --token-file a --tenants b
 
 # bad input: 3
 expect 3 'nowhere' "$eis" generate --model "$scratch/nowhere" --prompt a
@@ -49,6 +53,14 @@ expect 3 'nan.csv' "$eis" classify --model "$digits" --input "$scratch/nan.csv"
 expect 3 'takes 784' "$eis" classify --model "$digits" --input "$scratch/short.json"
 expect 3 '' "$eis" partition --unpack "$digits/model.json"
 expect 3 '' "$eis" serve split --model "$scratch/nowhere" --tls-cert /dev/null --tls-key /dev/null
+expect 3 'nowhere' "$eis" serve api --registry "$scratch/nowhere"
+mkdir "$scratch/registry"
+echo '{"model_id":"m","version":"1","description":"","he_scheme":"BFV","model":"x"}' >"$scratch/registry/m.json"
+expect 3 'schema.*m.json.*he_scheme' "$eis" serve api --registry "$scratch/registry"
+cp models/registry/logistic_v1.json "$scratch/registry/m.json"
+head -c 5000 /dev/zero >"$scratch/jobs.db"
+chmod 600 "$scratch/jobs.db"
+expect 6 'jobs.db' "$eis" serve api --registry "$scratch/registry" --listen 127.0.0.1:0 --store "$scratch/jobs.db"
 
 # a result that cannot be written is no result
 for arguments in '' --json --print-ids; do
@@ -70,7 +82,7 @@ expect 0 '' "$eis" classify --model "$digits" --input "$digits/samples/3.pgm" --
 expect 4 '' "$eis" generate --engine split --model "$stories" --servers 127.0.0.1:1,127.0.0.1:2 --timeout 500 --prompt a
 
 # help goes to stdout, with an example, and ends with 0
-for command in generate classify infer conform partition plan ca audit demo 'serve split'; do
+for command in generate classify infer conform partition plan ca audit demo 'serve split' 'serve api'; do
     # shellcheck disable=SC2086
     expect 0 '' "$eis" $command --help
     grep -q 'Example' "$scratch/out" || fail "$command --help shows no example"
