@@ -48,6 +48,15 @@ out:
     return st;
 }
 
+/* The bound of what a node gives: what is certain, or less where the model declares it. */
+static void settle_bound(eis_he_draft *draft, const eis_he_node *node, double *bound, double certain)
+{
+    double usual = certain;
+
+    *bound = certain;
+    if (eis_he_draft_declared(draft, node, bound, &usual)) draft->plan->contract.calibrated = true;
+}
+
 /* The local steps behind map *i, and the bound of what they make; *i becomes the next map. */
 static eis_status plan_locals(eis_he_draft *draft, eis_he_stage *stage, uint32_t *i, double *bound)
 {
@@ -61,8 +70,7 @@ static eis_status plan_locals(eis_he_draft *draft, eis_he_stage *stage, uint32_t
         EIS_REQUIRE(stage->local_count < EIS_HE_LOCAL_MAX, EIS_ERR_UNSUPPORTED,
                     "%s: more than %d layers between two linear ones", node->name, EIS_HE_LOCAL_MAX);
         EIS_TRY(fill_local(&stage->local[stage->local_count++], s, node->name));
-        *bound = local_bound(s, *bound);
-        if (node->declared > 0) *bound = fmin(*bound, node->declared);
+        settle_bound(draft, node, bound, local_bound(s, *bound));
     }
 out:
     return st;
@@ -94,11 +102,7 @@ static eis_status plan_stage(eis_he_draft *draft, uint32_t stage, uint32_t i, do
     EIS_TRY(plan_map(draft, stage, i, input_max));
     c->stage_count = stage + 1;
     c->stage[stage].input_max = input_max;
-    *bound = eis_he_map_bound(&node->map, input_max);
-    if (node->declared > 0 && node->declared < *bound) {
-        *bound = node->declared;
-        c->calibrated = true;
-    }
+    settle_bound(draft, node, bound, eis_he_map_bound(&node->map, input_max));
 out:
     return st;
 }

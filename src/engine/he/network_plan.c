@@ -21,16 +21,9 @@
 static void settle_magnitude(const eis_he_draft *draft, eis_he_network_track *t, const eis_he_node *node,
                              double certain, double usual)
 {
-    double margin = draft->model->classifier.magnitude_margin;
-
     t->magnitude = certain;
     t->usual = usual;
-    if (node->declared <= 0) return;
-    t->usual = fmin(t->usual, node->declared / fmax(margin, 1));
-    if (node->declared < certain) {
-        t->magnitude = node->declared;
-        t->calibrated = true;
-    }
+    if (eis_he_draft_declared(draft, node, &t->magnitude, &t->usual)) t->calibrated = true;
 }
 
 /* ---- Maps -------------------------------------------------------------------------------------------------------- */
