@@ -305,6 +305,39 @@ static void memory_that_runs_out_is_reported(void **state)
     he_net_close(&n);
 }
 
+static void memory_that_runs_out_leaves_no_plan_and_no_program(void **state)
+{
+    eis_he_wish wish = {.chain = "A3", .form = EIS_HE_FORM_SINGLE, .input_max = 1};
+    const eis_he_plan *plan;
+    const eis_he_program *program;
+    he_model *m = he_model_new(15);
+    eis_model *model;
+    eis_status st = EIS_ERR_MEMORY;
+
+    (void)state;
+    he_model_conv(m, 1, 2, 3, 1, 0);
+    he_model_layer(m, SQUARE);
+    he_model_layer(m, "{\"op\":\"flatten\"}");
+    he_model_dense(m, 32, 3, -1);
+    model = he_model_open(m, "[1,6,6]");
+    for (unsigned long at = 1; st != EIS_OK; at += 2) {
+        eis_mem_fail_at(at);
+        st = eis_he_plan_new(&plan, model, &wish);
+        eis_mem_fail_at(0);
+        assert_true(st == EIS_OK || (st == EIS_ERR_MEMORY && plan == NULL));
+    }
+    st = EIS_ERR_MEMORY;
+    for (unsigned long at = 1; st != EIS_OK; at += 2) {
+        eis_mem_fail_at(at);
+        st = eis_he_program_new(&program, plan, model, NULL);
+        eis_mem_fail_at(0);
+        assert_true(st == EIS_OK || (st == EIS_ERR_MEMORY && program == NULL));
+    }
+    eis_he_program_free(program);
+    eis_he_plan_free(plan);
+    eis_model_free(model);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -317,6 +350,7 @@ int main(void)
         cmocka_unit_test(the_digits_net_has_its_shape),
         cmocka_unit_test(inputs_that_do_not_fit_are_refused),
         cmocka_unit_test(memory_that_runs_out_is_reported),
+        cmocka_unit_test(memory_that_runs_out_leaves_no_plan_and_no_program),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
