@@ -64,7 +64,7 @@ test('an entry with its weights in it', t => {
 
 test('an entry that names a model', t => {
   const dir = registryOf('planned', {})
-  addDense(dir, { id: 'dense-2x2', inputs: 2, outputs: 2, seed: 5, chain: 'S', form: 'batch', max_batch_size: 8 })
+  addDense(dir, { id: 'dense-2x2', sizes: [2, 2], seed: 5, chain: 'S', form: 'batch', max_batch_size: 8 })
   const entry = JSON.parse(fs.readFileSync(path.join(dir, 'dense-2x2.json'), 'utf8'))
   fs.rmSync(path.join(dir, 'dense-2x2.json'))
   compare(t, 'planned', { ...entry, security_policy: 'he-guidelines-2024-128', interactive: false })

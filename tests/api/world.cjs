@@ -23,8 +23,8 @@ class World {
     fs.mkdirSync(this.registry)
     fs.copyFileSync(path.join(root, 'models/registry/logistic_v1.json'), path.join(this.registry, 'logistic_v1.json'))
     // One input in one ciphertext, with keys; and one ciphertext for each number, without.
-    addDense(this.registry, { id: 'dense-4x3', inputs: 4, outputs: 3, seed: 4, chain: 'S', form: 'single' })
-    addDense(this.registry, { id: 'dense-2x2', inputs: 2, outputs: 2, seed: 5, chain: 'S', form: 'batch' })
+    addDense(this.registry, { id: 'dense-4x3', sizes: [4, 3], seed: 4, chain: 'S', form: 'single' })
+    addDense(this.registry, { id: 'dense-2x2', sizes: [2, 2], seed: 5, chain: 'S', form: 'batch' })
   }
 
   static async start (...flags) {

@@ -15,15 +15,16 @@ const { addDense, generator, makeScratch, startServer } = support('api_server.cj
 const { SealClient, universalForm } = support('api_seal.cjs')
 
 const scratch = makeScratch()
-let seal, http, models, dense, square
+let seal, http, models, dense, square, rounds
 
 before(async () => {
   seal = await require('node-seal')()
   const registry = path.join(scratch.dir, 'registry')
   fs.mkdirSync(registry)
   fs.copyFileSync(path.join(root, 'models/registry/logistic_v1.json'), path.join(registry, 'logistic_v1.json'))
-  dense = addDense(registry, { id: 'dense-256x10', inputs: 256, outputs: 10, seed: 1, chain: 'P0', form: 'single' })
-  square = addDense(registry, { id: 'dense-200x150', inputs: 200, outputs: 150, seed: 4, chain: 'A', form: 'single' })
+  dense = addDense(registry, { id: 'dense-256x10', sizes: [256, 10], seed: 1, chain: 'P0', form: 'single' })
+  square = addDense(registry, { id: 'dense-200x150', sizes: [200, 150], seed: 4, chain: 'A', form: 'single' })
+  rounds = addDense(registry, { id: 'rounds', sizes: [12, 20, 7, 3], seed: 6, chain: 'A', interactive: true })
   const server = await startServer(scratch, registry, '--rate', '100000', '--poll-rate', '100000')
   http = new Http(server.url)
   models = (await http.get('/models')).json.models
@@ -34,9 +35,9 @@ const entryOf = id => models.find(entry => entry.model_id === id)
 const worst = (x, y) => x.reduce((largest, v, i) => Math.max(largest, Math.abs(v - y[i])), 0)
 
 // Sends a request, waits for its job, and gives the ciphertexts of the answer.
-async function infer (client, ciphertexts, { form = 'hex', keys, batch = 1 } = {}) {
+async function infer (client, ciphertexts, { form = 'hex', keys, batch = 1, stage } = {}) {
   const { model_id: modelId, version } = client.entry
-  const head = { model_id: modelId, version, batch_size: batch, ...(keys ? { evaluation_keys: keys } : {}) }
+  const head = { model_id: modelId, version, batch_size: batch, evaluation_keys: keys, stage } // undefined ones are not sent
   const accepted = form === 'binary'
     ? await http.postBinary('/infer', binaryRequest(head, ciphertexts), ciphertexts)
     : await http.post('/infer', textRequest(head, form, ciphertexts))
@@ -131,6 +132,28 @@ test('a dense layer 200 -> 150 in turned copies', async t => {
   const error = worst(client.decrypt(answer, 1)[0], square(x))
   t.diagnostic(`error ${error.toExponential(1)}`)
   assert.ok(error <= 1e-6 && error <= entry.stages[0].output.error, `${error}`)
+})
+
+test('a model with ReLU, which the client computes between rounds', async t => {
+  const entry = entryOf('rounds')
+  const client = new SealClient(seal, entry)
+  assert.ok(entry.interactive)
+  assert.equal(entry.stages.length, 3)
+  const keys = (await http.putKeys(client.keysBody())).json.digest
+  const x = Float64Array.from({ length: 12 }, generator(7))
+  let values = x
+  for (const [stage, { local = [], input_max: reach }] of entry.stages.entries()) {
+    values = values.map(v => Math.min(Math.max(v, -reach), reach))
+    const answer = await infer(client, client.encrypt([values], { seeded: true, stage }), { form: 'binary', keys, stage })
+    values = client.decrypt(answer, 1, stage)[0]
+    for (const { op } of local) {
+      assert.ok(op === 'relu' || op === 'flatten', op)
+      if (op === 'relu') values = values.map(v => Math.max(v, 0))
+    }
+  }
+  const error = worst(values, rounds(x))
+  t.diagnostic(`error ${error.toExponential(1)} after ${entry.stages.length} rounds`)
+  assert.ok(error <= 1e-6, `${error}`)
 })
 
 test('the server opens nothing and keeps no key for others', async () => {

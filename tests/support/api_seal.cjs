@@ -73,6 +73,7 @@ class SealClient {
     this.encryptor = seal.Encryptor(this.context, this.generator.createPublicKey(), secret)
     this.decryptor = seal.Decryptor(this.context, secret)
     this.encoder = seal.CKKSEncoder(this.context)
+    this.evaluator = seal.Evaluator(this.context)
   }
 
   // The names of the levels as hex, one prime first and the key level last.
@@ -118,6 +119,12 @@ class SealClient {
       bytes.map(([, part]) => part))
   }
 
+  // A plaintext at a level that has fewer primes than a fresh one.
+  atLevel (plain, limbs) {
+    while (plain.coeffCount > limbs * this.degree) plain = this.evaluator.plainModSwitchToNext(plain)
+    return plain
+  }
+
   // x[batch][size] to the ciphertexts of a request.
   encrypt (x, { seeded = false, stage = 0, mode = this.seal.ComprModeType.none } = {}) {
     const { packing } = this.entry.stages[stage]
@@ -127,7 +134,7 @@ class SealClient {
         const sample = packing.kind === 'features' ? x[slot] : x[0]
         return index < 0 || sample === undefined ? 0 : sample[index]
       })
-      const plain = this.encoder.encode(values, packing.scale)
+      const plain = this.atLevel(this.encoder.encode(values, packing.scale), packing.limbs)
       const sealed = seeded ? this.encryptor.encryptSymmetricSerializable(plain) : this.encryptor.encrypt(plain)
       return Buffer.from(sealed.saveArray(mode))
     })

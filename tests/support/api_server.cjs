@@ -73,26 +73,37 @@ function writeSafetensors (file, tensors) {
   fs.writeFileSync(file, Buffer.concat([length, text, ...pieces]))
 }
 
-// Adds one dense layer to a registry, and returns what it computes.
-function addDense (registry, { id, inputs, outputs, seed, ...entry }) {
+// Adds a chain of dense layers with ReLU between them to a registry, and returns what it computes. sizes: numbers of the
+// input, of each hidden layer, and of the answer.
+function addDense (registry, { id, sizes, seed, ...entry }) {
   const next = generator(seed)
   const f32 = (count, size) => Float32Array.from({ length: count }, () => size * next())
-  const [weight, bias] = [f32(inputs * outputs, Math.sqrt(3 / inputs)), f32(outputs, 0.5)]
+  const layers = sizes.slice(1).map((outputs, i) => {
+    const inputs = sizes[i]
+    return { inputs, outputs, weight: f32(inputs * outputs, Math.sqrt(3 / inputs)), bias: f32(outputs, 0.5) }
+  })
   const dir = path.join(registry, id)
   fs.mkdirSync(dir, { recursive: true })
-  writeSafetensors(path.join(dir, 'model.safetensors'), {
-    weight: { shape: [outputs, inputs], values: weight }, bias: { shape: [outputs], values: bias }
-  })
+  writeSafetensors(path.join(dir, 'model.safetensors'), Object.fromEntries(layers.flatMap((layer, i) => [
+    [`weight${i}`, { shape: [layer.outputs, layer.inputs], values: layer.weight }],
+    [`bias${i}`, { shape: [layer.outputs], values: layer.bias }]
+  ])))
   fs.writeFileSync(path.join(dir, 'model.json'), JSON.stringify({
     format: 'eis-classifier/1',
     name: id,
-    input: { shape: [inputs] },
-    layers: [{ op: 'linear', name: 'dense', weight: 'weight', bias: 'bias', in: inputs, out: outputs }]
+    input: { shape: [sizes[0]] },
+    layers: layers.flatMap(({ inputs, outputs }, i) => [
+      ...(i > 0 ? [{ op: 'relu' }] : []),
+      { op: 'linear', name: `dense${i}`, weight: `weight${i}`, bias: `bias${i}`, in: inputs, out: outputs }
+    ])
   }))
   fs.writeFileSync(path.join(registry, `${id}.json`), JSON.stringify({
-    model_id: id, version: '1.0.0', description: 'A dense layer of a test', he_scheme: 'CKKS', model: id, ...entry
+    model_id: id, version: '1.0.0', description: 'A dense model of a test', he_scheme: 'CKKS', model: id, ...entry
   }))
-  return x => Float64Array.from(bias, (b, i) => x.reduce((sum, v, j) => sum + weight[i * inputs + j] * v, b))
+  return x => layers.reduce((values, { inputs, weight, bias }, i) => {
+    const y = Float64Array.from(bias, (b, row) => values.reduce((sum, v, j) => sum + weight[row * inputs + j] * v, b))
+    return i + 1 < layers.length ? y.map(v => Math.max(v, 0)) : y
+  }, x)
 }
 
 module.exports = { root, program, makeScratch, startServer, generator, addDense }
