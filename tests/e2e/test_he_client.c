@@ -384,13 +384,37 @@ static void inputs_are_looked_at_first(void **state)
     eis_he_remote_close(remote);
 }
 
+/* Every allocation of a client fails once: a status, nothing half done, nothing leaked. */
+static void memory_may_run_out_anywhere(void **state)
+{
+    const eis_he_remote_config config = {.link = {.url = world.url}, .model_id = "m", .throw_away = true};
+    double x[32] = {0}, y[8];
+    unsigned long n = 1;
+
+    (void)state;
+    world.lie = HONEST;
+    world.batch = 1;
+    for (bool done = false; !done && n < 2000; n += n < 60 ? 1 : 7) {
+        eis_he_remote *remote = NULL;
+        eis_status st;
+        eis_mem_fail_at(n);
+        st = eis_he_remote_open(&remote, &config);
+        assert_true((st == EIS_OK) == (remote != NULL));
+        if (st == EIS_OK) st = eis_he_remote_infer(remote, y, x, 1, NULL);
+        eis_mem_fail_at(0);
+        if (st != EIS_OK && st != EIS_ERR_MEMORY) fail_msg("%lu: %s, %s", n, eis_status_code(st), eis_error_detail());
+        done = st == EIS_OK;
+        eis_he_remote_close(remote);
+    }
+    assert_in_range(n, 40, 1999);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(what_was_not_promised_is_refused),
-        cmocka_unit_test(what_is_decrypted_leaves_no_trace),
-        cmocka_unit_test(what_a_server_asks_for_has_limits),
-        cmocka_unit_test(inputs_are_looked_at_first),
+        cmocka_unit_test(what_was_not_promised_is_refused),  cmocka_unit_test(what_is_decrypted_leaves_no_trace),
+        cmocka_unit_test(what_a_server_asks_for_has_limits), cmocka_unit_test(inputs_are_looked_at_first),
+        cmocka_unit_test(memory_may_run_out_anywhere),
     };
     return cmocka_run_group_tests(tests, start, stop);
 }
