@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Published texts, generated among parties that see nothing of model and prompt, all of them in this process: the
+ * beginning of the greedy story of stories260K, and both greedy sequences of tiny-random-gpt2, token for token. The
+ * prompt goes in as secret tokens. The whole story is told by the _long test. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "model/tokenizer.h"
+#include "support/mpc_lm.h"
+#include "unit/model/fixture.h"
+#include "wire/json.h"
+
+enum { IDS_MAX = 512 };
+
+static uint32_t read_ids(uint32_t ids[IDS_MAX], eis_json_value object, const char *name)
+{
+    eis_json_value array, value;
+    uint32_t n = 0;
+
+    assert_true(eis_json_find(&array, object, name));
+    eis_json_iter it = eis_json_iterate(array);
+    for (uint64_t id; eis_json_next_element(&it, &value); n++) {
+        assert_true(n < IDS_MAX && eis_json_u64(&id, value));
+        ids[n] = (uint32_t)id;
+    }
+    return n;
+}
+
+static eis_json_doc *read_json(const char *name)
+{
+    char path[512];
+    size_t count;
+    eis_json_doc *doc;
+    uint8_t *text;
+
+    fixture_shared(path, name);
+    text = fixture_read(path, &count);
+    assert_int_equal(eis_json_parse(&doc, path, text, count, 1 << 20), EIS_OK);
+    free(text);
+    return doc;
+}
+
+/* Feeds `prompt` tokens as secrets, then what came out, and compares every token behind the prompt. */
+static void follow(const eis_model *model, const uint32_t *ids, uint32_t prompt, uint32_t total, uint32_t parties)
+{
+    static mpc_lm m;
+    eis_mpc_tuning tuning;
+
+    eis_mpc_tuning_default(&tuning);
+    mpc_lm_open(&m, model, &tuning, parties);
+    for (uint32_t i = 0; i + 1 < total; i++) {
+        uint32_t next;
+        if (mpc_lm_feed(&m, &next, ids[i], i < prompt) != EIS_OK) fail_msg("token %u: %s", i, eis_error_detail());
+        if (i + 1 >= prompt) assert_int_equal(next, ids[i + 1]);
+    }
+    mpc_lm_close(&m);
+}
+
+/* The first `total` ids are the first `bytes` bytes of the published text. */
+static void are_the_text(const uint32_t *ids, uint32_t total, size_t bytes)
+{
+    char path[512];
+    eis_tokenizer *t;
+    eis_text text = {0};
+    size_t count;
+    uint8_t *golden;
+
+    fixture_shared(path, "lm/stories260K/tok512.bin");
+    assert_int_equal(eis_tokenizer_open(&t, path, 512), EIS_OK);
+    for (uint32_t i = 0; i < total; i++)
+        assert_int_equal(eis_tokenizer_decode(t, &text, i == 0 ? EIS_TOKEN_NONE : ids[i - 1], ids[i]), EIS_OK);
+    fixture_shared(path, "lm/stories260K/golden_greedy_200steps.txt");
+    golden = fixture_read(path, &count);
+    assert_int_equal(text.bytes, bytes);
+    assert_true(count >= bytes);
+    assert_memory_equal(text.data, golden, bytes);
+    free(golden);
+    eis_text_clear(&text);
+    eis_tokenizer_free(t);
+}
+
+/* `generated` tokens behind the one that begins every text. */
+static void story(uint32_t parties, uint32_t generated, size_t bytes)
+{
+    char path[512];
+    uint32_t ids[IDS_MAX];
+    eis_json_doc *doc = read_json("lm/stories260K/tokens_greedy_256.json");
+    eis_model *model;
+
+    assert_true(read_ids(ids, eis_json_root(doc), "greedy_tokens_from_bos") > generated);
+    are_the_text(ids, generated + 1, bytes);
+    fixture_shared(path, "lm/stories260K/stories260K.bin");
+    assert_int_equal(eis_model_open(&model, path, NULL), EIS_OK);
+    follow(model, ids, 1, generated + 1, parties);
+    eis_model_free(model);
+    eis_json_free(doc);
+}
+
+#ifndef LONG
+
+static void the_story_begins(void **state)
+{
+    (void)state;
+    story(2, 24, 78);
+}
+
+static void both_sequences_of_gpt2(void **state)
+{
+    char path[512];
+    eis_json_doc *doc = read_json("lm/tiny-random-gpt2/golden.json");
+    eis_json_value greedy, one;
+    eis_model *model;
+    uint32_t sequences = 0;
+    (void)state;
+
+    fixture_shared(path, "lm/tiny-random-gpt2");
+    assert_int_equal(eis_model_open(&model, path, NULL), EIS_OK);
+    assert_true(eis_json_find(&greedy, eis_json_root(doc), "greedy"));
+    eis_json_iter it = eis_json_iterate(greedy);
+    for (; eis_json_next_element(&it, &one); sequences++) {
+        uint32_t prompt[IDS_MAX], expected[IDS_MAX], prompt_count = read_ids(prompt, one, "prompt");
+        uint32_t total = read_ids(expected, one, "expected");
+        assert_memory_equal(prompt, expected, prompt_count * sizeof *prompt);
+        follow(model, expected, prompt_count, total, 2);
+    }
+    assert_int_equal(sequences, 2);
+    eis_model_free(model);
+    eis_json_free(doc);
+}
+
+#else
+
+static void two_parties_tell_the_story(void **state)
+{
+    (void)state;
+    story(2, 180, 421);
+}
+
+static void three_parties_tell_the_story(void **state)
+{
+    (void)state;
+    story(3, 180, 421);
+}
+
+static void four_parties_begin_the_story(void **state)
+{
+    (void)state;
+    story(4, 40, 118);
+}
+
+#endif
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+#ifndef LONG
+        cmocka_unit_test(the_story_begins),
+        cmocka_unit_test(both_sequences_of_gpt2),
+#else
+        cmocka_unit_test(two_parties_tell_the_story),
+        cmocka_unit_test(three_parties_tell_the_story),
+        cmocka_unit_test(four_parties_begin_the_story),
+#endif
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
