@@ -97,6 +97,19 @@ expect 0 'evaluation keys \([0-9.]+ MB\)' "$eis" infer --url "$api" --model digi
 stop_server "$api_pid"
 expect 4 '' "$eis" infer --url "$api" --model digits-square --input "$three" --timeout 300
 
+# TLS and a token: who is at the other end is checked first, then it learns who we are
+make_papers 1
+(umask 077 && echo a-token-that-is-long-enough >"$scratch/token" && echo another-token-that-is-long >"$scratch/other")
+start_api secure --registry "$registry" --tls-cert "$scratch/a.crt" --tls-key "$scratch/a.key" --token-file "$scratch/token"
+secure=https://127.0.0.1:$api_port
+logistic --url "$secure" --ca "$scratch/ca/ca.crt" --token-file "$scratch/token"
+logistic --url "$secure" --pin "$(pin_of a)" --token-file "$scratch/token"
+expect 4 'UNAUTHENTICATED' "$eis" infer --url "$secure" --ca "$scratch/ca/ca.crt" --token-file "$scratch/other" --model logistic_v1 --input "$scratch/x.json"
+expect 4 'UNAUTHENTICATED' "$eis" infer --url "$secure" --ca "$scratch/ca/ca.crt" --model logistic_v1 --input "$scratch/x.json"
+expect 5 'TLS' "$eis" infer --url "$secure" --token-file "$scratch/token" --model logistic_v1 --input "$scratch/x.json"
+expect 0 '' "$eis" conform --url "$secure" --ca "$scratch/ca/ca.crt" --token-file "$scratch/token" --model logistic_v1 --only values
+stop_server "$api_pid"
+
 # eis classify with a server of its own, and with a named one; the same lines as in plain
 square=$root/models/digits-square
 "$eis" classify --model "$square" --input "$three" >"$scratch/plain"
