@@ -36,6 +36,8 @@ eis_status eis_cli_backend_open(eis_cli_backend *backend, const eis_cli_split *f
         EIS_TRY(eis_pool_new(&backend->pool, common->threads));
         EIS_TRY(eis_plain_backend_new(&backend->plain, model, backend->pool));
         backend->seam = eis_plain_backend_seam(backend->plain);
+    } else if (flags->engine == EIS_ENGINE_MPC) {
+        EIS_TRY(eis_cli_mpc_open(&backend->mpc, flags->mpc, common, model));
     } else if (flags->engine == EIS_ENGINE_HE) {
         EIS_TRY(open_he(&backend->he, flags, common, model_path));
     } else {
@@ -58,6 +60,7 @@ eis_status eis_cli_backend_classify(const eis_cli_backend *backend, double *logi
 
 void eis_cli_backend_close(eis_cli_backend *backend)
 {
+    eis_mpc_text_close(backend->mpc);
     eis_he_session_close(backend->he);
     eis_split_session_close(backend->session);
     eis_plain_backend_free(backend->plain);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Whoever computes for a command: the model's own weights, a session with split servers, or (classifiers) a server that
- * computes on ciphertexts. */
+ * computes on ciphertexts, or (texts) parties of the engine mpc. */
 #ifndef EIS_CLI_BACKEND_H
 #define EIS_CLI_BACKEND_H
 
@@ -16,6 +16,7 @@ typedef struct eis_cli_backend {
     eis_plain_backend *plain;   /* with --engine plain */
     eis_split_session *session; /* with --engine split */
     eis_he_session *he;         /* with --engine he; it has no seam, since it computes whole models */
+    eis_mpc_text *mpc;          /* with --engine mpc; no seam either: it computes texts */
     bool verified;              /* answers of servers are checked */
     eis_pool *pool;
     uint64_t opened_ns;

@@ -54,7 +54,9 @@ enum {
     EIS_CLI_KEY_SERVER = 0x300,
     EIS_CLI_KEY_COMMAND = 0x400,
     EIS_CLI_KEY_HE = 0x500,
-    EIS_CLI_KEY_ACCESS = 0x600
+    EIS_CLI_KEY_ACCESS = 0x600,
+    EIS_CLI_KEY_MPC = 0x700,
+    EIS_CLI_KEY_SETTINGS = 0x800
 };
 
 /* Prepares the process for work with secrets (no core dump, not traceable), sets logging, and makes Ctrl-C and SIGTERM

@@ -37,6 +37,7 @@ enum {
 typedef struct flags {
     eis_cli_common common;
     eis_cli_split split;
+    eis_cli_mpc mpc;
     const char *model, *tokenizer;
     eis_cli_prompt prompt;
     uint32_t max_tokens;
@@ -70,6 +71,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case ARGP_KEY_INIT:
         state->child_inputs[0] = &f->common;
         state->child_inputs[1] = &f->split;
+        state->child_inputs[2] = &f->mpc;
+        f->split.mpc = &f->mpc;
         f->sampling = eis_sampler_options_default();
         f->max_tokens = MAX_TOKENS_DEFAULT;
         return 0;
@@ -235,7 +238,8 @@ static eis_status run_generate(flags *f)
     generation.backend = backend.seam;
     generation.sampling = f->sampling;
     generation.cancel = eis_cli_cancel();
-    EIS_TRY(eis_text_generate(&ids, &generation));
+    EIS_TRY(backend.mpc != NULL ? eis_mpc_text_generate(&ids, backend.mpc, &generation)
+                                : eis_text_generate(&ids, &generation));
     if (f->print_ids) EIS_TRY(print_ids(&ids));
     if (f->json) EIS_TRY(print_summary(&out, &ids, &backend));
     if (f->report) eis_cli_report_print(stderr, &backend, isatty(STDERR_FILENO) && !f->print_ids && !f->json);
@@ -250,7 +254,7 @@ out:
 int eis_cmd_generate(int argc, char **argv)
 {
     static const struct argp_child children[] = {
-        {&eis_cli_common_argp, 0, NULL, 0}, {&eis_cli_split_argp, 0, NULL, 0}, {0}};
+        {&eis_cli_common_argp, 0, NULL, 0}, {&eis_cli_split_argp, 0, NULL, 0}, {&eis_cli_mpc_argp, 0, NULL, 0}, {0}};
     static const struct argp argp = {
         options,
         parse,
@@ -260,7 +264,10 @@ int eis_cmd_generate(int argc, char **argv)
         "  eis generate --engine split --model models/tiny-stories \\\n"
         "      --prompt \"Once upon a time\"\n"
         "  eis generate --engine plain --model models/tiny-stories \\\n"
-        "      --prompt \"Once upon a time\"\n",
+        "      --prompt \"Once upon a time\"\n\n"
+        "With --engine mpc the parties see neither text nor weights, even when all but one of them cheat:\n\n"
+        "  eis generate --engine mpc --parties 2 --model models/tiny-stories \\\n"
+        "      --prompt \"Once upon a time\" --max-tokens 20 --report\n",
         children,
         NULL,
         NULL};

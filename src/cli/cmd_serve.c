@@ -13,6 +13,8 @@ static const struct {
 } engines[] = {
     {"split", "multiply shares by packed weights", eis_cli_serve_split},
     {"api", "compute on ciphertexts, by HTTP", eis_cli_serve_api},
+    {"party", "compute among parties that do not trust each other", eis_cli_serve_party},
+    {"triples", "deal randomness to parties, and see nothing", eis_cli_serve_triples},
 };
 
 static void list_engines(FILE *out, const char *program)

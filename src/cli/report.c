@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "cli/he_report.h"
+#include "cli/mpc_report.h"
 #include "engine/split/profile.h"
 #include "service/split_client.h"
 
@@ -112,6 +113,8 @@ void eis_cli_report_print(FILE *out, const eis_cli_backend *backend, bool on_new
     if (on_new_line) fputc('\n', out);
     if (backend->session != NULL)
         print_split(out, backend, all_ns);
+    else if (backend->mpc != NULL)
+        eis_cli_mpc_report_print(out, backend->mpc);
     else if (backend->he != NULL)
         eis_cli_he_report_print(out, backend->he, all_ns);
     else
@@ -190,9 +193,10 @@ void eis_cli_report_json(eis_json_writer *w, const eis_cli_backend *backend)
     }
     eis_json_writer_begin_object(w);
     eis_json_writer_key(w, "engine");
-    eis_json_writer_text(w, backend->session != NULL ? "split" : "plain");
+    eis_json_writer_text(w, backend->session != NULL ? "split" : backend->mpc != NULL ? "mpc" : "plain");
     eis_json_writer_key(w, "ms");
     eis_json_writer_f32(w, (float)((double)(eis_clock_ns() - backend->opened_ns) / 1e6));
     if (backend->session != NULL) write_split(w, backend);
+    if (backend->mpc != NULL) eis_cli_mpc_report_json(w, backend->mpc);
     eis_json_writer_end_object(w);
 }

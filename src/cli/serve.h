@@ -5,5 +5,7 @@
 
 int eis_cli_serve_split(int argc, char **argv);
 int eis_cli_serve_api(int argc, char **argv);
+int eis_cli_serve_triples(int argc, char **argv);
+int eis_cli_serve_party(int argc, char **argv);
 
 #endif

@@ -26,9 +26,9 @@ enum {
 };
 
 static const struct argp_option options[] = {
-    {"engine", KEY_ENGINE, "plain|split|he", 0,
-     "Who computes: this process (default), servers that see shares alone, or (classify) one that sees ciphertexts "
-     "alone",
+    {"engine", KEY_ENGINE, "plain|split|he|mpc", 0,
+     "Who computes: this process (default), servers that see shares alone, (classify) one that sees ciphertexts "
+     "alone, or (generate) parties that see nothing and trust nobody",
      20},
     {"servers", KEY_SERVERS, "HOST:PORT,...", 0, "Use these servers (default: start some on this machine)", 21},
     {"shares", KEY_SHARES, "K", 0, "Without --servers: start K servers (default 2; with --threshold T: T + 1)", 21},
@@ -58,9 +58,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         return 0;
     case KEY_ENGINE:
         f->engine = eis_engine_parse(arg);
-        if (f->engine == EIS_ENGINE_NONE || (f->engine == EIS_ENGINE_HE && f->he == NULL))
-            argp_error(state, "there is no engine \"%s\" here; choose plain%s split%s", arg,
-                       f->he != NULL ? "," : " or", f->he != NULL ? " or he" : "");
+        if (f->engine == EIS_ENGINE_NONE || (f->engine == EIS_ENGINE_HE && f->he == NULL) ||
+            (f->engine == EIS_ENGINE_MPC && f->mpc == NULL))
+            argp_error(state, "there is no engine \"%s\" here; choose plain, split%s%s", arg,
+                       f->he != NULL ? ", he" : "", f->mpc != NULL ? ", mpc" : "");
         return 0;
     case KEY_SERVERS:
         f->servers = arg;
@@ -149,6 +150,8 @@ eis_status eis_cli_split_check(const eis_cli_split *f)
     EIS_REQUIRE(f->engine == EIS_ENGINE_SPLIT || !any, EIS_ERR_USAGE,
                 "flags about servers and shares go with --engine split");
     EIS_TRY(check_he(f));
+    EIS_REQUIRE(f->engine == EIS_ENGINE_MPC || f->mpc == NULL || !eis_cli_mpc_any(f->mpc), EIS_ERR_USAGE,
+                "--parties, --config and --set go with --engine mpc");
     EIS_REQUIRE(f->servers == NULL || f->shares == 0, EIS_ERR_USAGE,
                 "--shares is for embedded servers; --servers gives their number");
     EIS_REQUIRE((f->cert == NULL) == (f->key == NULL), EIS_ERR_USAGE, "--cert and --key go together");

@@ -6,6 +6,7 @@
 #include "base/status.h"
 #include "cli/cli.h"
 #include "cli/he_flags.h"
+#include "cli/mpc_flags.h"
 #include "engine/engine.h"
 #include "engine/split/pack.h"
 #include "model/graph.h"
@@ -21,9 +22,11 @@ typedef struct eis_cli_split {
     const char *servers, *ca, *cert, *key, *pins, *token_file, *profile, *pack, *served_name;
     unsigned shares, threshold, prefetch, timeout_ms;
     bool verify, truncate;
-    /* No flags of this table: what a command adds to its session. The engine he is offered where `he` is set. */
+    /* No flags of this table: what a command adds to its session. The engines he and mpc are offered where `he` and
+     * `mpc` are set. */
     const eis_cli_he *he;
     const eis_cli_he_own *own;
+    const eis_cli_mpc *mpc;
     const char *weights; /* of the model, for the engine he */
     void (*sight)(void *context, const eis_split_sight *sight);
     void *sight_context;

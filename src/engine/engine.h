@@ -17,7 +17,8 @@ typedef enum eis_engine {
     EIS_ENGINE_NONE = 0,  /* not a name that this program knows */
     EIS_ENGINE_PLAIN = 1, /* no protection: the reference */
     EIS_ENGINE_SPLIT = 2,
-    EIS_ENGINE_HE = 3
+    EIS_ENGINE_HE = 3,
+    EIS_ENGINE_MPC = 4
 } eis_engine;
 
 /* Returns the engine of that name, or EIS_ENGINE_NONE. */
@@ -26,6 +27,7 @@ static inline eis_engine eis_engine_parse(const char *name)
     if (strcmp(name, "plain") == 0) return EIS_ENGINE_PLAIN;
     if (strcmp(name, "split") == 0) return EIS_ENGINE_SPLIT;
     if (strcmp(name, "he") == 0) return EIS_ENGINE_HE;
+    if (strcmp(name, "mpc") == 0) return EIS_ENGINE_MPC;
     return EIS_ENGINE_NONE;
 }
 

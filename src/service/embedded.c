@@ -28,6 +28,7 @@ struct eis_embedded {
     pid_t *processes;       /* [count]; 0: not running */
     int *sockets;           /* [count]; -1: none */
     size_t count;
+    bool mutual; /* servers call each other */
     eis_trust_pair ca, client;
 };
 
@@ -104,8 +105,12 @@ out:
 static eis_status give_papers(eis_embedded *embedded, size_t i, unsigned threads)
 {
     static const char *const hosts[] = {"127.0.0.1"};
-    const eis_trust_leaf_literal literal = {
-        .name = "embedded server", .hosts = hosts, .host_count = 1, .server = true, .days = LIFE_DAYS};
+    const eis_trust_leaf_literal literal = {.name = "embedded server",
+                                            .hosts = hosts,
+                                            .host_count = 1,
+                                            .server = true,
+                                            .client = embedded->mutual,
+                                            .days = LIFE_DAYS};
     eis_embedded_papers papers = {.threads = threads};
     eis_trust_pair leaf = {0};
     eis_status st = EIS_OK;
@@ -146,19 +151,17 @@ static eis_status hear_port(eis_embedded *embedded, size_t i)
     return st;
 }
 
-eis_status eis_embedded_start(eis_embedded **out_embedded, const char *program, const char *engine, int order_fd,
-                              size_t count, unsigned threads_each)
+/* Starts child i with engines[i], or all of them with the only one. */
+static eis_status start(eis_embedded **out_embedded, const char *program, const char *const *engines, bool mutual,
+                        int order_fd, size_t count, unsigned threads_each)
 {
     errand e = {.program = program != NULL ? program : "/proc/self/exe", .order_fd = order_fd};
     eis_status st = EIS_OK;
     eis_embedded *embedded = NULL;
-    size_t length = strlen(engine);
-
-    EIS_ASSERT(length < sizeof e.engine);
-    memcpy(e.engine, engine, length + 1);
 
     *out_embedded = NULL;
     EIS_NEW(embedded, 1);
+    embedded->mutual = mutual;
     embedded->count = count;
     EIS_NEW(embedded->addresses, count);
     EIS_NEW(embedded->pins, count);
@@ -166,7 +169,12 @@ eis_status eis_embedded_start(eis_embedded **out_embedded, const char *program, 
     EIS_NEW(embedded->sockets, count);
     for (size_t i = 0; i < count; i++) embedded->sockets[i] = -1;
     EIS_TRY(make_authority(embedded));
-    for (size_t i = 0; i < count; i++) EIS_TRY(fork_child(embedded, i, &e));
+    for (size_t i = 0; i < count; i++) {
+        const char *engine = engines[mutual ? i : 0];
+        EIS_ASSERT(strlen(engine) < sizeof e.engine);
+        memcpy(e.engine, engine, strlen(engine) + 1);
+        EIS_TRY(fork_child(embedded, i, &e));
+    }
     for (size_t i = 0; i < count; i++) EIS_TRY(give_papers(embedded, i, threads_each));
     for (size_t i = 0; i < count; i++) EIS_TRY(hear_port(embedded, i));
     *out_embedded = embedded;
@@ -174,6 +182,30 @@ eis_status eis_embedded_start(eis_embedded **out_embedded, const char *program, 
 out:
     eis_embedded_stop(embedded);
     return st;
+}
+
+eis_status eis_embedded_start(eis_embedded **embedded, const char *program, const char *engine, int order_fd,
+                              size_t count, unsigned threads_each)
+{
+    return start(embedded, program, &engine, false, order_fd, count, threads_each);
+}
+
+eis_status eis_embedded_start_each(eis_embedded **embedded, const char *program, const char *const *engines,
+                                   int order_fd, size_t count, unsigned threads_each)
+{
+    return start(embedded, program, engines, true, order_fd, count, threads_each);
+}
+
+bool eis_embedded_ended(size_t *index, const eis_embedded *embedded)
+{
+    for (size_t i = 0; i < embedded->count; i++) {
+        siginfo_t info = {0};
+        *index = i;
+        if (embedded->processes[i] > 0 &&
+            waitid(P_PID, (id_t)embedded->processes[i], &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid != 0)
+            return true;
+    }
+    return false;
 }
 
 void eis_embedded_access_get(eis_embedded_access *access, const eis_embedded *embedded)

@@ -9,6 +9,7 @@
 #include "net/address.h"
 #include "net/tls.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -26,6 +27,15 @@ typedef struct eis_embedded eis_embedded;
  * Errors: EIS_ERR_LIMIT, EIS_ERR_MEMORY, EIS_ERR_UNAVAILABLE (a child ended early); nothing is left running. */
 EIS_MUST_USE eis_status eis_embedded_start(eis_embedded **embedded, const char *program, const char *engine,
                                            int order_fd, size_t count, unsigned threads_each);
+
+/* The same with an engine for each child, where the servers also call each other: their certificates are good for both
+ * ends of a connection. Shape: engines[count]. */
+EIS_MUST_USE eis_status eis_embedded_start_each(eis_embedded **embedded, const char *program,
+                                                const char *const *engines, int order_fd, size_t count,
+                                                unsigned threads_each);
+
+/* Tells which child has ended by itself; false where all run. */
+bool eis_embedded_ended(size_t *index, const eis_embedded *embedded);
 
 /* What a child does with what it inherited: reads its papers, serves until the pipe closes or SIGTERM comes.
  * `serve split --embedded` calls it and exits with its status. */

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#define _GNU_SOURCE /* memfd_create */
 #include "service/embedded_papers.h"
 
 #include "base/clock.h"
@@ -8,6 +9,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -57,6 +59,43 @@ static eis_status read_all(int fd, uint8_t *data, size_t bytes, uint64_t deadlin
         bytes -= (size_t)got;
     }
 out:
+    return st;
+}
+
+eis_status eis_embedded_order_make(int *out_fd, const void *text, size_t bytes)
+{
+    eis_status st = EIS_OK;
+    int fd = memfd_create("eis-order", MFD_CLOEXEC);
+
+    *out_fd = -1;
+    EIS_REQUIRE(fd >= 0 && write(fd, text, bytes) == (ssize_t)bytes, EIS_ERR_LIMIT, "no memory to hand over: %s",
+                strerror(errno));
+    *out_fd = fd;
+    fd = -1;
+out:
+    if (fd >= 0) close(fd);
+    return st;
+}
+
+eis_status eis_embedded_order_read(char **text, size_t *bytes)
+{
+    eis_status st = EIS_OK;
+    size_t have = 0;
+    char *data = NULL;
+    ssize_t got;
+
+    EIS_NEW(data, EIS_EMBEDDED_ORDER_BYTES_MAX);
+    do {
+        got = pread(EIS_EMBEDDED_ORDER_FD, data + have, EIS_EMBEDDED_ORDER_BYTES_MAX - have, (off_t)have);
+        EIS_REQUIRE(got >= 0 || errno == EINTR, EIS_ERR_IO, "the order of the parent cannot be read: %s",
+                    strerror(errno));
+        if (got > 0) have += (size_t)got;
+    } while (got != 0 && have < EIS_EMBEDDED_ORDER_BYTES_MAX);
+    *text = data;
+    *bytes = have;
+    data = NULL;
+out:
+    eis_mem_free(data);
     return st;
 }
 

@@ -13,6 +13,15 @@
 #define EIS_EMBEDDED_ORDER_FD  3 /* what to serve */
 #define EIS_EMBEDDED_SOCKET_FD 4
 
+#define EIS_EMBEDDED_ORDER_BYTES_MAX ((size_t)64 << 10)
+
+/* Puts an order in words into memory that children inherit. Errors: EIS_ERR_LIMIT; *fd is then -1. */
+EIS_MUST_USE eis_status eis_embedded_order_make(int *fd, const void *text, size_t bytes);
+
+/* Reads it in the child, wherever a sibling has read to. *text is made by eis_mem_new. Errors: EIS_ERR_IO,
+ * EIS_ERR_MEMORY. */
+EIS_MUST_USE eis_status eis_embedded_order_read(char **text, size_t *bytes);
+
 /* The papers of one server. */
 typedef struct eis_embedded_papers {
     uint32_t threads;

@@ -1,19 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The parent's side: an entry of a registry, written into memory that the child inherits. */
-#define _GNU_SOURCE /* memfd_create */
 #include "service/he_embedded.h"
 
 #include "base/mem.h"
+#include "service/embedded_papers.h"
 #include "service/he_envelope_internal.h"
 #include "wire/json_writer.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
-
-#define ORDER_BYTES_MAX ((size_t)64 << 10)
 
 /* The child has another idea of the current directory only if somebody changes it; an absolute path cannot differ. */
 static eis_status write_path(eis_json_writer *w, const char *name, const char *path)
@@ -60,18 +57,6 @@ out:
     return st;
 }
 
-static eis_status put_into_memory(int *fd, const eis_writer *entry)
-{
-    eis_status st = EIS_OK;
-
-    *fd = memfd_create("eis-order", MFD_CLOEXEC);
-    EIS_REQUIRE(*fd >= 0, EIS_ERR_LIMIT, "no memory to hand over: %s", strerror(errno));
-    EIS_REQUIRE(write(*fd, entry->data, entry->bytes) == (ssize_t)entry->bytes && lseek(*fd, 0, SEEK_SET) == 0,
-                EIS_ERR_LIMIT, "no memory to hand over: %s", strerror(errno));
-out:
-    return st;
-}
-
 eis_status eis_he_embedded_start(eis_embedded **embedded, const char *program, const eis_he_order *order,
                                  unsigned threads)
 {
@@ -80,9 +65,9 @@ eis_status eis_he_embedded_start(eis_embedded **embedded, const char *program, c
     int fd = -1;
 
     *embedded = NULL;
-    eis_wire_writer_init(&entry, ORDER_BYTES_MAX);
+    eis_wire_writer_init(&entry, EIS_EMBEDDED_ORDER_BYTES_MAX);
     EIS_TRY(write_entry(&entry, order));
-    EIS_TRY(put_into_memory(&fd, &entry));
+    EIS_TRY(eis_embedded_order_make(&fd, entry.data, entry.bytes));
     EIS_TRY(eis_embedded_start(embedded, program, "api", fd, 1, threads));
 out:
     if (fd >= 0) close(fd);

@@ -6,13 +6,10 @@
 #include "service/he_embedded.h"
 #include "service/he_server.h"
 
-#include <errno.h>
 #include <string.h>
-#include <unistd.h>
 
-#define ORDER_BYTES_MAX ((size_t)64 << 10)
-#define POLLS_PER_S     10000u
-#define WORKERS         1u /* the pool does the work */
+#define POLLS_PER_S 10000u
+#define WORKERS     1u /* the pool does the work */
 
 typedef struct served {
     eis_he_registry registry;
@@ -29,29 +26,6 @@ static void stop(void *context, uint32_t drain_ms)
     eis_he_registry_clear(&s->registry);
     eis_pool_free(s->pool);
     eis_mem_free(s);
-}
-
-/* Reads the entry that the parent wrote. */
-static eis_status read_order(char **text, size_t *bytes)
-{
-    eis_status st = EIS_OK;
-    size_t have = 0;
-    char *data = NULL;
-    ssize_t got;
-
-    EIS_NEW(data, ORDER_BYTES_MAX);
-    do {
-        got = read(EIS_EMBEDDED_ORDER_FD, data + have, ORDER_BYTES_MAX - have);
-        EIS_REQUIRE(got >= 0 || errno == EINTR, EIS_ERR_IO, "the order of the parent cannot be read: %s",
-                    strerror(errno));
-        if (got > 0) have += (size_t)got;
-    } while (got != 0 && have < ORDER_BYTES_MAX);
-    *text = data;
-    *bytes = have;
-    data = NULL;
-out:
-    eis_mem_free(data);
-    return st;
 }
 
 static eis_status start_server(served *s, const eis_embedded_papers *papers)
@@ -81,7 +55,7 @@ static eis_status start(void **server, uint16_t *port, const eis_embedded_papers
     EIS_NEW(s, 1);
     if (papers->threads != 1) EIS_TRY(eis_pool_new(&s->pool, papers->threads));
     options.pool = s->pool;
-    EIS_TRY(read_order(&text, &bytes));
+    EIS_TRY(eis_embedded_order_read(&text, &bytes));
     EIS_TRY(eis_he_registry_add_entry(&s->registry, "model", (eis_span){(const uint8_t *)text, bytes}, "/", &options));
     EIS_TRY(start_server(s, papers));
     eis_he_server_addresses(&http, &admin, s->server);

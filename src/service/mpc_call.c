@@ -3,9 +3,12 @@
 
 #include "base/mem.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define TIMEOUT_MS_DEFAULT 30000
+#define BLAME_MS           300 /* for others to fall silent after one has complained */
+#define SAID_BYTES         512
 
 static uint32_t timeout_of(const eis_mpc_caller *caller)
 {
@@ -48,16 +51,93 @@ out:
 
 /* ---- coordinator ---- */
 
+/* Everybody is waited for at once, so that whoever fails is heard of, whoever was to speak next. */
 struct eis_mpc_conductor {
     uint64_t number, step;
     uint32_t count, timeout_ms;
-    eis_stream *dealer, *party[EIS_MPC_PARTIES_MAX];
+    eis_stream *party[EIS_MPC_PARTIES_MAX + 1]; /* [count], and behind them the Triple Service */
+    eis_stream *dealer;                         /* the same one */
 };
 
 /* Puts the name of who failed in front of what it said. */
 static eis_status named(eis_status st, uint32_t party)
 {
-    return st == EIS_OK ? st : eis_fail_prefix(st, "party %u: ", party);
+    return st == EIS_OK ? st : eis_fail_prefix(st, "party %u", party);
+}
+
+static bool is_silence(eis_status st)
+{
+    return st == EIS_ERR_CLOSED || st == EIS_ERR_IO || st == EIS_ERR_TLS || st == EIS_ERR_UNAVAILABLE;
+}
+
+/* After a failure: whoever hung up without a word has gone, and what the others say about that comes second. */
+static eis_status blame(eis_mpc_conductor *c, eis_status st, size_t who)
+{
+    eis_stream *streams[EIS_MPC_PARTIES_MAX + 1];
+    char said[SAID_BYTES];
+
+    if (st == EIS_ERR_INTERRUPTED || who > c->count) return st;
+    memcpy(streams, c->party, sizeof streams);
+    snprintf(said, sizeof said, "%s", eis_error_detail());
+    for (size_t heard = who, others = c->count; others > 0 && !is_silence(st); others--) {
+        eis_stream_frame frame;
+        size_t which = 0;
+        eis_status other;
+        streams[heard] = NULL;
+        other = eis_net_stream_recv_any(&which, &frame, streams, c->count + 1, BLAME_MS);
+        if (which > c->count) break; /* nobody else has anything to say */
+        if (is_silence(other)) {
+            who = which;
+            st = other;
+        }
+        heard = which;
+    }
+    st = is_silence(st) ? eis_fail(EIS_ERR_UNAVAILABLE, "it went away in the middle of the session")
+                        : eis_fail(st, "%s", said);
+    return who == c->count ? eis_fail_prefix(st, "Triple Service") : named(st, (uint32_t)who);
+}
+
+typedef eis_status (*take_frame)(void *context, uint32_t party, const eis_stream_frame *frame);
+
+/* Waits for one frame from every party. The Triple Service has nothing to say meanwhile, but its end is heard. */
+static eis_status gather(eis_mpc_conductor *c, uint32_t wait_ms, take_frame take, void *context)
+{
+    eis_status st = EIS_OK;
+    eis_stream *streams[EIS_MPC_PARTIES_MAX + 1];
+
+    memcpy(streams, c->party, sizeof streams);
+    for (uint32_t missing = c->count; missing > 0 && st == EIS_OK; missing--) {
+        eis_stream_frame frame;
+        size_t which = 0;
+        st = eis_net_stream_recv_any(&which, &frame, streams, c->count + 1, wait_ms);
+        if (st == EIS_OK && which == c->count) st = eis_fail(EIS_ERR_PROTOCOL, "it spoke without being asked");
+        if (st == EIS_OK) st = take(context, (uint32_t)which, &frame);
+        if (st != EIS_OK)
+            st = blame(c, st, which);
+        else
+            streams[which] = NULL;
+    }
+    return st;
+}
+
+/* An answer without content. */
+typedef struct awaited {
+    uint64_t number;
+    eis_mpc_message message;
+} awaited;
+
+static eis_status take_answer(void *context, uint32_t party, const eis_stream_frame *frame)
+{
+    const awaited *a = context;
+    eis_reader r;
+    (void)party;
+
+    return eis_mpc_open_frame(&r, frame, a->message, a->number);
+}
+
+static eis_status gather_answers(eis_mpc_conductor *c, eis_mpc_message message, uint32_t wait_ms)
+{
+    return gather(c, wait_ms, take_answer, &(awaited){c->number, message});
 }
 
 static eis_status send_document(eis_stream *stream, uint32_t index, const void *document, size_t bytes)
@@ -90,14 +170,14 @@ eis_status eis_mpc_conductor_open(eis_mpc_conductor **out_conductor, const eis_m
     if (st == EIS_OK) st = send_document(c->dealer, 0, document, bytes);
     if (st == EIS_OK) st = eis_mpc_await(&r, c->dealer, EIS_MPC_MESSAGE_CREATED, c->number, c->timeout_ms);
     if (st != EIS_OK) {
-        st = eis_fail_prefix(st, "Triple Service: ");
+        st = eis_fail_prefix(st, "Triple Service");
         goto out;
     }
+    c->party[c->count] = c->dealer;
     for (uint32_t p = 0; p < c->count; p++)
         EIS_TRY(named(eis_mpc_call(&c->party[p], caller, &session->party[p], EIS_MPC_ROLE_COORDINATOR, 0), p));
     for (uint32_t p = 0; p < c->count; p++) EIS_TRY(named(send_document(c->party[p], p, document, bytes), p));
-    for (uint32_t p = 0; p < c->count; p++)
-        EIS_TRY(named(eis_mpc_await(&r, c->party[p], EIS_MPC_MESSAGE_CREATED, c->number, c->timeout_ms), p));
+    EIS_TRY(gather_answers(c, EIS_MPC_MESSAGE_CREATED, c->timeout_ms));
     *out_conductor = c;
     c = NULL;
 out:
@@ -105,37 +185,70 @@ out:
     return st;
 }
 
+/* Sends the same to every party. */
+static eis_status send_to_all(eis_mpc_conductor *c, eis_mpc_message message, const uint32_t *numbers, size_t count)
+{
+    eis_status st = EIS_OK;
+    eis_writer w;
+
+    eis_wire_writer_init(&w, 64);
+    for (uint32_t p = 0; p < c->count; p++) {
+        for (size_t i = 0; i < count; i++) eis_wire_writer_u32(&w, numbers[i]);
+        st = eis_mpc_send(c->party[p], message, c->number, &w, NULL, 0);
+        if (st != EIS_OK) {
+            st = blame(c, st, p);
+            break;
+        }
+    }
+    eis_wire_writer_clear(&w);
+    return st;
+}
+
 eis_status eis_mpc_conductor_load(eis_mpc_conductor *c)
 {
     eis_status st = EIS_OK;
-    eis_reader r;
 
-    for (uint32_t p = 0; p < c->count; p++)
-        EIS_TRY(named(eis_mpc_send(c->party[p], EIS_MPC_MESSAGE_LOAD, c->number, NULL, NULL, 0), p));
-    for (uint32_t p = 0; p < c->count; p++)
-        EIS_TRY(named(eis_mpc_await(&r, c->party[p], EIS_MPC_MESSAGE_LOADED, c->number, EIS_STREAM_WAIT_FOREVER), p));
+    EIS_TRY(send_to_all(c, EIS_MPC_MESSAGE_LOAD, NULL, 0));
+    EIS_TRY(gather_answers(c, EIS_MPC_MESSAGE_LOADED, EIS_STREAM_WAIT_FOREVER));
 out:
     return st;
 }
 
-/* What a party says next: a token, or that the run is done. */
-static eis_status hear(eis_mpc_conductor *c, uint32_t p, bool *done, uint32_t *token, double *ms, uint32_t *end)
+/* What the parties say next: a token, or that the run is done. All say the same. */
+typedef struct verdict {
+    uint64_t number;
+    bool heard, done;
+    uint32_t token, first;
+    uint8_t end;
+    double ms;
+} verdict;
+
+static eis_status take_verdict(void *context, uint32_t party, const eis_stream_frame *frame)
 {
+    verdict *v = context;
     eis_status st = EIS_OK;
-    eis_stream_frame frame;
+    bool done = frame->header.type == EIS_MPC_MESSAGE_DONE;
+    uint32_t token = 0;
+    uint8_t end = 0;
+    double ms = 0;
     eis_reader r;
 
-    EIS_TRY(eis_net_stream_recv(&frame, c->party[p], EIS_STREAM_WAIT_FOREVER));
-    *done = frame.header.type == EIS_MPC_MESSAGE_DONE;
-    if (*done) {
-        EIS_TRY(eis_mpc_open_frame(&r, &frame, EIS_MPC_MESSAGE_DONE, c->number));
-        *end = eis_wire_reader_u8(&r);
+    EIS_TRY(eis_mpc_open_frame(&r, frame, done ? EIS_MPC_MESSAGE_DONE : EIS_MPC_MESSAGE_TOKEN, v->number));
+    if (done) {
+        end = eis_wire_reader_u8(&r);
     } else {
-        EIS_TRY(eis_mpc_open_frame(&r, &frame, EIS_MPC_MESSAGE_TOKEN, c->number));
-        *token = eis_wire_reader_u32(&r);
-        *ms = eis_wire_reader_f64(&r);
+        token = eis_wire_reader_u32(&r);
+        ms = eis_wire_reader_f64(&r);
     }
     EIS_TRY(eis_wire_reader_end(&r));
+    EIS_REQUIRE(!v->heard || (done == v->done && token == v->token && end == v->end), EIS_ERR_INTEGRITY,
+                "parties %u and %u told different tokens", v->first, party);
+    if (!v->heard) v->first = party;
+    v->heard = true;
+    v->done = done;
+    v->token = token;
+    v->end = end;
+    if (ms > v->ms) v->ms = ms;
 out:
     return st;
 }
@@ -144,32 +257,52 @@ eis_status eis_mpc_conductor_run(eis_mpc_conductor *c, eis_mpc_end *end, uint32_
                                  eis_mpc_token_receiver receive, void *context)
 {
     eis_status st = EIS_OK;
-    eis_writer w;
 
-    eis_wire_writer_init(&w, 64);
-    for (uint32_t p = 0; p < c->count; p++) {
-        eis_wire_writer_u32(&w, prompt);
-        eis_wire_writer_u32(&w, most);
-        EIS_TRY(named(eis_mpc_send(c->party[p], EIS_MPC_MESSAGE_RUN, c->number, &w, NULL, 0), p));
-    }
+    EIS_TRY(send_to_all(c, EIS_MPC_MESSAGE_RUN, (const uint32_t[]){prompt, most}, 2));
     c->step += prompt - 1;
     for (;;) {
-        bool done = false, also = false;
-        uint32_t token = 0, other = 0, reason = 0;
-        double ms = 0, slowest = 0;
-        for (uint32_t p = 0; p < c->count; p++) {
-            EIS_TRY(named(hear(c, p, p == 0 ? &done : &also, p == 0 ? &token : &other, &ms, &reason), p));
-            EIS_REQUIRE(p == 0 || (also == done && other == token), EIS_ERR_INTEGRITY,
-                        "parties 0 and %u told different tokens", p);
-            if (ms > slowest) slowest = ms;
-        }
-        *end = (eis_mpc_end)reason;
-        if (done) break;
+        verdict v = {.number = c->number};
+        EIS_TRY(gather(c, EIS_STREAM_WAIT_FOREVER, take_verdict, &v));
+        *end = (eis_mpc_end)v.end;
+        if (v.done) break;
         c->step++;
-        EIS_TRY(receive(context, token, slowest));
+        EIS_TRY(receive(context, v.token, v.ms));
     }
 out:
-    eis_wire_writer_clear(&w);
+    return st;
+}
+
+/* ---- counters ---- */
+
+typedef struct counted {
+    uint64_t number;
+    eis_mpc_counters *of; /* [party_count] */
+} counted;
+
+static eis_status take_counters(void *context, uint32_t party, const eis_stream_frame *frame)
+{
+    const counted *c = context;
+    eis_status st = EIS_OK;
+    eis_reader r;
+
+    EIS_TRY(eis_mpc_open_frame(&r, frame, EIS_MPC_MESSAGE_COUNTED, c->number));
+    eis_mpc_counters_read(&r, &c->of[party]);
+    EIS_TRY(eis_wire_reader_end(&r));
+out:
+    return st;
+}
+
+eis_status eis_mpc_conductor_count(eis_mpc_counters *parties, eis_mpc_counters *dealer, eis_mpc_conductor *c)
+{
+    eis_status st = EIS_OK;
+    eis_stream_frame frame;
+
+    EIS_TRY(send_to_all(c, EIS_MPC_MESSAGE_COUNT, NULL, 0));
+    EIS_TRY(gather(c, c->timeout_ms, take_counters, &(counted){c->number, parties}));
+    EIS_TRY(eis_mpc_send(c->dealer, EIS_MPC_MESSAGE_COUNT, c->number, NULL, NULL, 0));
+    EIS_TRY(eis_net_stream_recv(&frame, c->dealer, c->timeout_ms));
+    EIS_TRY(take_counters(&(counted){c->number, dealer}, 0, &frame));
+out:
     return st;
 }
 

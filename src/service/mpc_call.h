@@ -3,8 +3,8 @@
 #ifndef EIS_SERVICE_MPC_CALL_H
 #define EIS_SERVICE_MPC_CALL_H
 
-#include "net/cancel.h"
 #include "engine/mpc/stream.h"
+#include "net/cancel.h"
 #include "service/mpc_session.h"
 #include "service/mpc_stream.h"
 
@@ -25,7 +25,9 @@ EIS_MUST_USE eis_status eis_mpc_call(eis_stream **stream, const eis_mpc_caller *
 typedef struct eis_mpc_conductor eis_mpc_conductor;
 
 /* Tells the Triple Service and all parties about a session, and waits until they are linked. `session` is copied.
- * Errors: what the first of them said, its name in front; *conductor is NULL, and the session has ended everywhere. */
+ * Errors: what the first of them said, its name in front: "party 1: ..." or "Triple Service: ..."; that of one which
+ *         fell silent goes before that of one which complains. *conductor is NULL, and the session has ended
+ * everywhere. */
 EIS_MUST_USE eis_status eis_mpc_conductor_open(eis_mpc_conductor **conductor, const eis_mpc_session *session,
                                                const void *document, size_t bytes, const eis_mpc_caller *caller);
 
@@ -43,6 +45,10 @@ EIS_MUST_USE eis_status eis_mpc_conductor_run(eis_mpc_conductor *conductor, eis_
 
 /* Returns the step that the next token takes. */
 uint64_t eis_mpc_conductor_step(const eis_mpc_conductor *conductor);
+
+/* Asks what everybody has counted, between runs. Shape: parties[party_count]. Errors: as above. */
+EIS_MUST_USE eis_status eis_mpc_conductor_count(eis_mpc_counters *parties, eis_mpc_counters *dealer,
+                                                eis_mpc_conductor *conductor);
 
 /* Ends the session. NULL is allowed. */
 void eis_mpc_conductor_close(eis_mpc_conductor *conductor);

@@ -8,6 +8,8 @@
  * other's buffers. */
 #define LARGE_BYTES ((size_t)64 << 10)
 
+#define SEEN_WORDS_MAX 64 /* of a frame: enough to count, too few to cost */
+
 typedef struct sending {
     eis_mpc_stream_links *links;
     eis_mpc_frame type;
@@ -39,21 +41,34 @@ static void *send_thread(void *context)
     return NULL;
 }
 
+/* Counts the top bytes of some words, each of 61 bits. */
+static void count_seen(eis_mpc_stream_links *l, const uint8_t *words, size_t bytes)
+{
+    size_t count = bytes / sizeof(uint64_t) < SEEN_WORDS_MAX ? bytes / sizeof(uint64_t) : SEEN_WORDS_MAX;
+
+    for (size_t i = 0; i < count; i++) l->seen[(words[8 * i + 7] << 3 | words[8 * i + 6] >> 5) & 0xff]++;
+}
+
 static eis_status receive_all(const sending *s, uint8_t *theirs)
 {
     eis_status st = EIS_OK;
-    const eis_mpc_stream_links *l = s->links;
+    eis_mpc_stream_links *l = s->links;
     eis_stream_frame frame;
 
     for (uint32_t p = 0; p < l->links.count; p++) {
         if (p == l->links.index) continue;
-        EIS_TRY(eis_net_stream_recv(&frame, l->peer[p], l->round_ms));
+        st = eis_net_stream_recv(&frame, l->peer[p], l->round_ms);
+        if (st != EIS_OK) {
+            st = eis_fail_prefix(st, "its link to party %u", p);
+            goto out;
+        }
         EIS_REQUIRE(frame.header.type == s->type && frame.header.request_id == l->session &&
                         frame.header.layer == l->step && frame.header.batch == p && frame.header.suite == 0 &&
                         frame.header.truncated_bits == 0 && frame.payload.bytes == sizeof s->prefix + s->bytes &&
                         memcmp(frame.payload.data, s->prefix, sizeof s->prefix) == 0,
                     EIS_ERR_PROTOCOL, "party %u sent another frame than this round's", p);
         memcpy(theirs + p * s->bytes, frame.payload.data + sizeof s->prefix, s->bytes);
+        if (s->type == EIS_MPC_FRAME_OPEN) count_seen(l, theirs + p * s->bytes, s->bytes);
     }
 out:
     return st;

@@ -5,12 +5,14 @@
 
 #include "engine/mpc/links.h"
 #include "net/stream.h"
+#include "service/mpc_stream.h"
 
 typedef struct eis_mpc_stream_links {
     eis_mpc_links links;
     eis_stream *peer[EIS_MPC_PARTIES_MAX]; /* NULL for ourselves; the caller's */
     uint64_t session;
     uint32_t step, round_ms;
+    uint64_t seen[EIS_MPC_SEEN_BINS]; /* top bytes of the first words of every frame of openings */
 } eis_mpc_stream_links;
 
 /* Makes links; peers are filled in by the caller before the first exchange. */

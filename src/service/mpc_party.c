@@ -159,6 +159,20 @@ static eis_status send_done(eis_stream *stream, eis_mpc_seat *seat, eis_mpc_end 
     return st;
 }
 
+static eis_status send_counters(eis_stream *stream, const eis_mpc_seat *seat)
+{
+    eis_status st;
+    eis_mpc_counters counters;
+    eis_writer w;
+
+    eis_mpc_seat_count(&counters, seat);
+    eis_wire_writer_init(&w, 2 * sizeof counters);
+    eis_mpc_counters_write(&w, &counters);
+    st = eis_mpc_send(stream, EIS_MPC_MESSAGE_COUNTED, seat->number, &w, NULL, 0);
+    eis_wire_writer_clear(&w);
+    return st;
+}
+
 static eis_status run(eis_stream *stream, eis_mpc_seat *seat, eis_reader *r)
 {
     eis_status st = EIS_OK;
@@ -204,6 +218,10 @@ static eis_status serve_session(eis_mpc_party_server *server, eis_stream *stream
     for (;;) {
         EIS_TRY(eis_net_stream_recv(&frame, stream, EIS_STREAM_WAIT_FOREVER));
         if (frame.header.type == EIS_MPC_MESSAGE_CLOSE) break;
+        if (frame.header.type == EIS_MPC_MESSAGE_COUNT) {
+            EIS_TRY(send_counters(stream, seat));
+            continue;
+        }
         if (frame.header.type == EIS_MPC_MESSAGE_LOAD) {
             EIS_TRY(eis_mpc_seat_load(seat));
             EIS_TRY(eis_mpc_send(stream, EIS_MPC_MESSAGE_LOADED, seat->number, NULL, NULL, 0));

@@ -270,6 +270,7 @@ static eis_status take_input(void *context, uint32_t slot, uint64_t *pub, uint32
     if (st != EIS_OK) goto out;
     EIS_REQUIRE(in->count == count, EIS_ERR_PROTOCOL, "an input has %u words where %u belong", in->count, count);
     memcpy(pub, in->words, count * sizeof *pub);
+    seat->input_words += count;
     eis_mpc_check_note(&seat->party.check, pub, count * sizeof *pub);
 out:
     return st;
@@ -319,6 +320,8 @@ static eis_status fetch_unit(eis_mpc_reader *reader, uint64_t **words, eis_mpc_s
     if (*words == NULL) return EIS_ERR_MEMORY;
     EIS_TRY(eis_mpc_read_words(*words, reader->correction_count, &r));
     reader->corrections = *words;
+    seat->units++;
+    seat->unit_words += reader->correction_count;
 out:
     eis_wire_writer_clear(&w);
     return st;
@@ -364,6 +367,8 @@ static eis_status load_matrices(eis_mpc_seat *seat)
     for (uint32_t i = 0; i < lm->shape_count; i++)
         eis_mpc_check_note(&seat->party.check, seat->weights[i],
                            (size_t)lm->shapes[i].rows * lm->shapes[i].columns * sizeof(uint64_t));
+    for (uint32_t i = 0; i < lm->shape_count; i++)
+        seat->input_words += (uint64_t)lm->shapes[i].rows * lm->shapes[i].columns;
     EIS_TRY(eis_mpc_party_load(&seat->party, lm->shapes, seat->weights, lm->shape_count, material));
     EIS_TRY(eis_mpc_check_run(&seat->party.check));
 out:
@@ -454,4 +459,15 @@ out:
     eis_mpc_run_clear(&run);
     eis_mpc_lm_step_clear(&step);
     return st;
+}
+
+void eis_mpc_seat_count(eis_mpc_counters *counters, const eis_mpc_seat *seat)
+{
+    *counters = (eis_mpc_counters){.steps = seat->step,
+                                   .rounds = seat->links.links.rounds,
+                                   .bytes_to_each_peer = seat->links.links.bytes_sent,
+                                   .units = seat->units,
+                                   .unit_words = seat->unit_words,
+                                   .input_words = seat->input_words};
+    memcpy(counters->seen, seat->links.seen, sizeof counters->seen);
 }

@@ -20,6 +20,23 @@ eis_status eis_mpc_send(eis_stream *stream, eis_mpc_message message, uint64_t se
     return st;
 }
 
+void eis_mpc_counters_write(eis_writer *w, const eis_mpc_counters *c)
+{
+    const uint64_t numbers[] = {c->steps, c->rounds, c->bytes_to_each_peer, c->units, c->unit_words, c->input_words};
+
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) eis_wire_writer_u64(w, numbers[i]);
+    for (size_t i = 0; i < EIS_MPC_SEEN_BINS; i++) eis_wire_writer_u64(w, c->seen[i]);
+}
+
+void eis_mpc_counters_read(eis_reader *r, eis_mpc_counters *c)
+{
+    uint64_t *const numbers[] = {&c->steps, &c->rounds,     &c->bytes_to_each_peer,
+                                 &c->units, &c->unit_words, &c->input_words};
+
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) *numbers[i] = eis_wire_reader_u64(r);
+    for (size_t i = 0; i < EIS_MPC_SEEN_BINS; i++) c->seen[i] = eis_wire_reader_u64(r);
+}
+
 /* What a peer said about its failure; the text is quoted, the code decides. */
 static eis_status read_failure(eis_reader *r)
 {

@@ -8,6 +8,8 @@
 #include "net/stream.h"
 #include "wire/cursor.h"
 
+#define EIS_MPC_SEEN_BINS 256
+
 /* Behind those of engine/mpc/links.h, which parties exchange round by round. */
 typedef enum eis_mpc_message {
     EIS_MPC_MESSAGE_HELLO = 32, /* role u8, index u32, number of the session u64 (0: none yet) */
@@ -27,7 +29,9 @@ typedef enum eis_mpc_message {
     EIS_MPC_MESSAGE_TOKEN,      /* id u32, ms f64 */
     EIS_MPC_MESSAGE_DONE,       /* reason u8 */
     EIS_MPC_MESSAGE_FAILED,     /* code, text: the session has ended */
-    EIS_MPC_MESSAGE_CLOSE       /* empty */
+    EIS_MPC_MESSAGE_CLOSE,      /* empty */
+    EIS_MPC_MESSAGE_COUNT,      /* empty: the coordinator asks what a member has counted */
+    EIS_MPC_MESSAGE_COUNTED     /* eis_mpc_counters */
 } eis_mpc_message;
 
 typedef enum eis_mpc_role { EIS_MPC_ROLE_PARTY = 1, EIS_MPC_ROLE_COORDINATOR = 2, EIS_MPC_ROLE_OWNER = 3 } eis_mpc_role;
@@ -43,6 +47,19 @@ typedef enum eis_mpc_unit_kind {
     EIS_MPC_UNIT_LAST = 3,   /* the last secret token, with the head */
     EIS_MPC_UNIT_NEXT = 4    /* a public token, with the head */
 } eis_mpc_unit_kind;
+
+/* What a member of a session has counted: sizes and times are no secrets, and the shape of what it saw is for showing
+ * that it is noise. Of the Triple Service only `units` and `unit_words` are not 0. */
+typedef struct eis_mpc_counters {
+    uint64_t steps, rounds, bytes_to_each_peer; /* between the parties */
+    uint64_t units, unit_words;                 /* from the Triple Service, to the last party */
+    uint64_t input_words;                       /* masked words from owners */
+    uint64_t seen[EIS_MPC_SEEN_BINS];           /* top bytes of words that other parties have sent, sampled */
+} eis_mpc_counters;
+
+/* Writes and reads counters. Errors: sticky in the writer or the reader. */
+void eis_mpc_counters_write(eis_writer *w, const eis_mpc_counters *counters);
+void eis_mpc_counters_read(eis_reader *r, eis_mpc_counters *counters);
 
 /* Sends a frame: the bytes of a writer (NULL: none) and a run of words (NULL: none). The writer is rewound. */
 EIS_MUST_USE eis_status eis_mpc_send(eis_stream *stream, eis_mpc_message message, uint64_t session, eis_writer *w,

@@ -109,94 +109,99 @@ static bool is_stop(const eis_text_model *lm, uint32_t id)
     return false;
 }
 
-static eis_status emit(const eis_text_generation *generation, eis_decoder *decoder, eis_text *text, uint32_t id,
-                       double ms)
+static eis_status room_for(uint32_t *max_tokens, size_t prompt_count, uint32_t context)
 {
-    eis_status st = EIS_OK;
-    eis_text_token token = {.id = id, .text = text, .ms = ms};
-
-    text->bytes = 0;
-    if (generation->lm->tokenizer != NULL && id != EIS_TOKEN_NONE) EIS_TRY(eis_decoder_push(decoder, text, id));
-    if (generation->emit != NULL) EIS_TRY(generation->emit(generation->context, &token));
-out:
-    return st;
-}
-
-/* Sends the prompt's own text, so that the output is one text. */
-static eis_status emit_prompt(const eis_text_generation *generation, eis_decoder *decoder, const eis_ids *ids)
-{
-    eis_status st = EIS_OK;
-    eis_text text = {0};
-    eis_text_token token = {.id = EIS_TOKEN_NONE, .text = &text};
-
-    if (generation->lm->tokenizer != NULL)
-        for (size_t i = 0; i < ids->count; i++) EIS_TRY(eis_decoder_push(decoder, &text, ids->ids[i]));
-    if (generation->emit != NULL) EIS_TRY(generation->emit(generation->context, &token));
-out:
-    eis_text_clear(&text);
-    return st;
-}
-
-static eis_status emit_rest(const eis_text_generation *generation, eis_decoder *decoder, eis_text *text)
-{
-    eis_status st = EIS_OK;
-    eis_text_token token = {.id = EIS_TOKEN_NONE, .text = text};
-
-    text->bytes = 0;
-    if (generation->lm->tokenizer != NULL) EIS_TRY(eis_decoder_finish(decoder, text));
-    if (text->bytes > 0 && generation->emit != NULL) EIS_TRY(generation->emit(generation->context, &token));
-out:
-    return st;
-}
-
-static eis_status room_for(uint32_t *max_tokens, size_t prompt_count, const eis_lm *lm)
-{
-    if (prompt_count >= lm->context)
+    if (prompt_count >= context)
         return eis_fail(EIS_ERR_CONTEXT_LENGTH, "the prompt has %zu tokens and the model's context %u; shorten it",
-                        prompt_count, lm->context);
+                        prompt_count, context);
     /* The last token is never fed, so a context of C holds C + 1 tokens of text. */
-    if (*max_tokens > lm->context - prompt_count + 1) {
-        *max_tokens = (uint32_t)(lm->context - prompt_count + 1);
+    if (*max_tokens > context - prompt_count + 1) {
+        *max_tokens = (uint32_t)(context - prompt_count + 1);
         eis_log(EIS_LOG_WARN, "context", "at most %u tokens fit the model's context of %u behind this prompt",
-                *max_tokens, lm->context);
+                *max_tokens, context);
     }
     return EIS_OK;
 }
+
+static eis_status emit(eis_text_growth *g, uint32_t id, double ms)
+{
+    const eis_text_token token = {.id = id, .text = &g->text, .ms = ms};
+
+    return g->generation->emit != NULL ? g->generation->emit(g->generation->context, &token) : EIS_OK;
+}
+
+/* The prompt's own text comes first, so that the output is one text. */
+eis_status eis_text_growth_begin(eis_text_growth *g, const eis_text_generation *generation, const eis_ids *ids,
+                                 uint32_t context)
+{
+    eis_status st = EIS_OK;
+
+    *g = (eis_text_growth){.generation = generation, .most = generation->max_tokens};
+    eis_decoder_init(&g->decoder, generation->lm->tokenizer);
+    EIS_TRY(room_for(&g->most, ids->count, context));
+    if (generation->lm->tokenizer != NULL)
+        for (size_t i = 0; i < ids->count; i++) EIS_TRY(eis_decoder_push(&g->decoder, &g->text, ids->ids[i]));
+    EIS_TRY(emit(g, EIS_TOKEN_NONE, 0));
+out:
+    return st;
+}
+
+eis_status eis_text_growth_add(eis_text_growth *g, eis_ids *ids, bool *stop, uint32_t id, double ms)
+{
+    eis_status st = EIS_OK;
+
+    *stop = is_stop(g->generation->lm, id);
+    if (*stop) return EIS_OK;
+    EIS_TRY(eis_ids_append(ids, id));
+    g->text.bytes = 0;
+    if (g->generation->lm->tokenizer != NULL) EIS_TRY(eis_decoder_push(&g->decoder, &g->text, id));
+    EIS_TRY(emit(g, id, ms));
+out:
+    return st;
+}
+
+eis_status eis_text_growth_end(eis_text_growth *g)
+{
+    eis_status st = EIS_OK;
+
+    g->text.bytes = 0;
+    if (g->generation->lm->tokenizer != NULL) EIS_TRY(eis_decoder_finish(&g->decoder, &g->text));
+    if (g->text.bytes > 0) EIS_TRY(emit(g, EIS_TOKEN_NONE, 0));
+out:
+    return st;
+}
+
+void eis_text_growth_clear(eis_text_growth *g) { eis_text_clear(&g->text); }
 
 eis_status eis_text_generate(eis_ids *ids, const eis_text_generation *generation)
 {
     eis_status st = EIS_OK;
     const eis_lm *lm = &generation->lm->model->lm;
-    uint32_t max_tokens = generation->max_tokens;
     size_t fed = 0;
     eis_lm_session *session = NULL;
     eis_sampler sampler = {0};
-    eis_decoder decoder;
-    eis_text text = {0};
+    eis_text_growth growth = {0};
     double *logits = NULL;
+    bool stop = false;
 
-    eis_decoder_init(&decoder, generation->lm->tokenizer);
-    EIS_TRY(room_for(&max_tokens, ids->count, lm));
     EIS_TRY(eis_sampler_init(&sampler, &generation->sampling));
-    EIS_TRY(eis_lm_session_new(&session, generation->lm->model, (uint32_t)(ids->count + max_tokens - 1)));
+    EIS_TRY(eis_text_growth_begin(&growth, generation, ids, lm->context));
+    EIS_TRY(eis_lm_session_new(&session, generation->lm->model, (uint32_t)(ids->count + growth.most - 1)));
     EIS_NEW(logits, lm->vocabulary);
-    EIS_TRY(emit_prompt(generation, &decoder, ids));
-    for (uint32_t made = 0; made < max_tokens; made++) {
+    for (uint32_t made = 0; made < growth.most && !stop; made++) {
         uint64_t started = eis_clock_ns();
         uint32_t id;
         EIS_REQUIRE(!eis_net_cancel_raised(generation->cancel), EIS_ERR_INTERRUPTED, "interrupted");
         EIS_TRY(eis_lm_feed(session, logits, &generation->backend, ids->ids + fed, ids->count - fed));
         fed = ids->count;
         EIS_TRY(eis_sampler_pick(&sampler, &id, logits, lm->vocabulary));
-        if (is_stop(generation->lm, id)) break;
-        EIS_TRY(eis_ids_append(ids, id));
-        EIS_TRY(emit(generation, &decoder, &text, id, (double)(eis_clock_ns() - started) / 1e6));
+        EIS_TRY(eis_text_growth_add(&growth, ids, &stop, id, (double)(eis_clock_ns() - started) / 1e6));
     }
-    EIS_TRY(emit_rest(generation, &decoder, &text));
+    EIS_TRY(eis_text_growth_end(&growth));
 out:
     eis_lm_session_free(session);
     eis_sampler_clear(&sampler);
-    eis_text_clear(&text);
+    eis_text_growth_clear(&growth);
     eis_mem_free_wiped(logits, lm->vocabulary, sizeof *logits);
     return st;
 }

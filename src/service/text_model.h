@@ -50,8 +50,8 @@ typedef struct eis_text_token {
 
 typedef struct eis_text_generation {
     const eis_text_model *lm;
-    eis_linear_backend backend;
-    eis_sampler_options sampling;
+    eis_linear_backend backend;   /* not looked at by eis_text_growth */
+    eis_sampler_options sampling; /* neither */
     uint32_t max_tokens;
     const eis_cancel *cancel; /* looked at before every token; may be NULL */
     /* Called with the prompt's text first (id EIS_TOKEN_NONE), then per token; may be NULL. */
@@ -64,5 +64,27 @@ typedef struct eis_text_generation {
  *
  * Errors: EIS_ERR_CONTEXT_LENGTH the prompt does not fit; EIS_ERR_INTERRUPTED; those of backend, sampler and emit. */
 EIS_MUST_USE eis_status eis_text_generate(eis_ids *ids, const eis_text_generation *generation);
+
+/* A text whose tokens somebody else computes: what eis_text_generate does around them. */
+typedef struct eis_text_growth {
+    const eis_text_generation *generation;
+    eis_decoder decoder;
+    eis_text text;
+    uint32_t most; /* tokens that fit */
+} eis_text_growth;
+
+/* Checks that prompt and tokens fit a context, which is logged where they do not, and emits the prompt.
+ * Errors: EIS_ERR_CONTEXT_LENGTH, those of emit; the growth is then for eis_text_growth_clear. */
+EIS_MUST_USE eis_status eis_text_growth_begin(eis_text_growth *growth, const eis_text_generation *generation,
+                                              const eis_ids *ids, uint32_t context);
+
+/* Takes the next token: appends and emits it. *stop: it ends the text, and is not appended. */
+EIS_MUST_USE eis_status eis_text_growth_add(eis_text_growth *growth, eis_ids *ids, bool *stop, uint32_t id, double ms);
+
+/* Emits what waited for more bytes. */
+EIS_MUST_USE eis_status eis_text_growth_end(eis_text_growth *growth);
+
+/* Frees. Safe on a zeroed one. */
+void eis_text_growth_clear(eis_text_growth *growth);
 
 #endif

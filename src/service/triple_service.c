@@ -27,6 +27,7 @@ typedef struct dealt {
     eis_mpc_corrections load;
     uint64_t next_step;
     uint32_t next_position;
+    uint64_t units, unit_words; /* given to the last party */
     bool seeded[EIS_MPC_PARTIES_MAX], load_given;
     uint64_t keys_given;         /* matrices whose keys an owner has: a count, they are given in order */
     uint64_t input_given_before; /* inputs below this number have been given away */
@@ -216,6 +217,10 @@ static eis_status serve_unit(eis_triple_service *service, dealt *d, eis_stream *
         st = deal_vectors(&c, d);
     else
         st = deal_unit(&c, d, (eis_mpc_unit_kind)kind, step, position);
+    if (st == EIS_OK) {
+        d->units++;
+        d->unit_words += c.count;
+    }
     pthread_mutex_unlock(&d->lock);
     if (st != EIS_OK) goto out;
     EIS_TRY(eis_mpc_send(stream, EIS_MPC_MESSAGE_UNIT_IS, d->number, NULL, c.words, c.count));
@@ -324,6 +329,23 @@ out:
     return st;
 }
 
+static eis_status send_counters(eis_stream *stream, dealt *d)
+{
+    eis_status st;
+    eis_mpc_counters counters = {0};
+    eis_writer w;
+
+    pthread_mutex_lock(&d->lock);
+    counters.units = d->units;
+    counters.unit_words = d->unit_words;
+    pthread_mutex_unlock(&d->lock);
+    eis_wire_writer_init(&w, 2 * sizeof counters);
+    eis_mpc_counters_write(&w, &counters);
+    st = eis_mpc_send(stream, EIS_MPC_MESSAGE_COUNTED, d->number, &w, NULL, 0);
+    eis_wire_writer_clear(&w);
+    return st;
+}
+
 /* A coordinator: makes a session, which lives as long as this connection. */
 static eis_status serve_coordinator(eis_triple_service *service, eis_stream *stream, const eis_tls_pin *pin)
 {
@@ -336,7 +358,10 @@ static eis_status serve_coordinator(eis_triple_service *service, eis_stream *str
     EIS_TRY(eis_mpc_await(&r, stream, EIS_MPC_MESSAGE_CREATE, 0, WAIT_FOREVER));
     EIS_TRY(create(&d, service, &r, pin));
     EIS_TRY(eis_mpc_send(stream, EIS_MPC_MESSAGE_CREATED, d->number, NULL, NULL, 0));
-    EIS_TRY(eis_net_stream_recv(&frame, stream, WAIT_FOREVER)); /* CLOSE, or the end */
+    do {
+        EIS_TRY(eis_net_stream_recv(&frame, stream, WAIT_FOREVER));
+        if (frame.header.type == EIS_MPC_MESSAGE_COUNT) EIS_TRY(send_counters(stream, d));
+    } while (frame.header.type == EIS_MPC_MESSAGE_COUNT);
 out:
     if (d != NULL) give_back(service, d, true);
     return st;

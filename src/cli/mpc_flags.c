@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/mpc_flags.h"
+
+#define PARTIES_DEFAULT 3
+
+enum { KEY_CONFIG = EIS_CLI_KEY_SETTINGS, KEY_SET };
+enum { KEY_PARTIES = EIS_CLI_KEY_MPC };
+
+static const struct argp_option settings_options[] = {
+    {"config", KEY_CONFIG, "FILE", 0, "Read settings of the engine mpc from a YAML file", 32},
+    {"set", KEY_SET, "KEY=VALUE", 0, "Set one of them, such as cheby.deg=9; may be repeated", 32},
+    {0},
+};
+
+static error_t parse_settings(int key, char *arg, struct argp_state *state)
+{
+    eis_cli_settings *f = state->input;
+
+    switch (key) {
+    case KEY_CONFIG:
+        f->config = arg;
+        return 0;
+    case KEY_SET:
+        if (f->set_count == EIS_CLI_SETTINGS_MAX) argp_error(state, "at most %d times --set", EIS_CLI_SETTINGS_MAX);
+        f->set[f->set_count++] = arg;
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+const struct argp eis_cli_settings_argp = {.options = settings_options, .parser = parse_settings};
+
+eis_status eis_cli_settings_read(eis_mpc_settings *settings, const eis_cli_settings *flags)
+{
+    eis_status st = EIS_OK;
+
+    eis_mpc_settings_default(settings);
+    if (flags->config != NULL) EIS_TRY(eis_mpc_settings_load(settings, flags->config));
+    for (size_t i = 0; i < flags->set_count; i++) EIS_TRY(eis_mpc_settings_set(settings, flags->set[i]));
+out:
+    return st;
+}
+
+static const struct argp_option options[] = {
+    {"parties", KEY_PARTIES, "N", 0, "With --engine mpc: start N parties, 2 to 8 (default 3), and a Triple Service",
+     32},
+    {0},
+};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+    eis_cli_mpc *f = state->input;
+
+    switch (key) {
+    case ARGP_KEY_INIT:
+        state->child_inputs[0] = &f->settings;
+        return 0;
+    case KEY_PARTIES:
+        f->parties = (unsigned)eis_cli_number(state, "--parties", arg, EIS_MPC_PARTIES_MIN, EIS_MPC_PARTIES_MAX);
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static const struct argp_child children[] = {{&eis_cli_settings_argp, 0, NULL, 0}, {0}};
+const struct argp eis_cli_mpc_argp = {.options = options, .parser = parse, .children = children};
+
+bool eis_cli_mpc_any(const eis_cli_mpc *f)
+{
+    return f->parties != 0 || f->settings.config != NULL || f->settings.set_count > 0;
+}
+
+eis_status eis_cli_mpc_open(eis_mpc_text **text, const eis_cli_mpc *flags, const eis_cli_common *common,
+                            const eis_model *model)
+{
+    eis_status st = EIS_OK;
+    eis_mpc_settings settings;
+    eis_cli_progress progress;
+    const eis_mpc_text_wish wish = {.settings = &settings,
+                                    .parties = flags->parties != 0 ? flags->parties : PARTIES_DEFAULT,
+                                    .cancel = eis_cli_cancel(),
+                                    .progress = eis_cli_progress_step,
+                                    .progress_context = &progress};
+
+    *text = NULL;
+    EIS_TRY(eis_cli_settings_read(&settings, &flags->settings));
+    eis_cli_progress_start(&progress, "masking weights", common);
+    st = eis_mpc_text_open(text, &wish, model);
+    eis_cli_progress_end(&progress);
+out:
+    return st;
+}

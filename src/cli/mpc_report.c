@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/mpc_report.h"
+
+#include "cli/report.h"
+#include "share/uniformity.h"
+
+#include <inttypes.h>
+
+/* The p-value of the sampled top bytes of what a party was sent by others; 1 where there is too little of it. */
+static double noise_p(uint64_t *words, const eis_mpc_counters *c)
+{
+    double expected, chi2 = 0;
+
+    *words = 0;
+    for (size_t i = 0; i < EIS_MPC_SEEN_BINS; i++) *words += c->seen[i];
+    if (*words < 5 * EIS_MPC_SEEN_BINS) return 1;
+    expected = (double)*words / EIS_MPC_SEEN_BINS;
+    for (size_t i = 0; i < EIS_MPC_SEEN_BINS; i++) {
+        double d = (double)c->seen[i] - expected;
+        chi2 += d * d / expected;
+    }
+    return eis_uniformity_chi2_p(chi2, EIS_MPC_SEEN_BINS - 1);
+}
+
+bool eis_cli_mpc_sight_print(FILE *out, const eis_mpc_text *text)
+{
+    eis_mpc_text_report r;
+    bool noise = true;
+    char got[16], owners[16], material[16], dealer[32];
+
+    eis_mpc_text_report_get(&r, text);
+    fprintf(out, "  %-24s %12s %12s %12s %11s %s\n", "process", "from parties", "from owner", "material", "uniform p",
+            "in the clear");
+    for (uint32_t p = 0; p < r.session->party_count; p++) {
+        const eis_mpc_counters *c = &r.parties[p];
+        uint64_t words, others = r.session->party_count - 1;
+        double value = noise_p(&words, c);
+        char name[32];
+        snprintf(name, sizeof name, "party %u (%d)", p, (int)r.processes[p]);
+        fprintf(out, "  %-24s %12s %12s %12s %11.3g tokens told, shapes, times%s\n", name,
+                eis_cli_bytes(got, c->bytes_to_each_peer * others), eis_cli_bytes(owners, 8 * c->input_words),
+                eis_cli_bytes(material, 8 * c->unit_words), value, value > EIS_UNIFORMITY_P_MIN ? "" : ": NOT UNIFORM");
+        noise &= value > EIS_UNIFORMITY_P_MIN;
+    }
+    snprintf(dealer, sizeof dealer, "Triple Service (%d)", (int)r.processes[r.session->party_count]);
+    fprintf(out, "  %-24s %12s %12s %12s %11s shapes, times; it drew all masks\n", dealer, "nothing", "nothing",
+            eis_cli_bytes(material, 8 * r.dealer->unit_words), "");
+    return noise;
+}
+
+/* Numbers of one step, on average over all of them. */
+typedef struct per_step {
+    double steps, rounds, bytes, words, ms;
+} per_step;
+
+static per_step average(const eis_mpc_text_report *r)
+{
+    const eis_mpc_counters *last = &r->parties[r->session->party_count - 1];
+    double steps = (double)r->prompt_tokens + (r->tokens > 0 ? r->tokens - 1 : 0), n = steps > 0 ? steps : 1;
+
+    return (per_step){.steps = steps,
+                      .rounds = (double)(last->rounds - r->load_rounds) / n,
+                      .bytes = (double)(last->bytes_to_each_peer - r->load_bytes) / n,
+                      .words = (double)(last->unit_words - r->load_words) / n,
+                      .ms = r->token_ms / n};
+}
+
+void eis_cli_mpc_report_print(FILE *out, const eis_mpc_text *text)
+{
+    eis_mpc_text_report r;
+    per_step a;
+    char online[16], offline[16], load_online[16], load_offline[16];
+
+    eis_mpc_text_report_get(&r, text);
+    a = average(&r);
+    fprintf(out, "  %u parties and a Triple Service; processes started in %.0f ms\n", r.session->party_count,
+            r.start_ms);
+    fprintf(out, "  weights: %.0f ms, %" PRIu64 " rounds, %s to each peer, %s of material\n", r.load_ms, r.load_rounds,
+            eis_cli_bytes(load_online, r.load_bytes), eis_cli_bytes(load_offline, 8 * r.load_words));
+    fprintf(out, "  a step (%.0f of them): %.1f ms, %.1f rounds, %s to each peer, %s of material\n", a.steps, a.ms,
+            a.rounds, eis_cli_bytes(online, (uint64_t)a.bytes), eis_cli_bytes(offline, (uint64_t)(8 * a.words)));
+    (void)eis_cli_mpc_sight_print(out, text);
+    fprintf(out,
+            "  Nobody but the owner saw a weight or a token of the prompt. Whoever runs the Triple Service and one "
+            "party reads everything;\n  length of prompt and text, and times, are seen by all.\n");
+}
+
+static void write_u64(eis_json_writer *w, const char *name, uint64_t value)
+{
+    eis_json_writer_key(w, name);
+    eis_json_writer_u64(w, value);
+}
+
+static void write_real(eis_json_writer *w, const char *name, double value)
+{
+    eis_json_writer_key(w, name);
+    eis_json_writer_f32(w, (float)value);
+}
+
+void eis_cli_mpc_report_json(eis_json_writer *w, const eis_mpc_text *text)
+{
+    eis_mpc_text_report r;
+    per_step a;
+
+    eis_mpc_text_report_get(&r, text);
+    a = average(&r);
+    write_real(w, "start_ms", r.start_ms);
+    write_real(w, "load_ms", r.load_ms);
+    write_u64(w, "load_rounds", r.load_rounds);
+    write_u64(w, "load_bytes_to_each_peer", r.load_bytes);
+    write_u64(w, "load_unit_words", r.load_words);
+    write_real(w, "steps", a.steps);
+    write_real(w, "ms_per_step", a.ms);
+    write_real(w, "rounds_per_step", a.rounds);
+    write_real(w, "bytes_per_step_to_each_peer", a.bytes);
+    write_real(w, "unit_words_per_step", a.words);
+    eis_json_writer_key(w, "parties");
+    eis_json_writer_begin_array(w);
+    for (uint32_t p = 0; p < r.session->party_count; p++) {
+        const eis_mpc_counters *c = &r.parties[p];
+        uint64_t words;
+        double value = noise_p(&words, c);
+        eis_json_writer_begin_object(w);
+        write_u64(w, "rounds", c->rounds);
+        write_u64(w, "bytes_to_each_peer", c->bytes_to_each_peer);
+        write_u64(w, "unit_words", c->unit_words);
+        write_u64(w, "input_words", c->input_words);
+        write_u64(w, "sampled_words", words);
+        write_real(w, "uniform_p", value);
+        eis_json_writer_end_object(w);
+    }
+    eis_json_writer_end_array(w);
+    eis_json_writer_key(w, "triple_service");
+    eis_json_writer_begin_object(w);
+    write_u64(w, "units", r.dealer->units);
+    write_u64(w, "unit_words", r.dealer->unit_words);
+    eis_json_writer_end_object(w);
+}

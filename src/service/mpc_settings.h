@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The tunables of the mpc engine under the names that people write: `--set cheby.deg=9`, or the same in a YAML file.
+ * One table says for each what it takes, what it is unless told otherwise, and what it does. */
+#ifndef EIS_SERVICE_MPC_SETTINGS_H
+#define EIS_SERVICE_MPC_SETTINGS_H
+
+#include "engine/mpc/functions.h"
+#include "wire/cursor.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#define EIS_MPC_SETTING_TEXT_BYTES 1024
+
+typedef struct eis_mpc_settings {
+    eis_mpc_tuning tuning;
+    uint32_t context_max;                     /* scheduler.max_context */
+    uint32_t round_ms, dial_ms, owner_ms;     /* net.* */
+    uint32_t party_threads, dealer_threads;   /* 0: one per processor */
+    uint32_t party_sessions, dealer_sessions; /* at most so many at once */
+    char listen[EIS_MPC_SETTING_TEXT_BYTES];  /* of servers; empty: their default */
+    char tls_cert[EIS_MPC_SETTING_TEXT_BYTES], tls_key[EIS_MPC_SETTING_TEXT_BYTES];
+    char tls_client_ca[EIS_MPC_SETTING_TEXT_BYTES];
+} eis_mpc_settings;
+
+/* Sets everything to its default. */
+void eis_mpc_settings_default(eis_mpc_settings *settings);
+
+/* Takes "KEY=VALUE". Errors: EIS_ERR_USAGE  no such key, or a value that it does not take, with what it takes. */
+EIS_MUST_USE eis_status eis_mpc_settings_set(eis_mpc_settings *settings, const char *assignment);
+
+/* Takes a YAML file: sections are the first words of keys. `settings` holds what came before.
+ *
+ * Errors:  EIS_ERR_PARSE  not YAML, or a key that there is not: with line and column;  EIS_ERR_USAGE  a value that its
+ *          key does not take;  EIS_ERR_FILE. */
+EIS_MUST_USE eis_status eis_mpc_settings_load(eis_mpc_settings *settings, const char *path);
+
+/* Writes every key as a line KEY=VALUE, and reads such lines: what a child process inherits. Texts about listening and
+ * certificates are left out. Errors: sticky in w; those of set. */
+void eis_mpc_settings_write(eis_writer *w, const eis_mpc_settings *settings);
+EIS_MUST_USE eis_status eis_mpc_settings_read(eis_mpc_settings *settings, const char *text, size_t bytes);
+
+/* A key, for documents and for the reader of YAML. */
+typedef struct eis_mpc_setting {
+    const char *section, *name; /* name NULL: the section is the whole key */
+    const char *takes, *effect;
+} eis_mpc_setting;
+
+size_t eis_mpc_setting_count(void);
+eis_mpc_setting eis_mpc_setting_get(size_t i);
+
+/* Formats the value of a key. Shape: text[EIS_MPC_SETTING_TEXT_BYTES]. */
+void eis_mpc_setting_format(char *text, const eis_mpc_settings *settings, size_t i);
+
+/* Sets key i. Errors: EIS_ERR_USAGE. */
+EIS_MUST_USE eis_status eis_mpc_setting_assign(eis_mpc_settings *settings, size_t i, const char *value);
+
+#endif

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A text by parties that see nothing of it: processes, session, weights and prompt, for the commands. */
+#ifndef EIS_SERVICE_MPC_TEXT_H
+#define EIS_SERVICE_MPC_TEXT_H
+
+#include "service/mpc_embedded.h"
+#include "service/text_model.h"
+
+typedef struct eis_mpc_text eis_mpc_text;
+
+typedef struct eis_mpc_text_wish {
+    const eis_mpc_settings *settings;
+    uint32_t parties;                             /* to start on this machine */
+    const char *program;                          /* what they run; NULL: this very program */
+    const eis_cancel *cancel;                     /* must outlive the text; may be NULL */
+    void (*progress)(void *context, double part); /* of sending the weights; may be NULL */
+    void *progress_context;
+} eis_mpc_text_wish;
+
+/* Starts the processes, opens a session with them and sends them the masked weights. The model must outlive it.
+ *
+ * Errors:  EIS_ERR_UNSUPPORTED, EIS_ERR_RANGE, EIS_ERR_MODEL  a model that this engine does not take; those of
+ *          processes and session. *text is then NULL. */
+EIS_MUST_USE eis_status eis_mpc_text_open(eis_mpc_text **text, const eis_mpc_text_wish *wish, const eis_model *model);
+
+/* As eis_text_generate, once for each opened text: sends the prompt, token by token under a mask, and emits what the
+ * parties tell. Greedy only.
+ *
+ * Errors:  EIS_ERR_UNSUPPORTED  sampling;  EIS_ERR_CONTEXT_LENGTH;  EIS_ERR_INTERRUPTED;  EIS_ERR_UNAVAILABLE  who has
+ *          gone;  those of the session and of emit. */
+EIS_MUST_USE eis_status eis_mpc_text_generate(eis_ids *ids, eis_mpc_text *text, const eis_text_generation *generation);
+
+/* What happened so far, as the members have counted it when the text was done. */
+typedef struct eis_mpc_text_report {
+    const eis_mpc_session *session;
+    const eis_mpc_counters *parties; /* [session->party_count] */
+    const eis_mpc_counters *dealer;
+    const pid_t *processes;                       /* [session->party_count + 1]: parties, then the Triple Service */
+    uint32_t prompt_tokens, tokens;               /* put in, and told */
+    uint64_t load_rounds, load_bytes, load_words; /* of each party before the first token */
+    double start_ms, load_ms, token_ms;           /* token_ms: all steps of the text */
+} eis_mpc_text_report;
+
+void eis_mpc_text_report_get(eis_mpc_text_report *report, const eis_mpc_text *text);
+
+/* Ends session and processes. NULL is allowed. */
+void eis_mpc_text_close(eis_mpc_text *text);
+
+#endif
