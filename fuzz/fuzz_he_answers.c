@@ -24,7 +24,7 @@ static void try_key_file(eis_span body)
     eis_he_key_file file;
     uint8_t digest[EIS_HE_DIGEST_BYTES] = {1};
 
-    if (eis_he_key_file_parse(&file, "key", body.data, body.bytes) != EIS_OK) return;
+    if (eis_he_key_file_parse(&file, "key", body.data, body.bytes, (eis_span){0}) != EIS_OK) return;
     EIS_ASSERT(file.secret_bytes > 0 && file.upload_count <= EIS_HE_UPLOADS_MAX);
     eis_he_key_file_remember(&file, "model", "1.0.0", digest);
     EIS_ASSERT(memcmp(eis_he_key_file_uploaded(&file, "model", "1.0.0"), digest, sizeof digest) == 0);

@@ -78,7 +78,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         return 0;
     case ARGP_KEY_END:
         if (f->he.url == NULL) argp_error(state, "--url is missing");
-        if (f->he.key_file != NULL) argp_error(state, "--key-file has no use here: keys are thrown away");
+        if (f->he.key_file != NULL || f->he.passphrase_file != NULL)
+            argp_error(state, "--key-file has no use here: keys are thrown away");
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;

@@ -9,6 +9,7 @@ enum {
     KEY_URL = EIS_CLI_KEY_HE,
     KEY_TENANT,
     KEY_KEY_FILE,
+    KEY_PASSPHRASE,
     KEY_POLICY,
     KEY_ENCODING,
     KEY_INSECURE,
@@ -28,6 +29,7 @@ static const struct argp_option he_options[] = {
      "Where the secret key is kept, made where there is none (default: one per server and chain in "
      "~/.local/share/eis/he)",
      30},
+    {"passphrase-file", KEY_PASSPHRASE, "FILE", 0, "Seal the key in its file with the first line of this one", 30},
     {"security-policy", KEY_POLICY, "NAME", 0,
      "The security bound that parameters must keep: he-guidelines-2024-128 (default), he-guidelines-2024-192, "
      "he-guidelines-2024-256 or he-standard-2018",
@@ -52,6 +54,9 @@ static error_t parse_he(int key, char *arg, struct argp_state *state)
     case KEY_KEY_FILE:
         f->key_file = arg;
         return 0;
+    case KEY_PASSPHRASE:
+        f->passphrase_file = arg;
+        return 0;
     case KEY_POLICY:
         if (!eis_ckks_policy_parse(&policy, arg)) argp_error(state, "there is no security policy \"%s\"", arg);
         f->policy = arg;
@@ -73,8 +78,8 @@ const struct argp eis_cli_he_argp = {.options = he_options, .parser = parse_he};
 
 bool eis_cli_he_any(const eis_cli_he *f)
 {
-    return f->url != NULL || f->tenant != NULL || f->key_file != NULL || f->policy != NULL || f->encoding != NULL ||
-           f->insecure_http;
+    return f->url != NULL || f->tenant != NULL || f->key_file != NULL || f->passphrase_file != NULL ||
+           f->policy != NULL || f->encoding != NULL || f->insecure_http;
 }
 
 /* ---- a model of one's own ---- */
@@ -174,6 +179,7 @@ void eis_cli_he_wish(eis_he_session_wish *wish, const eis_cli_he *he, const eis_
                                   .token_file = access->token_file,
                                   .insecure_http = he->insecure_http,
                                   .key_file = he->key_file,
+                                  .passphrase_file = he->passphrase_file,
                                   .policy = he->policy,
                                   .encoding = he->encoding,
                                   .timeout_ms = access->timeout_ms,

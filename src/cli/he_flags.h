@@ -19,7 +19,7 @@ extern const struct argp eis_cli_access_argp;
 
 /* A server that is named. */
 typedef struct eis_cli_he {
-    const char *url, *tenant, *key_file, *policy, *encoding;
+    const char *url, *tenant, *key_file, *passphrase_file, *policy, *encoding;
     bool insecure_http;
 } eis_cli_he;
 

@@ -143,7 +143,7 @@ static eis_status open_kept_key(eis_he_remote *r, const eis_ckks_params *params,
     else
         EIS_REQUIRE(snprintf(r->key_path, sizeof r->key_path, "%s", wanted) < (int)sizeof r->key_path, EIS_ERR_USAGE,
                     "the path of the key file is too long");
-    EIS_TRY(eis_he_key_file_read(&r->file, &found, r->key_path));
+    EIS_TRY(eis_he_key_file_read(&r->file, &found, r->key_path, (eis_span){r->passphrase, r->passphrase_bytes}));
     if (found) {
         EIS_TRY(eis_he_key_file_check(&r->file, r->key_path, origin, id));
         st = eis_he_client_init_key(&r->client, &r->contract, r->file.secret, r->file.secret_bytes);
@@ -207,6 +207,12 @@ eis_status eis_he_remote_open(eis_he_remote **out_remote, const eis_he_remote_co
     if (config->link.net.timeout_ms == 0 || r->wait_s > WAIT_S_MAX) r->wait_s = WAIT_S_MAX;
     r->pool = config->pool;
     r->publish_bits = config->publish_bits;
+    if (config->passphrase.bytes > 0) {
+        r->passphrase = eis_mem_new_secret(config->passphrase.bytes, 1);
+        EIS_REQUIRE(r->passphrase != NULL, EIS_ERR_MEMORY, "not enough memory");
+        memcpy(r->passphrase, config->passphrase.data, config->passphrase.bytes);
+        r->passphrase_bytes = config->passphrase.bytes;
+    }
     EIS_TRY(eis_he_link_new(&r->link, &config->link));
     EIS_TRY(discover(r, config));
     r->contract.literal.policy = config->policy; /* never what the server says */
@@ -225,6 +231,7 @@ void eis_he_remote_close(eis_he_remote *r)
     if (r == NULL) return;
     eis_he_client_clear(&r->client);
     eis_he_key_file_clear(&r->file);
+    eis_mem_free_wiped(r->passphrase, r->passphrase_bytes, 1);
     eis_he_info_clear(&r->info);
     eis_he_link_free(r->link);
     eis_mem_free(r);

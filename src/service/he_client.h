@@ -30,6 +30,7 @@ typedef struct eis_he_remote_config {
     const char *model_id, *version; /* version NULL: the newest */
     eis_ckks_policy policy;         /* ours; zero: the guidelines of 2024 at 128 bits */
     const char *key_file;           /* the secret key's place, made where there is none; NULL: the default place */
+    eis_span passphrase;            /* that seals the key in its file; copied; empty: none */
     bool throw_away;                /* a key for this object alone, never written; key_file is NULL */
     unsigned publish_bits;          /* flood answers so that they may be shown to others, see eis_he_publish; 0: not */
     eis_he_encoding encoding;       /* of requests; 0: binary, or hex where the server knows nothing newer */

@@ -13,6 +13,8 @@ struct eis_he_remote {
     eis_he_info info;
     bool is_original;
     eis_he_client client;
+    uint8_t *passphrase; /* owned, or NULL */
+    size_t passphrase_bytes;
     eis_he_key_file file;                      /* secret is NULL: the key is in `client` alone */
     char key_path[EIS_HE_KEY_FILE_PATH_BYTES]; /* "": thrown away */
     eis_he_encoding encoding;

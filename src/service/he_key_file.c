@@ -2,6 +2,8 @@
 #include "service/he_key_file.h"
 
 #include "base/mem.h"
+#include "rand/entropy.h"
+#include "store/seal.h"
 #include "trust/key_file.h"
 #include "wire/cursor.h"
 #include "wire/text.h"
@@ -13,14 +15,92 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define MAGIC       "EISHEKEY"
-#define VERSION     1u
-#define NAME_DIGITS 16 /* bytes of the digest that names a file */
+#define MAGIC         "EISHEKEY"
+#define VERSION       1u
+#define NAME_DIGITS   16 /* bytes of the digest that names a file */
+#define SALT_BYTES    16
+#define SCRYPT_N      65536
+#define SCRYPT_R      8
+#define SCRYPT_P      1
+#define SCRYPT_MEMORY ((uint64_t)128 << 20) /* twice what 128 N r asks for */
+#define BOUND_BYTES   (EIS_HE_URL_BYTES + EIS_CKKS_PARMS_ID_BYTES)
 
 void eis_he_key_file_clear(eis_he_key_file *file)
 {
     eis_mem_free_wiped(file->secret, file->secret_bytes, 1);
     *file = (eis_he_key_file){0};
+}
+
+/* ---- the seal ---- */
+
+/* What a sealed key is bound to: it cannot be moved to another server's file. */
+static eis_span bound_of(uint8_t out[BOUND_BYTES], const eis_he_key_file *file)
+{
+    size_t length = strlen(file->origin);
+
+    memcpy(out, file->origin, length);
+    memcpy(out + length, file->parms_id, EIS_CKKS_PARMS_ID_BYTES);
+    return (eis_span){out, length + EIS_CKKS_PARMS_ID_BYTES};
+}
+
+static eis_status derive(eis_seal *seal, eis_span passphrase, const uint8_t salt[SALT_BYTES])
+{
+    seal->nonce = 0;
+    if (EVP_PBE_scrypt((const char *)passphrase.data, passphrase.bytes, salt, SALT_BYTES, SCRYPT_N, SCRYPT_R, SCRYPT_P,
+                       SCRYPT_MEMORY, seal->key, sizeof seal->key) != 1)
+        return eis_fail(EIS_ERR_MEMORY, "not enough memory to use a passphrase");
+    return EIS_OK;
+}
+
+/* Takes the key out of the file's bytes. */
+static eis_status open_secret(eis_he_key_file *file, const char *name, eis_span stored, bool sealed,
+                              const uint8_t salt[SALT_BYTES])
+{
+    size_t extra = sealed ? EIS_SEAL_EXTRA_BYTES : 0;
+    uint8_t bound[BOUND_BYTES];
+    eis_status st = EIS_OK;
+    eis_seal seal = {{0}, 0};
+
+    EIS_REQUIRE(stored.bytes > extra, EIS_ERR_PARSE, "%s: it holds no key", name);
+    EIS_REQUIRE(!sealed || file->passphrase.bytes > 0, EIS_ERR_USAGE,
+                "%s: this key is sealed; name the file with its passphrase", name);
+    EIS_REQUIRE(sealed || file->passphrase.bytes == 0, EIS_ERR_USAGE,
+                "%s: this key is not sealed, and a passphrase was given; remove the file to make a sealed one", name);
+    file->secret = eis_mem_new_secret(stored.bytes - extra, 1);
+    EIS_REQUIRE(file->secret != NULL, EIS_ERR_MEMORY, "not enough memory");
+    file->secret_bytes = stored.bytes - extra;
+    if (!sealed) {
+        memcpy(file->secret, stored.data, stored.bytes);
+        return EIS_OK;
+    }
+    EIS_TRY(derive(&seal, file->passphrase, salt));
+    st = eis_store_seal_open(&seal, file->secret, stored.data, stored.bytes, bound_of(bound, file));
+    if (st != EIS_OK) st = eis_fail(EIS_ERR_USAGE, "%s: the passphrase is another one, or the file is damaged", name);
+out:
+    eis_mem_wipe(&seal, sizeof seal);
+    return st;
+}
+
+/* Appends the key, sealed where there is a passphrase. */
+static eis_status write_secret(eis_writer *w, const eis_he_key_file *file, const uint8_t salt[SALT_BYTES])
+{
+    uint8_t bound[BOUND_BYTES];
+    eis_status st = EIS_OK;
+    eis_seal seal = {{0}, 0};
+    uint8_t *room;
+
+    if (file->passphrase.bytes == 0) {
+        eis_wire_writer_string32(w, file->secret, file->secret_bytes);
+        return EIS_OK;
+    }
+    EIS_TRY(derive(&seal, file->passphrase, salt));
+    eis_wire_writer_u32(w, (uint32_t)(file->secret_bytes + EIS_SEAL_EXTRA_BYTES));
+    room = eis_wire_writer_reserve(w, file->secret_bytes + EIS_SEAL_EXTRA_BYTES);
+    if (room != NULL)
+        EIS_TRY(eis_store_seal_close(&seal, room, file->secret, file->secret_bytes, bound_of(bound, file)));
+out:
+    eis_mem_wipe(&seal, sizeof seal);
+    return st;
 }
 
 /* ---- bytes ---- */
@@ -42,15 +122,16 @@ out:
     return st;
 }
 
-eis_status eis_he_key_file_parse(eis_he_key_file *file, const char *name, const void *data, size_t bytes)
+eis_status eis_he_key_file_parse(eis_he_key_file *file, const char *name, const void *data, size_t bytes,
+                                 eis_span passphrase)
 {
     eis_status st = EIS_OK;
-    uint8_t magic[sizeof MAGIC - 1];
+    uint8_t magic[sizeof MAGIC - 1], salt[SALT_BYTES], sealed;
     eis_reader r;
     eis_span secret;
     uint32_t version;
 
-    *file = (eis_he_key_file){0};
+    *file = (eis_he_key_file){.passphrase = passphrase};
     eis_wire_reader_init(&r, name, data, bytes);
     eis_wire_reader_copy(&r, magic, sizeof magic);
     version = eis_wire_reader_u32(&r);
@@ -58,25 +139,30 @@ eis_status eis_he_key_file_parse(eis_he_key_file *file, const char *name, const 
                 name);
     EIS_REQUIRE(version == VERSION, EIS_ERR_VERSION, "%s: a key file of version %u, this program reads %u", name,
                 version, VERSION);
+    sealed = eis_wire_reader_u8(&r);
+    eis_wire_reader_copy(&r, salt, sizeof salt);
+    EIS_REQUIRE(sealed <= 1, EIS_ERR_PARSE, "%s: a kind of seal that this program does not know", name);
     eis_wire_reader_text16(&r, file->origin, sizeof file->origin);
     eis_wire_reader_copy(&r, file->parms_id, sizeof file->parms_id);
     EIS_TRY(read_uploads(file, &r));
     secret = eis_wire_reader_string32(&r, EIS_HE_KEY_FILE_BYTES_MAX);
     EIS_TRY(eis_wire_reader_end(&r));
-    EIS_REQUIRE(secret.bytes > 0, EIS_ERR_PARSE, "%s: it holds no key", name);
-    file->secret = eis_mem_new_secret(secret.bytes, 1);
-    EIS_REQUIRE(file->secret != NULL, EIS_ERR_MEMORY, "not enough memory");
-    memcpy(file->secret, secret.data, secret.bytes);
-    file->secret_bytes = secret.bytes;
+    EIS_TRY(open_secret(file, name, secret, sealed == 1, salt));
 out:
     if (st != EIS_OK) eis_he_key_file_clear(file);
     return st;
 }
 
-static void write_fields(eis_writer *w, const eis_he_key_file *file)
+static eis_status write_fields(eis_writer *w, const eis_he_key_file *file)
 {
+    uint8_t salt[SALT_BYTES] = {0};
+    eis_status st = EIS_OK;
+
+    if (file->passphrase.bytes > 0) EIS_TRY(eis_entropy_draw(salt, sizeof salt));
     eis_wire_writer_bytes(w, MAGIC, sizeof MAGIC - 1);
     eis_wire_writer_u32(w, VERSION);
+    eis_wire_writer_u8(w, file->passphrase.bytes > 0);
+    eis_wire_writer_bytes(w, salt, sizeof salt);
     eis_wire_writer_string16(w, file->origin, strlen(file->origin));
     eis_wire_writer_bytes(w, file->parms_id, sizeof file->parms_id);
     eis_wire_writer_u32(w, file->upload_count);
@@ -86,23 +172,26 @@ static void write_fields(eis_writer *w, const eis_he_key_file *file)
         eis_wire_writer_string16(w, u->version, strlen(u->version));
         eis_wire_writer_bytes(w, u->digest, sizeof u->digest);
     }
-    eis_wire_writer_string32(w, file->secret, file->secret_bytes);
+    EIS_TRY(write_secret(w, file, salt));
+    EIS_TRY(eis_wire_writer_status(w));
+out:
+    return st;
 }
 
 /* ---- files ---- */
 
-eis_status eis_he_key_file_read(eis_he_key_file *file, bool *found, const char *path)
+eis_status eis_he_key_file_read(eis_he_key_file *file, bool *found, const char *path, eis_span passphrase)
 {
     eis_status st = EIS_OK;
     struct stat info;
     char *text = NULL;
     size_t bytes = 0;
 
-    *file = (eis_he_key_file){0};
+    *file = (eis_he_key_file){.passphrase = passphrase};
     *found = stat(path, &info) == 0;
     if (!*found && errno == ENOENT) return EIS_OK;
     EIS_TRY(eis_trust_key_file_read_large(&text, &bytes, path, EIS_HE_KEY_FILE_BYTES_MAX));
-    EIS_TRY(eis_he_key_file_parse(file, path, text, bytes));
+    EIS_TRY(eis_he_key_file_parse(file, path, text, bytes, passphrase));
     *found = true;
 out:
     eis_mem_free_wiped(text, bytes + 1, 1);
@@ -115,8 +204,7 @@ eis_status eis_he_key_file_write(const eis_he_key_file *file, const char *path)
     eis_writer w;
 
     eis_wire_writer_init(&w, EIS_HE_KEY_FILE_BYTES_MAX);
-    write_fields(&w, file);
-    EIS_TRY(eis_wire_writer_status(&w));
+    EIS_TRY(write_fields(&w, file));
     EIS_TRY(eis_trust_key_file_replace(path, w.data, w.bytes));
 out:
     eis_wire_writer_clear(&w); /* wipes */

@@ -3,8 +3,11 @@
  * nobody across servers and what one server learns serves no other. It also remembers which evaluation keys were
  * uploaded, by their digests. Mode 0600, never in a directory that a server reads.
  *
- *   "EISHEKEY" | u32 1 | u16 + origin | parms_id of the key level (32) | u32 uploads | uploads | u32 + secret key
- *   an upload: u16 + model id | u16 + version | digest (32)
+ *   "EISHEKEY" | u32 1 | u8 sealed | salt (16) | u16 + origin | parms_id of the key level (32) | u32 uploads | uploads
+ * | u32 + secret key an upload: u16 + model id | u16 + version | digest (32)
+ *
+ * With a passphrase the key is sealed by AES-256-GCM, bound to origin and parms_id, under scrypt (N = 2^16, r = 8, p =
+ * 1) of passphrase and salt. Each writing draws a salt, so that no key of a seal is used twice.
  */
 #ifndef EIS_SERVICE_HE_KEY_FILE_H
 #define EIS_SERVICE_HE_KEY_FILE_H
@@ -30,20 +33,22 @@ typedef struct eis_he_key_file {
     uint32_t upload_count;
     uint8_t *secret; /* owned: a SEAL object, see ckks/seal_secret.h */
     size_t secret_bytes;
+    eis_span passphrase; /* borrowed: what the file is sealed with when it is written; empty: not */
 } eis_he_key_file;
 
 /* Wipes and frees. Safe on a zeroed one. */
 void eis_he_key_file_clear(eis_he_key_file *file);
 
-/* Reads a file. *found is false, and *file zeroed, where there is none.
+/* Reads a file. *found is false, and *file empty but for the passphrase, where there is none.
  *
- * Secret:  the key.
- * Errors:  EIS_ERR_FILE  unreadable, or others may use it;  EIS_ERR_PARSE  damaged;  EIS_ERR_VERSION;  EIS_ERR_MEMORY.
- */
-EIS_MUST_USE eis_status eis_he_key_file_read(eis_he_key_file *file, bool *found, const char *path);
+ * Secret:  the key and the passphrase (empty: none; it outlives the file).
+ * Errors:  EIS_ERR_FILE  unreadable, or others may use it;  EIS_ERR_USAGE  sealed, and there is no passphrase, or
+ *          another; not sealed, and there is one;  EIS_ERR_PARSE  damaged;  EIS_ERR_VERSION;  EIS_ERR_MEMORY. */
+EIS_MUST_USE eis_status eis_he_key_file_read(eis_he_key_file *file, bool *found, const char *path, eis_span passphrase);
 
 /* Parses its bytes; `name` stands in messages. */
-EIS_MUST_USE eis_status eis_he_key_file_parse(eis_he_key_file *file, const char *name, const void *data, size_t bytes);
+EIS_MUST_USE eis_status eis_he_key_file_parse(eis_he_key_file *file, const char *name, const void *data, size_t bytes,
+                                              eis_span passphrase);
 
 /* Writes a file in the place of what is there, whole or not at all. Errors: EIS_ERR_FILE, EIS_ERR_MEMORY. */
 EIS_MUST_USE eis_status eis_he_key_file_write(const eis_he_key_file *file, const char *path);

@@ -5,6 +5,7 @@
 #include "model/classifier.h"
 #include "service/he_embedded.h"
 #include "service/pem_file.h"
+#include "trust/key_file.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -22,13 +23,30 @@ void eis_he_access_clear(eis_he_access *l)
     eis_pem_file_clear(&l->cert);
     eis_pem_file_clear(&l->key);
     eis_net_token_clear(&l->token);
+    eis_mem_free_wiped(l->passphrase, l->passphrase_bytes + 1, 1);
+    l->passphrase = NULL;
+}
+
+/* One line; the newline behind it is not of it. */
+static eis_status read_passphrase(eis_he_access *l, eis_he_remote_config *config, const char *path)
+{
+    eis_status st = EIS_OK;
+    size_t length;
+
+    EIS_TRY(eis_trust_key_file_read(&l->passphrase, &l->passphrase_bytes, path));
+    length = strcspn(l->passphrase, "\r\n");
+    EIS_REQUIRE(length > 0, EIS_ERR_USAGE, "%s: its first line is empty", path);
+    config->passphrase = (eis_span){(const uint8_t *)l->passphrase, length};
+out:
+    return st;
 }
 
 static eis_status check_wish(const eis_he_session_wish *wish)
 {
     eis_status st = EIS_OK;
     bool access = wish->ca != NULL || wish->cert != NULL || wish->pin != NULL || wish->token_file != NULL ||
-                  wish->tenant != NULL || wish->insecure_http || wish->key_file != NULL;
+                  wish->tenant != NULL || wish->insecure_http || wish->key_file != NULL ||
+                  wish->passphrase_file != NULL;
 
     EIS_REQUIRE((wish->cert == NULL) == (wish->key == NULL), EIS_ERR_USAGE, "a certificate and its key go together");
     EIS_REQUIRE(wish->url != NULL || !access, EIS_ERR_USAGE,
@@ -99,6 +117,7 @@ eis_status eis_he_access_load(eis_he_access *access, eis_he_remote_config *confi
     EIS_TRY(parse_policy(&config->policy, wish->policy));
     EIS_TRY(parse_encoding(&config->encoding, wish->encoding));
     EIS_TRY(load(access, wish));
+    if (wish->passphrase_file != NULL) EIS_TRY(read_passphrase(access, config, wish->passphrase_file));
     config->publish_bits = wish->publish_bits;
     config->link.net.cancel = wish->cancel;
     config->link.net.timeout_ms = wish->timeout_ms;

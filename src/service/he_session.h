@@ -26,15 +26,16 @@ typedef struct eis_he_session_wish {
     const char *ca, *cert, *key; /* PEM files; NULL: the system's CAs, no client certificate */
     const char *pin;             /* SHA256 of the server's key */
     const char *token_file;
-    bool insecure_http;    /* http:// beyond loopback; the caller has warned */
-    const char *key_file;  /* of the secret key; NULL: the default place. Own servers get a key that is thrown away */
-    bool throw_away;       /* a key for this session alone at a server that is named, too */
-    const char *policy;    /* a name of eis_ckks_policy_parse; NULL: the guidelines of 2024 */
-    const char *encoding;  /* "binary", "hex", "base64"; NULL: as the server can */
-    unsigned publish_bits; /* see eis_he_remote_config */
-    unsigned timeout_ms;   /* of one call; 0: 60 s */
-    unsigned threads;      /* of client and own server; 0: one per processor */
-    const eis_cancel *cancel; /* must outlive the session; may be NULL */
+    bool insecure_http;   /* http:// beyond loopback; the caller has warned */
+    const char *key_file; /* of the secret key; NULL: the default place. Own servers get a key that is thrown away */
+    const char *passphrase_file; /* one line that seals the key in its file; NULL: none */
+    bool throw_away;             /* a key for this session alone at a server that is named, too */
+    const char *policy;          /* a name of eis_ckks_policy_parse; NULL: the guidelines of 2024 */
+    const char *encoding;        /* "binary", "hex", "base64"; NULL: as the server can */
+    unsigned publish_bits;       /* see eis_he_remote_config */
+    unsigned timeout_ms;         /* of one call; 0: 60 s */
+    unsigned threads;            /* of client and own server; 0: one per processor */
+    const eis_cancel *cancel;    /* must outlive the session; may be NULL */
 
     /* Own servers: */
     const char *model_path; /* the model's directory */
@@ -50,6 +51,8 @@ typedef struct eis_he_access {
     eis_span ca, cert, key;
     eis_tls_pin pin;
     eis_token token;
+    char *passphrase; /* [passphrase_bytes + 1] */
+    size_t passphrase_bytes;
 } eis_he_access;
 
 /* Loads them and fills a config for a server that is named. Errors: those of the files; EIS_ERR_USAGE. */

@@ -56,6 +56,16 @@ expect 3 'chmod 600' "$eis" infer --url "$api" --model digits-square --input "$t
 head -c 5000 "$key" >"$scratch/cut.key" && chmod 600 "$scratch/cut.key"
 expect 3 'cut.key' "$eis" infer --url "$api" --model digits-square --input "$three" --key-file "$scratch/cut.key"
 
+# a key that a passphrase seals
+echo 'correct horse battery staple' >"$scratch/phrase" && echo 'another one' >"$scratch/phrase2" && chmod 600 "$scratch"/phrase*
+sealed=(--key-file "$scratch/sealed.key" --passphrase-file "$scratch/phrase")
+logistic --url "$api" "${sealed[@]}"
+sum=$(sha256sum <"$scratch/sealed.key")
+logistic --url "$api" "${sealed[@]}"
+[ "$(sha256sum <"$scratch/sealed.key")" = "$sum" ] || fail "a sealed key changed"
+expect 2 'passphrase' "$eis" infer --url "$api" --model logistic_v1 --input "$scratch/x.json" --key-file "$scratch/sealed.key"
+expect 2 'passphrase' "$eis" infer --url "$api" --model logistic_v1 --input "$scratch/x.json" --key-file "$scratch/sealed.key" --passphrase-file "$scratch/phrase2"
+
 # what a user can get wrong
 expect 2 'url is missing' "$eis" infer --model x --input "$three"
 expect 2 'no URL' "$eis" infer --url 127.0.0.1:1 --model x --input "$three"
@@ -86,7 +96,7 @@ done
 # keys that the server has forgotten are uploaded again
 key_digest=$(python3 -c 'import sys
 d = open(sys.argv[1], "rb").read()
-at = 12; n = int.from_bytes(d[at:at+2], "little"); at += 2 + n + 32
+at = 29; n = int.from_bytes(d[at:at+2], "little"); at += 2 + n + 32
 assert int.from_bytes(d[at:at+4], "little") == 1; at += 4
 for _ in range(2): at += 2 + int.from_bytes(d[at:at+2], "little")
 print(d[at:at+32].hex())' "$key")

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* If this breaks, a secret key is readable by others, is shown to two servers as one user's, or is lost with a crash.
  */
+#define _GNU_SOURCE /* memmem */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -18,6 +19,8 @@
 #include "service/he_key_file.h"
 
 static char dir[] = "/tmp/eis_he_key_XXXXXX", path[64];
+
+static const eis_span none;
 
 static int make_dir(void **state)
 {
@@ -56,12 +59,12 @@ static void what_is_written_is_read(void **state)
     bool found = true;
 
     (void)state;
-    assert_int_equal(eis_he_key_file_read(&b, &found, path), EIS_OK);
+    assert_int_equal(eis_he_key_file_read(&b, &found, path, none), EIS_OK);
     assert_false(found);
     assert_int_equal(eis_he_key_file_write(&a, path), EIS_OK);
     assert_int_equal(stat(path, &info), 0);
     assert_int_equal(info.st_mode & 0777, 0600);
-    assert_int_equal(eis_he_key_file_read(&b, &found, path), EIS_OK);
+    assert_int_equal(eis_he_key_file_read(&b, &found, path, none), EIS_OK);
     assert_true(found);
     assert_string_equal(a.origin, b.origin);
     assert_memory_equal(a.parms_id, b.parms_id, sizeof a.parms_id);
@@ -73,7 +76,7 @@ static void what_is_written_is_read(void **state)
     /* Over what is there, and still nobody else's. */
     assert_int_equal(eis_he_key_file_write(&a, path), EIS_OK);
     assert_int_equal(chmod(path, 0640), 0);
-    assert_int_equal(eis_he_key_file_read(&b, &found, path), EIS_ERR_FILE);
+    assert_int_equal(eis_he_key_file_read(&b, &found, path, none), EIS_ERR_FILE);
     assert_non_null(strstr(eis_error_detail(), "chmod 600"));
     assert_int_equal(unlink(path), 0);
     eis_he_key_file_clear(&a);
@@ -103,15 +106,54 @@ static void damaged_files_are_refused(void **state)
     in = fopen(path, "rb");
     bytes = fread(data, 1, sizeof data, in);
     fclose(in);
-    assert_int_equal(eis_he_key_file_parse(&b, "file", data, bytes), EIS_OK);
+    assert_int_equal(eis_he_key_file_parse(&b, "file", data, bytes, none), EIS_OK);
     eis_he_key_file_clear(&b);
     for (size_t cut = 0; cut < bytes; cut++) {
-        assert_int_not_equal(eis_he_key_file_parse(&b, "file", data, cut), EIS_OK);
+        assert_int_not_equal(eis_he_key_file_parse(&b, "file", data, cut, none), EIS_OK);
         assert_null(b.secret);
     }
-    assert_int_not_equal(eis_he_key_file_parse(&b, "file", data, bytes + 1), EIS_OK);
+    assert_int_not_equal(eis_he_key_file_parse(&b, "file", data, bytes + 1, none), EIS_OK);
     data[8] = 2;
-    assert_int_equal(eis_he_key_file_parse(&b, "file", data, bytes), EIS_ERR_VERSION);
+    assert_int_equal(eis_he_key_file_parse(&b, "file", data, bytes, none), EIS_ERR_VERSION);
+    assert_int_equal(unlink(path), 0);
+    eis_he_key_file_clear(&a);
+}
+
+/* A sealed key opens with its passphrase alone, and only in the file of its server; no two files are sealed alike. */
+static void a_passphrase_seals_a_key(void **state)
+{
+    const eis_span right = {(const uint8_t *)"correct horse", 13}, wrong = {(const uint8_t *)"correct hors", 12};
+    eis_he_key_file a = sample(), b;
+    uint8_t data[2][512], plain[40];
+    size_t bytes = 0;
+    bool found;
+
+    (void)state;
+    memset(plain, 5, sizeof plain);
+    a.passphrase = right;
+    for (int i = 0; i < 2; i++) {
+        FILE *in;
+        assert_int_equal(eis_he_key_file_write(&a, path), EIS_OK);
+        in = fopen(path, "rb");
+        bytes = fread(data[i], 1, sizeof data[i], in);
+        fclose(in);
+        assert_null(memmem(data[i], bytes, plain, sizeof plain));
+    }
+    assert_memory_not_equal(data[0] + bytes - 60, data[1] + bytes - 60, 60);
+    assert_int_equal(eis_he_key_file_read(&b, &found, path, right), EIS_OK);
+    assert_int_equal(b.secret_bytes, 40);
+    assert_memory_equal(b.secret, plain, 40);
+    eis_he_key_file_clear(&b);
+    assert_int_equal(eis_he_key_file_read(&b, &found, path, wrong), EIS_ERR_USAGE);
+    assert_null(b.secret);
+    assert_int_equal(eis_he_key_file_read(&b, &found, path, none), EIS_ERR_USAGE);
+    assert_non_null(strstr(eis_error_detail(), "passphrase"));
+    data[1][8 + 4 + 17 + 2 + 10] ^= 1; /* another origin */
+    assert_int_equal(eis_he_key_file_parse(&b, "file", data[1], bytes, right), EIS_ERR_USAGE);
+    assert_null(b.secret);
+    a.passphrase = none;
+    assert_int_equal(eis_he_key_file_write(&a, path), EIS_OK);
+    assert_int_equal(eis_he_key_file_read(&b, &found, path, right), EIS_ERR_USAGE);
     assert_int_equal(unlink(path), 0);
     eis_he_key_file_clear(&a);
 }
@@ -168,11 +210,9 @@ static void the_default_place_tells_servers_apart(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(what_is_written_is_read),
-        cmocka_unit_test(a_key_serves_one_server_and_one_chain),
-        cmocka_unit_test(damaged_files_are_refused),
-        cmocka_unit_test(uploads_are_remembered_per_model),
-        cmocka_unit_test(the_default_place_tells_servers_apart),
+        cmocka_unit_test(what_is_written_is_read),          cmocka_unit_test(a_key_serves_one_server_and_one_chain),
+        cmocka_unit_test(damaged_files_are_refused),        cmocka_unit_test(a_passphrase_seals_a_key),
+        cmocka_unit_test(uploads_are_remembered_per_model), cmocka_unit_test(the_default_place_tells_servers_apart),
     };
     return cmocka_run_group_tests(tests, make_dir, remove_dir);
 }
