@@ -259,7 +259,7 @@ static eis_status deal_node(dealing *d, eis_mpc_id id, const eis_mpc_mask_source
     uint64_t *l = d->masks->of[id];
 
     if (eis_mpc_is_linear(node->op)) {
-        if (node->form == EIS_MPC_WIRE)
+        if (node->form == EIS_MPC_WIRE && !eis_mpc_is_view(node))
             eis_mpc_linear(l, node, mask_of(d, node->in[0]), d->graph->nodes[node->in[0]].count,
                            node->in_count > 1 ? mask_of(d, node->in[1]) : NULL);
         return EIS_OK;
@@ -319,7 +319,7 @@ static eis_status lay_out(dealing *d)
     uint64_t *at;
 
     for (eis_mpc_id id = 0; id < g->node_count; id++) {
-        if (g->nodes[id].form == EIS_MPC_WIRE) words += g->nodes[id].count;
+        if (g->nodes[id].form == EIS_MPC_WIRE && !eis_mpc_is_view(&g->nodes[id])) words += g->nodes[id].count;
         if (g->nodes[id].count > widest) widest = g->nodes[id].count;
     }
     EIS_TRY(make_buffers(d, widest));
@@ -329,6 +329,10 @@ static eis_status lay_out(dealing *d)
     EIS_REQUIRE(at != NULL, EIS_ERR_MEMORY, "no memory for %zu masks", words);
     for (eis_mpc_id id = 0; id < g->node_count; id++) {
         if (g->nodes[id].form != EIS_MPC_WIRE) continue;
+        if (eis_mpc_is_view(&g->nodes[id])) {
+            d->masks->of[id] = d->masks->of[g->nodes[id].in[0]] + g->nodes[id].first;
+            continue;
+        }
         d->masks->of[id] = at;
         at += g->nodes[id].count;
     }

@@ -196,12 +196,14 @@ static bool activation_begin(activation *a, eis_mpc_graph *graph, eis_mpc_id x, 
                                                  [EIS_MPC_GELU_TANH] = eis_mpc_function_gelu_tanh};
     unsigned frac;
     int64_t edge[2];
-    eis_mpc_compare compare[2];
+    eis_mpc_compare compare;
     eis_mpc_cut cut;
-    eis_mpc_id t, high, low;
+    eis_mpc_id t, bits, low;
+    uint32_t n;
 
     if (x == EIS_MPC_NONE) return false;
     frac = node_of(graph, x)->frac;
+    n = node_of(graph, x)->count;
     a->degree = tuning->act_degree > 0 ? tuning->act_degree : kind == EIS_MPC_SILU ? 11 : 9;
     a->range = tuning->act_range > 0 ? tuning->act_range : kind == EIS_MPC_SILU ? 8 : 4;
     /* The comparisons are blurred by 2^-6, so the fit reaches a little further. */
@@ -210,11 +212,11 @@ static bool activation_begin(activation *a, eis_mpc_graph *graph, eis_mpc_id x, 
     edge[0] = llround(ldexp(a->range, (int)frac));
     edge[1] = -edge[0];
     if (!cut_for(&cut, graph, node_of(graph, x)->bound + (double)edge[0], frac - 6, tuning)) return false;
-    eis_mpc_compare_begin(compare, graph, x, cut, edge, 2, 0);
-    high = eis_mpc_mask(graph, eis_mpc_compare_bit(graph, &compare[0]));
-    low = eis_mpc_mask(graph, eis_mpc_compare_bit(graph, &compare[1]));
-    a->above = high;
-    a->within = eis_mpc_sub(graph, low, high);
+    eis_mpc_compare_begin(&compare, graph, x, cut, edge, 2, 0);
+    bits = eis_mpc_mask(graph, eis_mpc_compare_bit(graph, &compare));
+    a->above = eis_mpc_slice(graph, bits, 0, n);
+    low = eis_mpc_slice(graph, bits, n, n);
+    a->within = eis_mpc_sub(graph, low, a->above);
     eis_mpc_set_bound(graph, a->within, 1);
     /* t = 2 x^2 / R^2 - 1 */
     t = eis_mpc_product2(graph, x, x, 0);
@@ -322,25 +324,39 @@ static bool fit_lines(lines *l, double from, double usual, double to, double pow
     }
 }
 
-/* A or B of the segment that x lies in: value_0 + sum of differences times bits, an AUTH. */
-static eis_mpc_id segment_value(eis_mpc_graph *graph, const eis_mpc_id *bits, uint32_t count, const double *value,
+/* A or B of the segment that x lies in: value_0 + sum of differences times bits, an AUTH. bits[element][threshold]. */
+static eis_mpc_id segment_value(eis_mpc_graph *graph, eis_mpc_id bits, uint32_t thresholds, const double *value,
                                 unsigned frac)
 {
-    eis_mpc_id sum = EIS_MPC_NONE;
-    int64_t before = llround(ldexp(value[0], (int)frac)), first = before;
-    double largest = fabs((double)before);
+    uint32_t n = bits == EIS_MPC_NONE ? 0 : node_of(graph, bits)->count;
+    int64_t *steps = eis_mpc_graph_new(graph, n, sizeof *steps), first = llround(ldexp(value[0], (int)frac));
+    double largest = fabs((double)first);
+    eis_mpc_id sum;
 
-    for (uint32_t i = 0; i < count; i++) {
-        int64_t now = llround(ldexp(value[i + 1], (int)frac));
-        eis_mpc_id term = eis_mpc_scale(graph, bits[i], now - before, frac);
-        sum = i == 0 ? term : eis_mpc_add(graph, sum, term);
-        eis_mpc_set_bound(graph, sum, 2 * largest);
+    if (steps == NULL || n == 0) return EIS_MPC_NONE;
+    for (uint32_t i = 0; i < n; i++) {
+        int64_t before = llround(ldexp(value[i % thresholds], (int)frac));
+        int64_t now = llround(ldexp(value[i % thresholds + 1], (int)frac));
+        steps[i] = now - before;
         largest = fmax(largest, fabs((double)now));
-        before = now;
     }
-    sum = eis_mpc_offset(graph, sum, first);
+    sum = eis_mpc_offset(graph, eis_mpc_sum(graph, eis_mpc_weigh(graph, bits, steps, frac), thresholds), first);
     eis_mpc_set_bound(graph, sum, largest);
     return sum;
+}
+
+/* bits[threshold][element] as [element][threshold]. */
+static eis_mpc_id by_element(eis_mpc_graph *graph, eis_mpc_id bits, uint32_t thresholds)
+{
+    uint32_t n, elements, *index;
+
+    if (bits == EIS_MPC_NONE) return bits;
+    n = node_of(graph, bits)->count;
+    elements = n / thresholds;
+    if (elements == 1) return bits;
+    if ((index = eis_mpc_graph_new(graph, n, sizeof *index)) == NULL) return EIS_MPC_NONE;
+    for (uint32_t i = 0; i < n; i++) index[i] = i % thresholds * elements + i / thresholds;
+    return eis_mpc_gather(graph, bits, index, n);
 }
 
 typedef struct reciprocal_kind {
@@ -363,8 +379,8 @@ static eis_mpc_id first_guess(eis_mpc_graph *graph, eis_mpc_id wire, eis_mpc_id 
     unsigned frac = node_of(graph, wire)->frac, low;
     double widest;
     int64_t edge[THRESHOLDS_MAX];
-    eis_mpc_compare compare[THRESHOLDS_MAX];
-    eis_mpc_id bits[THRESHOLDS_MAX], a, b, y;
+    eis_mpc_compare compare;
+    eis_mpc_id bits, a, b, y;
     eis_mpc_cut cut;
 
     if (!fit_lines(&l, from, usual, to, kind->power, tuning->per_octave))
@@ -380,8 +396,8 @@ static eis_mpc_id first_guess(eis_mpc_graph *graph, eis_mpc_id wire, eis_mpc_id 
     while (!eis_mpc_cut_choose(&cut, widest, low, digit_bits_max(tuning)))
         if (++low > resolution(from, tuning->per_octave, frac) + 1)
             return refuse(graph, "the range of a reciprocal", log2(node_of(graph, wire)->bound) - low);
-    eis_mpc_compare_begin(compare, graph, wire, cut, edge, l.count, widest);
-    for (uint32_t i = 0; i < l.count; i++) bits[i] = eis_mpc_compare_bit(graph, &compare[i]);
+    eis_mpc_compare_begin(&compare, graph, wire, cut, edge, l.count, widest);
+    bits = by_element(graph, eis_mpc_compare_bit(graph, &compare), l.count);
     a = eis_mpc_mask(graph, segment_value(graph, bits, l.count, l.a, LINE_FRAC));
     b = eis_mpc_mask(graph, segment_value(graph, bits, l.count, l.b, LINE_FRAC - kind->x_frac));
     y = eis_mpc_add(graph, eis_mpc_product2(graph, b, x, ldexp(l.a[0], LINE_FRAC)), a);

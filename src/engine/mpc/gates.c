@@ -34,8 +34,8 @@ static eis_mpc_id part(eis_mpc_graph *graph, const eis_mpc_compare *c, unsigned 
     uint32_t n;
 
     if (c->digits == EIS_MPC_NONE) return EIS_MPC_NONE;
-    n = node_of(graph, c->digits)->cmp.elements;
-    return eis_mpc_slice(graph, c->digits, (c->threshold * (1 + 2 * c->cut.digits) + which) * n, n);
+    n = node_of(graph, c->digits)->cmp.elements * node_of(graph, c->digits)->cmp.threshold_count;
+    return eis_mpc_slice(graph, c->digits, which * n, n);
 }
 
 static eis_mpc_id gt(eis_mpc_graph *graph, const eis_mpc_compare *c, unsigned j) { return part(graph, c, 1 + j); }
@@ -97,13 +97,11 @@ void eis_mpc_compare_begin(eis_mpc_compare *compare, eis_mpc_graph *graph, eis_m
         eis_mpc_digits(graph, wire, cut.low, cut.digit_bits, cut.digits, thresholds, threshold_count, bound);
 
     EIS_ASSERT(cut.digits == 3 || cut.digits == 6 || cut.digits == 9);
-    for (uint32_t t = 0; t < threshold_count; t++) {
-        compare[t] = (eis_mpc_compare){.digits = digits, .threshold = t, .cut = cut, .r_masked = EIS_MPC_NONE};
-        if (cut.digits == 3)
-            begin_narrow(graph, &compare[t]);
-        else
-            begin_wide(graph, &compare[t]);
-    }
+    *compare = (eis_mpc_compare){.digits = digits, .cut = cut, .r_masked = EIS_MPC_NONE};
+    if (cut.digits == 3)
+        begin_narrow(graph, compare);
+    else
+        begin_wide(graph, compare);
 }
 
 /* The sum over the chain, each term times x where there is one. r: what needs no product (r_t + gt2, or g_hi). */
@@ -129,8 +127,7 @@ eis_mpc_id eis_mpc_compare_bit(eis_mpc_graph *graph, const eis_mpc_compare *comp
 {
     eis_mpc_id r = compare->cut.digits == 3 ? compare->r_plus : compare->g_hi;
 
-    return eis_mpc_flip(graph, compare->digits, compare->threshold, EIS_MPC_NONE,
-                        chain(graph, compare, r, EIS_MPC_NONE, 1));
+    return eis_mpc_flip(graph, compare->digits, EIS_MPC_NONE, chain(graph, compare, r, EIS_MPC_NONE, 1));
 }
 
 eis_mpc_id eis_mpc_compare_select(eis_mpc_graph *graph, eis_mpc_compare *compare, eis_mpc_id x, double bound)
@@ -141,8 +138,7 @@ eis_mpc_id eis_mpc_compare_select(eis_mpc_graph *graph, eis_mpc_compare *compare
     if (!(bound > 0)) bound = node_of(graph, x)->bound;
     if (compare->r_masked == EIS_MPC_NONE) compare->r_masked = eis_mpc_mask(graph, r);
     r = eis_mpc_product2(graph, compare->r_masked, x, bound);
-    result = eis_mpc_flip(graph, compare->digits, compare->threshold, eis_mpc_auth(graph, x),
-                          chain(graph, compare, r, x, bound));
+    result = eis_mpc_flip(graph, compare->digits, eis_mpc_auth(graph, x), chain(graph, compare, r, x, bound));
     eis_mpc_set_bound(graph, result, bound);
     return result;
 }

@@ -20,10 +20,9 @@ typedef struct eis_mpc_cut {
 /* Chooses the cheapest cut for values of up to `bound` that resolves 2^low. Returns false where none fits the field. */
 bool eis_mpc_cut_choose(eis_mpc_cut *cut, double bound, unsigned low, unsigned digit_bits_max);
 
-/* A comparison in progress: its digits, masked. */
+/* Comparisons in progress: their digits, masked. Every node has the words of all thresholds: [threshold][element]. */
 typedef struct eis_mpc_compare {
     eis_mpc_id digits;
-    uint32_t threshold;
     eis_mpc_cut cut;
     eis_mpc_id r_masked;                       /* r_t + gt2, or g_hi, as a wire, once a selection has wanted it */
     eis_mpc_id r_plus, eq2, gt1, eq1, gt0;     /* narrow: r_t + gt2 as an auth, and masked wires */
@@ -31,15 +30,16 @@ typedef struct eis_mpc_compare {
 } eis_mpc_compare;
 
 /* Begins comparisons of one wire with several thresholds (at its scale): 1 where x >= threshold, 0 where
- * x < threshold - 2^low, either between. Shape: compare[threshold_count]. bound: as for eis_mpc_digits.
- * Cost: narrow 1 round, 4 words; wide (6 digits) 2 rounds, 11 words; (9 digits) 2 rounds, 18 words. */
+ * x < threshold - 2^low, either between. bound: as for eis_mpc_digits.
+ * Cost: narrow 1 round, 4 words; wide (6 digits) 2 rounds, 11 words; (9 digits) 2 rounds, 18 words; words for each
+ * threshold. */
 void eis_mpc_compare_begin(eis_mpc_compare *compare, eis_mpc_graph *graph, eis_mpc_id wire, eis_mpc_cut cut,
                            const int64_t *thresholds, uint32_t threshold_count, double bound);
 
-/* The bit, as an AUTH. No further cost. */
+/* The bits, as an AUTH [threshold][element]. No further cost. */
 eis_mpc_id eis_mpc_compare_bit(eis_mpc_graph *graph, const eis_mpc_compare *compare);
 
-/* The bit times x, a wire of as many elements, as an AUTH. Cost: 1 word more (r_t + gt2, or g_hi), the first time.
+/* The bits times x, a wire of as many words, as an AUTH. Cost: 1 word more (r_t + gt2, or g_hi), the first time.
  * bound: of x where the bit is 1; 0: that of x. */
 eis_mpc_id eis_mpc_compare_select(eis_mpc_graph *graph, eis_mpc_compare *compare, eis_mpc_id x, double bound);
 

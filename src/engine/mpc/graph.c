@@ -228,13 +228,11 @@ eis_mpc_id eis_mpc_gather(eis_mpc_graph *graph, eis_mpc_id a, const uint32_t *in
 eis_mpc_id eis_mpc_slice(eis_mpc_graph *graph, eis_mpc_id a, uint32_t first, uint32_t count)
 {
     eis_mpc_node node;
-    uint32_t *index;
 
     if (!from_inputs(graph, &node, EIS_MPC_OP_GATHER, a, EIS_MPC_NONE)) return EIS_MPC_NONE;
     EIS_ASSERT(first <= node.count && count <= node.count - first);
-    if ((index = eis_mpc_graph_new(graph, count, sizeof *index)) == NULL) return EIS_MPC_NONE;
-    for (uint32_t i = 0; i < count; i++) index[i] = first + i;
-    node.index = index;
+    if (count == node.count) return a;
+    node.first = first;
     node.count = count;
     return append(graph, node);
 }
@@ -329,12 +327,12 @@ eis_mpc_id eis_mpc_weigh(eis_mpc_graph *graph, eis_mpc_id a, const int64_t *c, u
 
 eis_mpc_id eis_mpc_offset(eis_mpc_graph *graph, eis_mpc_id a, int64_t c)
 {
-    int64_t *each;
+    eis_mpc_node node;
 
-    if (graph->st != EIS_OK || a == EIS_MPC_NONE) return EIS_MPC_NONE;
-    if ((each = eis_mpc_graph_new(graph, node_at(graph, a)->count, sizeof *each)) == NULL) return EIS_MPC_NONE;
-    for (uint32_t i = 0; i < node_at(graph, a)->count; i++) each[i] = c;
-    return eis_mpc_offset_each(graph, a, each);
+    if (!from_inputs(graph, &node, EIS_MPC_OP_OFFSET, a, EIS_MPC_NONE)) return EIS_MPC_NONE;
+    node.scalar = eis_fp_from_i64(c);
+    node.bound += fabs((double)c);
+    return append(graph, node);
 }
 
 eis_mpc_id eis_mpc_offset_each(eis_mpc_graph *graph, eis_mpc_id a, const int64_t *c)
@@ -442,7 +440,8 @@ eis_mpc_id eis_mpc_digits(eis_mpc_graph *graph, eis_mpc_id a, unsigned low, unsi
     double widest = 0;
 
     if (!from_inputs(graph, &node, EIS_MPC_OP_DIGITS, a, EIS_MPC_NONE)) return EIS_MPC_NONE;
-    EIS_ASSERT(node.form == EIS_MPC_WIRE && digit_bits > 0 && digits > 0 && low + bits + 1 <= EIS_FP_BITS);
+    EIS_ASSERT(node.form == EIS_MPC_WIRE && digit_bits > 0 && digit_bits <= EIS_MPC_DIGIT_BITS_MAX && digits > 0 &&
+               low + bits + 1 <= EIS_FP_BITS);
     for (uint32_t i = 0; i < threshold_count; i++)
         if (fabs((double)thresholds[i]) > widest) widest = fabs((double)thresholds[i]);
     node.bound = bound > 0 ? bound : node.bound + widest;
@@ -467,18 +466,16 @@ eis_mpc_id eis_mpc_digits(eis_mpc_graph *graph, eis_mpc_id a, unsigned low, unsi
     return append(graph, node);
 }
 
-eis_mpc_id eis_mpc_flip(eis_mpc_graph *graph, eis_mpc_id digits, uint32_t threshold, eis_mpc_id x, eis_mpc_id s)
+eis_mpc_id eis_mpc_flip(eis_mpc_graph *graph, eis_mpc_id digits, eis_mpc_id x, eis_mpc_id s)
 {
     eis_mpc_node node;
 
     if (s == EIS_MPC_NONE || !from_inputs(graph, &node, EIS_MPC_OP_FLIP, digits, s)) return EIS_MPC_NONE;
-    EIS_ASSERT(node_at(graph, digits)->op == EIS_MPC_OP_DIGITS &&
-               threshold < node_at(graph, digits)->cmp.threshold_count);
-    node.count = node_at(graph, digits)->cmp.elements;
+    EIS_ASSERT(node_at(graph, digits)->op == EIS_MPC_OP_DIGITS);
+    node.count = node_at(graph, digits)->cmp.elements * node_at(graph, digits)->cmp.threshold_count;
     node.frac = node_at(graph, s)->frac;
     node.bound = node_at(graph, s)->bound;
     node.gated = node_at(graph, s)->gated;
-    node.threshold = threshold;
     EIS_ASSERT(node_at(graph, s)->form == EIS_MPC_AUTH && node_at(graph, s)->count == node.count);
     if (x != EIS_MPC_NONE) {
         EIS_ASSERT(node_at(graph, x)->form == EIS_MPC_AUTH && node_at(graph, x)->count == node.count &&

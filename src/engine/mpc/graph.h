@@ -26,6 +26,7 @@
 #define EIS_MPC_BOUND_TRUNCATED ((double)(UINT64_C(1) << (EIS_FP_BITS - 2)) - 1)
 #define EIS_MPC_BOUND_OPENED    ((double)(EIS_FP_P / 2))
 #define EIS_MPC_FACTORS_MAX     4
+#define EIS_MPC_DIGIT_BITS_MAX  8                   /* of a comparison */
 #define EIS_MPC_COUNT_MAX       ((uint32_t)1 << 26) /* words of one node */
 #define EIS_MPC_NODES_MAX       ((uint32_t)1 << 22)
 
@@ -68,8 +69,8 @@ typedef struct eis_mpc_dot_shape {
 } eis_mpc_dot_shape;
 
 /* Comparisons of one wire with thresholds: `low` bits are ignored, then `digits` digits of `digit_bits` bits.
- * The node's words are [threshold][1 + 2 digits][elements]: r_t, then gt_0 .. gt_(m-1), then eq_0 .. eq_(m-1), where
- * the parts of the highest digit carry the sign 1 - 2 r_t. */
+ * The node's words are [1 + 2 digits][threshold][elements]: r_t, then gt_0 .. gt_(m-1), then eq_0 .. eq_(m-1), where
+ * the parts of the highest digit carry the sign 1 - 2 r_t. All thresholds share the digits of the mask. */
 typedef struct eis_mpc_digits_shape {
     unsigned low, digit_bits, digits;
     uint32_t elements, threshold_count;
@@ -86,17 +87,17 @@ typedef struct eis_mpc_node {
     unsigned frac;             /* bits of the fraction */
     double bound;              /* of the magnitude of every element, as an integer */
     bool gated;                /* may be garbage where a gate bit of 0 follows: exempt from bounds */
-    uint64_t scalar;           /* SCALE */
-    const uint64_t *constants; /* [count] WEIGH, OFFSET, PUBLIC */
-    const uint32_t *index;     /* [count] GATHER */
-    uint32_t inner;            /* SUM */
-    unsigned shift;            /* TRUNCATE */
+    uint64_t scalar;           /* SCALE, OFFSET */
+    const uint64_t *constants; /* [count] WEIGH, OFFSET, PUBLIC; NULL in an OFFSET: `scalar` for all */
+    const uint32_t *index;     /* [count] GATHER; NULL: the words from `first` on, which then are not copied */
+    uint32_t first;
+    uint32_t inner; /* SUM */
+    unsigned shift; /* TRUNCATE */
     eis_mpc_dot_shape dot;
     eis_mpc_digits_shape cmp;
-    uint32_t threshold; /* FLIP: which one */
-    uint32_t matrix;    /* MATRIX, ROW: its number in the session */
-    uint32_t row;       /* ROW: which one; set before each step, it does not shape the graph */
-    uint32_t slot;      /* INPUT, KEPT: which one */
+    uint32_t matrix; /* MATRIX, ROW: its number in the session */
+    uint32_t row;    /* ROW: which one; set before each step, it does not shape the graph */
+    uint32_t slot;   /* INPUT, KEPT: which one */
 } eis_mpc_node;
 
 /* A matrix of the session: W is [rows][columns], its weights are wires without MACs. */
@@ -131,6 +132,12 @@ EIS_MUST_USE eis_status eis_mpc_graph_status(const eis_mpc_graph *graph);
 static inline const eis_mpc_node *eis_mpc_node_of(const eis_mpc_graph *graph, eis_mpc_id id)
 {
     return &graph->nodes[id];
+}
+
+/* A slice: its words are a part of its input's. */
+static inline bool eis_mpc_is_view(const eis_mpc_node *node)
+{
+    return node->op == EIS_MPC_OP_GATHER && node->index == NULL;
 }
 
 /* Makes memory that lives as long as the graph, for indices and constants. Returns NULL after an error (sticky). */
@@ -186,8 +193,9 @@ eis_mpc_id eis_mpc_truncate(eis_mpc_graph *graph, eis_mpc_id a, unsigned shift);
 eis_mpc_id eis_mpc_digits(eis_mpc_graph *graph, eis_mpc_id a, unsigned low, unsigned digit_bits, unsigned digits,
                           const int64_t *thresholds, uint32_t threshold_count, double bound);
 
-/* d x + (1 - 2 d) s for threshold `threshold` of a DIGITS node; x EIS_MPC_NONE stands for 1. s and x are auth. */
-eis_mpc_id eis_mpc_flip(eis_mpc_graph *graph, eis_mpc_id digits, uint32_t threshold, eis_mpc_id x, eis_mpc_id s);
+/* d x + (1 - 2 d) s for all thresholds and elements of a DIGITS node; x EIS_MPC_NONE stands for 1. s and x are auth,
+ * [threshold][elements]. */
+eis_mpc_id eis_mpc_flip(eis_mpc_graph *graph, eis_mpc_id digits, eis_mpc_id x, eis_mpc_id s);
 
 /* Says that a value may be garbage wherever a gate bit that multiplies it later is 0, or sets a bound that the caller
  * has proved. */

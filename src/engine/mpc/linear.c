@@ -20,7 +20,8 @@ void eis_mpc_linear(uint64_t *r, const eis_mpc_node *node, const uint64_t *a, si
 
     switch (node->op) {
     case EIS_MPC_OP_GATHER:
-        for (uint32_t i = 0; i < n; i++) r[i] = a[node->index[i]];
+        if (node->index == NULL) memcpy(r, a + node->first, n * sizeof *r);
+        for (uint32_t i = 0; node->index != NULL && i < n; i++) r[i] = a[node->index[i]];
         break;
     case EIS_MPC_OP_JOIN:
         memcpy(r, a, a_count * sizeof *r);
@@ -52,6 +53,11 @@ void eis_mpc_linear(uint64_t *r, const eis_mpc_node *node, const uint64_t *a, si
 void eis_mpc_add_constants(uint64_t *r, const eis_mpc_node *node, uint64_t factor)
 {
     if (node->op != EIS_MPC_OP_OFFSET) return;
+    if (node->constants == NULL) {
+        uint64_t c = eis_fp_mul(node->scalar, factor);
+        for (uint32_t i = 0; i < node->count; i++) r[i] = eis_fp_add(r[i], c);
+        return;
+    }
     for (uint32_t i = 0; i < node->count; i++) r[i] = eis_fp_add(r[i], eis_fp_mul(node->constants[i], factor));
 }
 

@@ -2,278 +2,17 @@
 #include "engine/mpc/party.h"
 
 #include "base/mem.h"
-#include "engine/mpc/linear.h"
 #include "engine/mpc/material.h"
+#include "engine/mpc/walk.h"
 #include "ring/fp_dot.h"
 
 #include <string.h>
 
-typedef struct walk {
-    eis_mpc_party *party;
-    const eis_mpc_graph *graph;
-    const eis_mpc_source *source;
-    eis_mpc_run *run;
-    const uint64_t *material;
-    size_t *offset;    /* [node_count] of each node's material */
-    eis_mpc_id *order; /* [node_count]: local gates of round 0, its openings, local gates of round 1, ... */
-    uint32_t *begin;   /* [2 rounds + 4]: where each of these begins in `order` */
-    uint64_t *frame;   /* ours, then theirs */
-    size_t frame_words;
-    uint64_t *scratch; /* [scratch_words] */
-    size_t scratch_words;
-    bool first; /* are we party 0? */
-} walk;
+typedef eis_mpc_walk walk;
 
-static const eis_mpc_words *words_of(const walk *w, eis_mpc_id id) { return &w->run->values[id]; }
+static const eis_mpc_words *words_of(const walk *w, eis_mpc_id id) { return eis_mpc_walk_words(w, id); }
 
 static bool opens(eis_mpc_op op) { return op == EIS_MPC_OP_MASK || op == EIS_MPC_OP_MATRIX || op == EIS_MPC_OP_ROW; }
-
-/* ---- local gates ---- */
-
-static void linear_gate(const walk *w, const eis_mpc_node *node, const eis_mpc_words *r)
-{
-    const eis_mpc_words *a = words_of(w, node->in[0]), *b = node->in_count > 1 ? words_of(w, node->in[1]) : NULL;
-    size_t a_count = w->graph->nodes[node->in[0]].count;
-
-    eis_mpc_linear(r->share, node, a->share, a_count, b ? b->share : NULL);
-    eis_mpc_linear(r->mac, node, a->mac, a_count, b ? b->mac : NULL);
-    if (node->form == EIS_MPC_WIRE) {
-        eis_mpc_linear(r->pub, node, a->pub, a_count, b ? b->pub : NULL);
-        eis_mpc_add_constants(r->pub, node, 1);
-    } else {
-        if (w->first) eis_mpc_add_constants(r->share, node, 1);
-        eis_mpc_add_constants(r->mac, node, w->party->key);
-    }
-}
-
-/* x = D - l. */
-static void auth_gate(const walk *w, const eis_mpc_node *node, const eis_mpc_words *r)
-{
-    const eis_mpc_words *a = words_of(w, node->in[0]);
-
-    for (uint32_t i = 0; i < node->count; i++) {
-        r->share[i] = eis_fp_sub(w->first ? a->pub[i] : 0, a->share[i]);
-        r->mac[i] = eis_fp_sub(eis_fp_mul(a->pub[i], w->party->key), a->mac[i]);
-    }
-}
-
-/* Adds a public number to element i of an AUTH. */
-static void add_public(const walk *w, const eis_mpc_words *r, uint32_t i, uint64_t c)
-{
-    if (w->first) r->share[i] = eis_fp_add(r->share[i], c);
-    r->mac[i] = eis_fp_add(r->mac[i], eis_fp_mul(c, w->party->key));
-}
-
-/* prod x_j = prod D_j + sum over sets S of (-1)^|S| (prod of D_j outside S) l_S. */
-static void product_gate(const walk *w, const eis_mpc_node *node, const uint64_t *m, const eis_mpc_words *r)
-{
-    unsigned all = 1u << node->in_count;
-    uint32_t n = node->count;
-
-    for (unsigned set = 0; set < all; set++) {
-        unsigned size = (unsigned)__builtin_popcount(set);
-        const uint64_t *share, *mac;
-        if (set == 0) {
-            share = mac = NULL;
-        } else if (size == 1) {
-            const eis_mpc_words *x = words_of(w, node->in[__builtin_ctz(set)]);
-            share = x->share;
-            mac = x->mac;
-        } else {
-            share = m;
-            mac = m + n;
-            m += 2 * (size_t)n;
-        }
-        for (uint32_t i = 0; i < n; i++) {
-            uint64_t c = 1;
-            for (uint32_t j = 0; j < node->in_count; j++)
-                if ((set >> j & 1) == 0) c = eis_fp_mul(c, words_of(w, node->in[j])->pub[i]);
-            if (set == 0) {
-                r->share[i] = r->mac[i] = 0;
-                add_public(w, r, i, c);
-                continue;
-            }
-            if (size % 2 != 0) c = eis_fp_neg(c);
-            r->share[i] = eis_fp_add(r->share[i], eis_fp_mul(c, share[i]));
-            r->mac[i] = eis_fp_add(r->mac[i], eis_fp_mul(c, mac[i]));
-        }
-    }
-}
-
-/* <x, y> = <D_x, D_y> - <D_x, l_y> - <l_x, D_y> + l_xy. */
-static void dot_gate(walk *w, const eis_mpc_node *node, const uint64_t *m, const eis_mpc_words *r)
-{
-    const eis_mpc_words *a = words_of(w, node->in[0]), *b = words_of(w, node->in[1]);
-    uint32_t n = node->count;
-    uint64_t *t = w->scratch;
-
-    memcpy(r->share, m, n * sizeof *m);
-    memcpy(r->mac, m + n, n * sizeof *m);
-    eis_mpc_dot_words(t, node, a->pub, b->pub);
-    for (uint32_t i = 0; i < n; i++) add_public(w, r, i, t[i]);
-    eis_mpc_dot_words(t, node, a->pub, b->share);
-    for (uint32_t i = 0; i < n; i++) r->share[i] = eis_fp_sub(r->share[i], t[i]);
-    eis_mpc_dot_words(t, node, a->share, b->pub);
-    for (uint32_t i = 0; i < n; i++) r->share[i] = eis_fp_sub(r->share[i], t[i]);
-    eis_mpc_dot_words(t, node, a->pub, b->mac);
-    for (uint32_t i = 0; i < n; i++) r->mac[i] = eis_fp_sub(r->mac[i], t[i]);
-    eis_mpc_dot_words(t, node, a->mac, b->pub);
-    for (uint32_t i = 0; i < n; i++) r->mac[i] = eis_fp_sub(r->mac[i], t[i]);
-}
-
-/* T = (D' >> s) - 2^(k-2-s) - (L >> s) + (1 - msb D') 2^(k-s) msb L, D' = D + 2^(k-2). */
-static void truncate_gate(const walk *w, const eis_mpc_node *node, const uint64_t *m, const eis_mpc_words *r)
-{
-    const eis_mpc_words *a = words_of(w, node->in[0]);
-    uint32_t n = node->count;
-    unsigned s = node->shift;
-    uint64_t offset = UINT64_C(1) << (EIS_FP_BITS - 2), shifted = offset >> s,
-             wrap = eis_fp_power_of_2(EIS_FP_BITS - s);
-
-    for (uint32_t i = 0; i < n; i++) {
-        uint64_t d = eis_fp_add(a->pub[i], offset), c = eis_fp_mul(1 - eis_fp_top_bit(d), wrap);
-        r->share[i] = eis_fp_sub(eis_fp_mul(c, m[2 * (size_t)n + i]), m[i]);
-        r->mac[i] = eis_fp_sub(eis_fp_mul(c, m[3 * (size_t)n + i]), m[(size_t)n + i]);
-        add_public(w, r, i, eis_fp_sub(d >> s, shifted));
-    }
-}
-
-/* d of a comparison: the public digits of D - threshold. */
-static uint64_t public_digits(const eis_mpc_node *node, uint64_t pub, uint32_t threshold)
-{
-    const eis_mpc_digits_shape *c = &node->cmp;
-    unsigned bits = c->digit_bits * c->digits;
-    uint64_t d =
-        eis_fp_add(eis_fp_sub(pub, eis_fp_from_i64(c->thresholds[threshold])), eis_fp_power_of_2(c->low + bits));
-
-    return d >> c->low & ((UINT64_C(2) << bits) - 1);
-}
-
-/* gt_j = sum of E_v over v > d_j, eq_j = E_(d_j); E_0 is 1 (or 1 - 2 r_t) minus the others. Every entry is read. */
-static void digit_parts(const walk *w, const eis_mpc_node *node, const uint64_t *m, const eis_mpc_words *r,
-                        uint32_t threshold, unsigned digit)
-{
-    const eis_mpc_digits_shape *c = &node->cmp;
-    const eis_mpc_words *a = words_of(w, node->in[0]);
-    uint32_t n = c->elements, values = (1u << c->digit_bits) - 1;
-    const uint64_t *one_hot = m + 2 * (size_t)n * (1 + (size_t)digit * values);
-    size_t base = (size_t)threshold * (1 + 2 * c->digits) * n;
-    uint64_t *gt[2] = {r->share + base + (1 + digit) * (size_t)n, r->mac + base + (1 + digit) * (size_t)n};
-    uint64_t *eq[2] = {gt[0] + c->digits * (size_t)n, gt[1] + c->digits * (size_t)n};
-    bool top = digit + 1 == c->digits;
-
-    for (uint32_t i = 0; i < n; i++) {
-        uint64_t d = public_digits(node, a->pub[i], threshold) >> (digit * c->digit_bits) & values;
-        for (int part = 0; part < 2; part++) {
-            uint64_t above = 0, all = 0, equal = 0;
-            for (uint32_t v = 1; v <= values; v++) {
-                uint64_t e = one_hot[2 * (size_t)n * (v - 1) + (size_t)part * n + i];
-                all = eis_fp_add(all, e);
-                if (v > d) above = eis_fp_add(above, e); /* d is public */
-                if (v == d) equal = e;
-            }
-            if (d == 0) {
-                uint64_t one = part == 0 ? (uint64_t)w->first : w->party->key, r_t = m[(size_t)part * n + i];
-                if (top) one = eis_fp_sub(one, eis_fp_add(r_t, r_t));
-                equal = eis_fp_sub(one, all);
-            }
-            gt[part][i] = above;
-            eq[part][i] = equal;
-        }
-    }
-}
-
-static void digits_gate(const walk *w, const eis_mpc_node *node, const uint64_t *m, const eis_mpc_words *r)
-{
-    const eis_mpc_digits_shape *c = &node->cmp;
-    size_t n = c->elements;
-
-    for (uint32_t t = 0; t < c->threshold_count; t++) {
-        size_t base = (size_t)t * (1 + 2 * c->digits) * n;
-        memcpy(r->share + base, m, n * sizeof *m);
-        memcpy(r->mac + base, m + n, n * sizeof *m);
-        for (unsigned j = 0; j < c->digits; j++) digit_parts(w, node, m, r, t, j);
-    }
-}
-
-/* d_t x + (1 - 2 d_t) s. */
-static void flip_gate(const walk *w, const eis_mpc_node *node, const eis_mpc_words *r)
-{
-    const eis_mpc_node *digits = &w->graph->nodes[node->in[0]];
-    const eis_mpc_words *wire = words_of(w, digits->in[0]), *s = words_of(w, node->in[1]);
-    const eis_mpc_words *x = node->in_count > 2 ? words_of(w, node->in[2]) : NULL;
-    unsigned bits = digits->cmp.digit_bits * digits->cmp.digits;
-
-    for (uint32_t i = 0; i < node->count; i++) {
-        uint64_t d = public_digits(digits, wire->pub[i], node->threshold) >> bits;
-        uint64_t sign = eis_fp_sub(1, 2 * d);
-        r->share[i] = eis_fp_mul(sign, s->share[i]);
-        r->mac[i] = eis_fp_mul(sign, s->mac[i]);
-        if (x == NULL) {
-            add_public(w, r, i, d);
-        } else {
-            r->share[i] = eis_fp_add(r->share[i], eis_fp_mul(d, x->share[i]));
-            r->mac[i] = eis_fp_add(r->mac[i], eis_fp_mul(d, x->mac[i]));
-        }
-    }
-}
-
-static eis_status source_gate(const walk *w, const eis_mpc_node *node, const uint64_t *m, eis_mpc_words *r)
-{
-    eis_status st = EIS_OK;
-    uint32_t n = node->count;
-
-    switch (node->op) {
-    case EIS_MPC_OP_INPUT:
-        EIS_TRY(w->source->input(w->source->context, node->slot, r->pub, n));
-        memcpy(r->share, m, n * sizeof *m);
-        memcpy(r->mac, m + n, n * sizeof *m);
-        break;
-    case EIS_MPC_OP_KEPT:
-        EIS_TRY(w->source->kept(w->source->context, node->slot, r, n));
-        break;
-    default: /* PUBLIC: the arena is zero */
-        memcpy(r->pub, node->constants, n * sizeof *r->pub);
-        break;
-    }
-out:
-    return st;
-}
-
-static eis_status local_gate(walk *w, eis_mpc_id id)
-{
-    const eis_mpc_node *node = &w->graph->nodes[id];
-    const uint64_t *m = w->material + w->offset[id];
-    eis_mpc_words *r = &w->run->values[id];
-
-    if (eis_mpc_is_linear(node->op)) {
-        linear_gate(w, node, r);
-        return EIS_OK;
-    }
-    switch (node->op) {
-    case EIS_MPC_OP_AUTH:
-        auth_gate(w, node, r);
-        break;
-    case EIS_MPC_OP_PRODUCT:
-        product_gate(w, node, m, r);
-        break;
-    case EIS_MPC_OP_DOT:
-        dot_gate(w, node, m, r);
-        break;
-    case EIS_MPC_OP_TRUNCATE:
-        truncate_gate(w, node, m, r);
-        break;
-    case EIS_MPC_OP_DIGITS:
-        digits_gate(w, node, m, r);
-        break;
-    case EIS_MPC_OP_FLIP:
-        flip_gate(w, node, r);
-        break;
-    default:
-        return source_gate(w, node, m, r);
-    }
-    return EIS_OK;
-}
 
 /* ---- openings ---- */
 
@@ -427,7 +166,7 @@ static eis_status run_round(walk *w, uint32_t round)
     const eis_mpc_id *end = w->order + w->begin[2 * round + 2];
     size_t words = 0;
 
-    for (; now < opening; now++) EIS_TRY(local_gate(w, *now));
+    for (; now < opening; now++) EIS_TRY(eis_mpc_local_gate(w, *now));
     for (const eis_mpc_id *id = opening; id < end; id++) {
         opening_shares(w, *id, w->frame + words);
         words += g->nodes[*id].count;
@@ -479,7 +218,7 @@ static eis_status lay_out(walk *w)
     EIS_NEW(frames, (size_t)g->rounds + 2);
     for (eis_mpc_id id = 0; id < g->node_count; id++) {
         const eis_mpc_node *node = &g->nodes[id];
-        words += (size_t)node->count * (node->form == EIS_MPC_WIRE ? 3 : 2);
+        if (!eis_mpc_is_view(node)) words += (size_t)node->count * (node->form == EIS_MPC_WIRE ? 3 : 2);
         w->offset[id] = material;
         material += eis_mpc_node_words(g, id);
         if (node->count > widest) widest = node->count;
@@ -498,14 +237,21 @@ static eis_status lay_out(walk *w)
                 "no memory for a step of %zu words", words);
     at = w->run->arena;
     for (eis_mpc_id id = 0; id < g->node_count; id++) {
+        const eis_mpc_node *node = &g->nodes[id];
         eis_mpc_words *r = &w->run->values[id];
-        uint32_t n = g->nodes[id].count;
+        if (eis_mpc_is_view(node)) {
+            const eis_mpc_words *a = words_of(w, node->in[0]);
+            *r = (eis_mpc_words){.pub = a->pub == NULL ? NULL : a->pub + node->first,
+                                 .share = a->share + node->first,
+                                 .mac = a->mac + node->first};
+            continue;
+        }
         r->share = at;
-        r->mac = at + n;
-        at += 2 * (size_t)n;
-        if (g->nodes[id].form != EIS_MPC_WIRE) continue;
+        r->mac = at + node->count;
+        at += 2 * (size_t)node->count;
+        if (node->form != EIS_MPC_WIRE) continue;
         r->pub = at;
-        at += n;
+        at += node->count;
     }
 out:
     eis_mem_free(frames);
