@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* eis demo: a layer, a story, ten digits and a digit through ciphertexts, private and in plain, and what each server
- * saw of them. */
+/* eis demo: a layer, a story, ten digits, a digit through ciphertexts and a story among parties that trust nobody,
+ * private and in plain, and what each process saw of them. */
 #include "cli/cli.h"
 #include "cli/commands.h"
 #include "cli/demo.h"
@@ -32,7 +32,7 @@ void eis_cli_demo_compare(eis_cli_demo *demo, bool equal, const char *what)
 
 static void print_table(eis_cli_demo *demo)
 {
-    printf("5  What each server of the first three saw\n\n  %-8s %10s %10s %10s %12s\n", "server", "bytes", "words",
+    printf("6  What each server of the first three saw\n\n  %-8s %10s %10s %10s %12s\n", "server", "bytes", "words",
            "uniform p", "correlation");
     for (size_t i = 0; i < demo->sight.server_count; i++) {
         const eis_cli_sight_server *s = &demo->sight.servers[i];
@@ -73,7 +73,7 @@ static eis_status run_acts(eis_cli_demo *demo)
 {
     eis_status st = EIS_OK;
     eis_status (*const acts[])(eis_cli_demo *) = {eis_cli_demo_layer, eis_cli_demo_story, eis_cli_demo_digits,
-                                                  eis_cli_demo_ciphertext};
+                                                  eis_cli_demo_ciphertext, eis_cli_demo_mpc};
 
     for (size_t i = 0; i < sizeof acts / sizeof acts[0]; i++) {
         EIS_TRY(eis_cli_check_interrupted());
@@ -134,9 +134,8 @@ int eis_cmd_demo(int argc, char **argv)
         NULL,
         parse,
         NULL,
-        "Show the engines: a layer, a story and ten digits on shares, and a digit through ciphertexts, each private "
-        "and in "
-        "plain, and what every server saw.\v"
+        "Show the engines: a layer, a story and ten digits on shares, a digit through ciphertexts, and a story among "
+        "three parties that trust nobody, each private and in plain, and what every process saw.\v"
         "Example: on two servers that this command starts, or on servers that somebody else runs:\n\n"
         "  eis demo\n"
         "  eis demo --servers a.example.org,b.example.org --ca ca.crt\n\n"

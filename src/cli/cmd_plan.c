@@ -5,6 +5,7 @@
 #include "cli/cli.h"
 #include "cli/commands.h"
 #include "cli/plan_he.h"
+#include "cli/plan_mpc.h"
 #include "cli/report.h"
 #include "cli/split_flags.h"
 #include "engine/engine.h"
@@ -27,12 +28,15 @@ enum {
     KEY_JSON,
     KEY_ENGINE,
     KEY_POLICY,
-    KEY_TOLERANCE
+    KEY_TOLERANCE,
+    KEY_CONTEXT
 };
 
 typedef struct flags {
     eis_cli_common common;
     eis_cli_he_own own;
+    eis_cli_mpc mpc;
+    unsigned context;
     eis_engine engine;
     const char *model, *weights, *policy;
     double tolerance;
@@ -44,13 +48,14 @@ typedef struct flags {
 static const struct argp_option options[] = {
     {"model", KEY_MODEL, "PATH", 0, "Model or client part", 1},
     {"weights", KEY_WEIGHTS, "FILE", 0, "Weights in place of DIR/model.safetensors", 1},
-    {"engine", KEY_ENGINE, "split|he", 0, "The engine to plan for (default split)", 1},
+    {"engine", KEY_ENGINE, "split|he|mpc", 0, "The engine to plan for (default split)", 1},
     {"shares", KEY_SHARES, "K", 0, "Number of servers (default 2; with --threshold T: T + 1)", 2},
     {"threshold", KEY_THRESHOLD, "T", 0, "Any T of them are enough (profile f61)", 2},
     {"profile", KEY_PROFILE, "NAME", 0, "p24 (default), p8, f61 or f61-8", 2},
     {"truncate", KEY_TRUNCATE, NULL, 0, "Servers answer with 32-bit words", 2},
     {"security-policy", KEY_POLICY, "NAME", 0, "With he: the security bound (default he-guidelines-2024-128)", 31},
     {"tolerance", KEY_TOLERANCE, "X", 0, "With he: refuse where answers may err by more", 31},
+    {"context", KEY_CONTEXT, "N", 0, "With mpc: positions that the token looks back on (default 128)", 32},
     {"json", KEY_JSON, NULL, 0, "Print one JSON object", 40},
     {0},
 };
@@ -61,8 +66,10 @@ static void settle(flags *f, const struct argp_state *state)
     bool he = f->policy != NULL || f->tolerance != 0 || eis_cli_he_own_any(&f->own);
 
     if (f->model == NULL) argp_error(state, "--model is missing");
-    if (f->engine == EIS_ENGINE_HE && split) argp_error(state, "shares and profiles go with --engine split");
-    if (f->engine == EIS_ENGINE_SPLIT && he) argp_error(state, "chains, forms and bounds go with --engine he");
+    if (f->engine != EIS_ENGINE_SPLIT && split) argp_error(state, "shares and profiles go with --engine split");
+    if (f->engine != EIS_ENGINE_HE && he) argp_error(state, "chains, forms and bounds go with --engine he");
+    if (f->engine != EIS_ENGINE_MPC && (f->context != 0 || eis_cli_mpc_any(&f->mpc)))
+        argp_error(state, "parties, settings and --context go with --engine mpc");
     if (!f->has_profile) f->profile = f->scheme.threshold > 0 ? EIS_SPLIT_F61_20 : EIS_SPLIT_P24;
     if (!f->has_shares) f->scheme.servers = f->scheme.threshold > 0 ? f->scheme.threshold + 1 : 2;
 }
@@ -75,6 +82,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case ARGP_KEY_INIT:
         state->child_inputs[0] = &f->common;
         state->child_inputs[1] = &f->own;
+        state->child_inputs[2] = &f->mpc;
         f->engine = EIS_ENGINE_SPLIT;
         return 0;
     case KEY_MODEL:
@@ -85,8 +93,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         return 0;
     case KEY_ENGINE:
         f->engine = eis_engine_parse(arg);
-        if (f->engine != EIS_ENGINE_SPLIT && f->engine != EIS_ENGINE_HE)
-            argp_error(state, "there are plans for the engines split and he");
+        if (f->engine != EIS_ENGINE_SPLIT && f->engine != EIS_ENGINE_HE && f->engine != EIS_ENGINE_MPC)
+            argp_error(state, "there are plans for the engines split, he and mpc");
         return 0;
     case KEY_POLICY:
         if (!eis_ckks_policy_parse(&(eis_ckks_policy){0}, arg))
@@ -110,6 +118,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         return 0;
     case KEY_TRUNCATE:
         f->truncate = true;
+        return 0;
+    case KEY_CONTEXT:
+        f->context = (unsigned)eis_cli_number(state, "--context", arg, 1, 1u << 20);
         return 0;
     case KEY_JSON:
         f->json = true;
@@ -253,6 +264,10 @@ static eis_status run_plan(flags *f)
         st = eis_cli_plan_he(model, &f->own, f->policy, f->tolerance, f->json);
         goto out;
     }
+    if (f->engine == EIS_ENGINE_MPC) {
+        st = eis_cli_plan_mpc(model, &f->mpc, f->context, f->json);
+        goto out;
+    }
     EIS_TRY(find_layers(&info, &layers, f, model, pool));
     EIS_TRY(eis_plan_make(&plan, model, info, &f->scheme, f->truncate));
     if (f->json)
@@ -271,15 +286,16 @@ out:
 int eis_cmd_plan(int argc, char **argv)
 {
     static const struct argp_child children[] = {
-        {&eis_cli_common_argp, 0, NULL, 0}, {&eis_cli_he_own_argp, 0, NULL, 0}, {0}};
+        {&eis_cli_common_argp, 0, NULL, 0}, {&eis_cli_he_own_argp, 0, NULL, 0}, {&eis_cli_mpc_argp, 0, NULL, 0}, {0}};
     static const struct argp argp = {
         options,
         parse,
         NULL,
         "Say what one token or one input will cost on servers, layer by layer, without sending anything.\v"
-        "Example: on shares, and on ciphertexts:\n\n"
+        "Example: on shares, on ciphertexts, and among parties:\n\n"
         "  eis plan --model models/tiny-stories --profile p8\n"
-        "  eis plan --engine he --model models/digits-square\n",
+        "  eis plan --engine he --model models/digits-square\n"
+        "  eis plan --engine mpc --model models/tiny-stories --parties 2\n",
         children,
         NULL,
         NULL};

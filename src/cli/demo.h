@@ -9,6 +9,7 @@
 #include "cli/cli.h"
 #include "cli/sight.h"
 #include "cli/split_flags.h"
+#include "service/text_model.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -39,6 +40,15 @@ EIS_MUST_USE eis_status eis_cli_demo_layer(eis_cli_demo *demo);
 
 /* A story by models/tiny-stories. */
 EIS_MUST_USE eis_status eis_cli_demo_story(eis_cli_demo *demo);
+
+/* Tells a story under a heading, word by word as it comes, and how long a token took; appends its ids. */
+EIS_MUST_USE eis_status eis_cli_demo_tell(eis_ids *ids, const eis_text_model *lm, const eis_cli_backend *backend,
+                                          uint32_t tokens, const char *heading);
+
+bool eis_cli_demo_same_ids(const eis_ids *a, const eis_ids *b);
+
+/* The beginning of a story, by three parties that do not trust each other, and what each of them saw. */
+EIS_MUST_USE eis_status eis_cli_demo_mpc(eis_cli_demo *demo);
 
 /* Ten digits by models/digits. */
 EIS_MUST_USE eis_status eis_cli_demo_digits(eis_cli_demo *demo);

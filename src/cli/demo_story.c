@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Second act: a story, streamed as the servers' answers come, and the same story in plain. */
+/* Second act: a story, streamed as the servers' answers come, and the same story in plain. The fifth act tells one too,
+ * see demo_mpc.c. */
 #include "base/clock.h"
 #include "base/mem.h"
 #include "cli/demo.h"
@@ -53,7 +54,8 @@ static eis_status print_piece(void *context, const eis_text_token *token)
     return EIS_OK;
 }
 
-static eis_status tell(eis_ids *ids, const eis_text_model *lm, const eis_cli_backend *backend, const char *heading)
+eis_status eis_cli_demo_tell(eis_ids *ids, const eis_text_model *lm, const eis_cli_backend *backend, uint32_t tokens,
+                             const char *heading)
 {
     eis_status st = EIS_OK;
     uint64_t started = eis_clock_ns();
@@ -61,7 +63,7 @@ static eis_status tell(eis_ids *ids, const eis_text_model *lm, const eis_cli_bac
     lines text = {0};
     eis_text_generation generation = {.lm = lm,
                                       .backend = backend->seam,
-                                      .max_tokens = TOKENS,
+                                      .max_tokens = tokens,
                                       .cancel = eis_cli_cancel(),
                                       .sampling = eis_sampler_options_default(),
                                       .emit = print_piece,
@@ -71,7 +73,8 @@ static eis_status tell(eis_ids *ids, const eis_text_model *lm, const eis_cli_bac
     printf("  %s\n\n", heading);
     EIS_TRY(eis_cli_prompt_read(ids, lm, &(eis_cli_prompt){.text = PROMPT}));
     first = ids->count;
-    EIS_TRY(eis_text_generate(ids, &generation));
+    EIS_TRY(backend->mpc != NULL ? eis_mpc_text_generate(ids, backend->mpc, &generation)
+                                 : eis_text_generate(ids, &generation));
     flush_word(&text);
     printf("%s\n  %zu tokens, %.1f ms each\n\n", text.column > 0 ? "\n" : "", ids->count - first,
            (double)(eis_clock_ns() - started) / 1e6 / (double)(ids->count > first ? ids->count - first : 1));
@@ -80,7 +83,7 @@ out:
     return st;
 }
 
-static bool same_ids(const eis_ids *a, const eis_ids *b)
+bool eis_cli_demo_same_ids(const eis_ids *a, const eis_ids *b)
 {
     return a->count == b->count && memcmp(a->ids, b->ids, a->count * sizeof *a->ids) == 0;
 }
@@ -98,9 +101,10 @@ eis_status eis_cli_demo_story(eis_cli_demo *demo)
     EIS_TRY(eis_text_model_open(&lm, path, NULL));
     EIS_REQUIRE(lm.tokenizer != NULL, EIS_ERR_MODEL, "%s comes without its tokenizer", path);
     EIS_TRY(eis_cli_demo_open(&plain, &split, demo, lm.model, path, NAME));
-    EIS_TRY(tell(&private, &lm, &split, "private, told by servers that saw random numbers alone:"));
-    EIS_TRY(tell(&right, &lm, &plain, "plaintext, by this process alone:"));
-    eis_cli_demo_compare(demo, same_ids(&private, &right), "equal");
+    EIS_TRY(
+        eis_cli_demo_tell(&private, &lm, &split, TOKENS, "private, told by servers that saw random numbers alone:"));
+    EIS_TRY(eis_cli_demo_tell(&right, &lm, &plain, TOKENS, "plaintext, by this process alone:"));
+    eis_cli_demo_compare(demo, eis_cli_demo_same_ids(&private, &right), "equal");
 out:
     eis_cli_backend_close(&split);
     eis_cli_backend_close(&plain);

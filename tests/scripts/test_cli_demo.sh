@@ -6,7 +6,8 @@
 
 check() { # FLAGS...
     expect 0 '' "$eis" demo "$@"
-    [ "$(grep -c '  equal: yes' "$scratch/out")" -eq 3 ] || fail "story, digits or ciphertexts: $(cat "$scratch/out")"
+    [ "$(grep -c '  equal: yes' "$scratch/out")" -eq 4 ] || fail "stories, digits or ciphertexts: $(cat "$scratch/out")"
+    grep -q "three processes that do not trust each other" "$scratch/out" && grep -q "Triple Service (" "$scratch/out" || fail "no story among parties: $(cat "$scratch/out")"
     grep -q 'a process of its own' "$scratch/out" || fail "ciphertexts without a server of their own"
     grep -q 'evaluation keys (.*nothing that decrypts' "$scratch/out" || fail "what the server held is not said"
     grep -q 'argmax matches: yes' "$scratch/out" || fail "layer: $(cat "$scratch/out")"

@@ -25,7 +25,7 @@ expect 2 'EIS_KERNELS|level' env EIS_KERNELS=frobnicate "$eis" generate --model 
 expect 2 'input is missing' "$eis" classify --model "$digits"
 expect 2 'out is missing' "$eis" partition --model "$stories"
 expect 2 'model is missing' "$eis" plan
-expect 2 'split and he' "$eis" plan --model "$stories" --engine plain
+expect 2 'split, he and mpc' "$eis" plan --model "$stories" --engine plain
 expect 2 'ca init' "$eis" ca
 expect 2 'Engines:' "$eis" serve
 expect 2 'no engine "frobnicate"' "$eis" serve frobnicate
