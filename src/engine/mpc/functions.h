@@ -21,7 +21,7 @@ typedef struct eis_mpc_tuning {
 /* The defaults: 16, 11, 12, 0, 0, 4, 1, 0. */
 void eis_mpc_tuning_default(eis_mpc_tuning *tuning);
 
-/* exp(v) for v <= 0, at frac bits. Cost: 5 rounds and 14 words for degrees up to 11, else 7 rounds and 18 words. */
+/* exp(v) for v <= 0, at frac bits. Cost: 5 rounds and 14 words for degrees up to 11, else 7 rounds and 16 words. */
 eis_mpc_id eis_mpc_exp(eis_mpc_graph *graph, eis_mpc_id v, const eis_mpc_tuning *tuning);
 
 typedef enum eis_mpc_activation { EIS_MPC_SILU = 1, EIS_MPC_GELU = 2, EIS_MPC_GELU_TANH = 3 } eis_mpc_activation;
