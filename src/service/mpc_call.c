@@ -308,12 +308,23 @@ out:
 
 uint64_t eis_mpc_conductor_step(const eis_mpc_conductor *c) { return c->step; }
 
+/* Who is gone already need not be told; the error of whoever closes stays what it was. */
+static void say_goodbye(eis_mpc_conductor *c, uint32_t party)
+{
+    char said[SAID_BYTES];
+    eis_status st;
+
+    snprintf(said, sizeof said, "%s", eis_error_detail());
+    st = eis_mpc_send(c->party[party], EIS_MPC_MESSAGE_CLOSE, c->number, NULL, NULL, 0);
+    if (st != EIS_OK) eis_error_clear();
+    if (st != EIS_OK && said[0] != 0) (void)eis_fail(st, "%s", said);
+}
+
 void eis_mpc_conductor_close(eis_mpc_conductor *c)
 {
     if (c == NULL) return;
     for (uint32_t p = 0; p < c->count; p++) {
-        if (c->party[p] != NULL && eis_mpc_send(c->party[p], EIS_MPC_MESSAGE_CLOSE, c->number, NULL, NULL, 0) != EIS_OK)
-            eis_error_clear();
+        if (c->party[p] != NULL) say_goodbye(c, p);
         eis_net_stream_free(c->party[p]);
     }
     eis_net_stream_free(c->dealer);
