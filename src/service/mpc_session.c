@@ -93,6 +93,8 @@ static void write_manifest(eis_writer *w, const eis_mpc_lm *lm)
         eis_wire_writer_f64(w, lm->growth[2 * i]);
         eis_wire_writer_f64(w, lm->growth[2 * i + 1]);
         eis_wire_writer_f64(w, lm->value_norm[i]);
+        eis_wire_writer_f64(w, lm->query_norm[i]);
+        eis_wire_writer_f64(w, lm->key_norm[i]);
     }
     for (uint32_t i = 0; i < lm->shape_count; i++) eis_wire_writer_f64(w, lm->shapes[i].row_norm);
     for (uint32_t i = 0; i < lm->vector_count; i++) eis_wire_writer_f64(w, lm->vectors[i].bound);
@@ -206,6 +208,8 @@ static eis_status read_manifest(eis_reader *r, eis_mpc_lm *lm)
         lm->growth[2 * i] = read_real(r, 0, 1e9, norm);
         lm->growth[2 * i + 1] = read_real(r, 0, 1e9, norm);
         lm->value_norm[i] = read_real(r, 0, 1e6, norm);
+        lm->query_norm[i] = read_real(r, 0, 1e6, norm);
+        lm->key_norm[i] = read_real(r, 0, 1e6, norm);
     }
     for (uint32_t i = 0; i < lm->shape_count; i++) lm->shapes[i].row_norm = read_real(r, 0, 1e6, norm);
     for (uint32_t i = 0; i < lm->vector_count; i++) lm->vectors[i].bound = read_real(r, 0, 1e6, norm);

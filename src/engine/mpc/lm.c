@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "engine/mpc/lm_block.h"
+#include "engine/mpc/spectral.h"
 #include "model/tensor.h"
 
 #include <math.h>
@@ -140,6 +141,26 @@ out:
     return st;
 }
 
+/* The largest spectral norm of `heads` heads of W_qkv from row `from` on. */
+static eis_status measure_heads(double *largest, const eis_mpc_lm *lm, const eis_model *model, uint32_t matrix,
+                                size_t from, uint32_t heads)
+{
+    eis_status st = EIS_OK;
+    size_t columns = lm->shapes[matrix].columns, rows = lm->head_size;
+    double *head = NULL, norm;
+
+    *largest = 0;
+    EIS_NEW(head, rows * columns);
+    for (uint32_t h = 0; h < heads; h++) {
+        EIS_TRY(read_rows(head, NULL, lm, model, matrix, from + h * rows, rows));
+        EIS_TRY(eis_mpc_spectral_norm(&norm, head, rows, columns));
+        *largest = fmax(*largest, norm);
+    }
+out:
+    eis_mem_free_wiped(head, rows * columns, sizeof *head);
+    return st;
+}
+
 /* The bias of a block's matrix as reals: its own, and what the norm before it adds. */
 static eis_status read_vector(double *values, const eis_mpc_lm *lm, const eis_model *model, uint32_t vector)
 {
@@ -255,9 +276,12 @@ static eis_status measure_all(eis_mpc_lm *lm, const eis_model *model)
         lm->shapes[m].row_norm = largest;
         if (m == eis_mpc_lm_position_matrix(lm)) lm->position_norm = largest;
         if (m >= eis_mpc_lm_head_matrix(lm)) continue;
-        if (which == EIS_LM_QKV)
-            EIS_TRY(measure(&lm->value_norm[layer], NULL, lm, model, m,
-                            (size_t)(lm->heads + lm->kv_heads) * lm->head_size));
+        if (which == EIS_LM_QKV) {
+            size_t keys = (size_t)lm->heads * lm->head_size, values = keys + (size_t)lm->kv_heads * lm->head_size;
+            EIS_TRY(measure_heads(&lm->query_norm[layer], lm, model, m, 0, lm->heads));
+            EIS_TRY(measure_heads(&lm->key_norm[layer], lm, model, m, keys, lm->kv_heads));
+            EIS_TRY(measure(&lm->value_norm[layer], NULL, lm, model, m, values));
+        }
         if (which == EIS_LM_ATTENTION_OUT) lm->growth[2 * layer] = whole;
         if (which == EIS_LM_DOWN) lm->growth[2 * layer + 1] = whole;
     }
@@ -343,6 +367,8 @@ eis_status eis_mpc_lm_shape(eis_mpc_lm *lm)
     EIS_NEW(lm->shapes, lm->shape_count);
     EIS_NEW(lm->growth, 2 * (size_t)lm->layers);
     EIS_NEW(lm->value_norm, lm->layers);
+    EIS_NEW(lm->query_norm, lm->layers);
+    EIS_NEW(lm->key_norm, lm->layers);
     EIS_NEW(lm->vectors, lm->vector_count);
     shape_matrices(lm);
     size_vectors(lm);
@@ -396,6 +422,8 @@ void eis_mpc_lm_clear(eis_mpc_lm *lm)
     eis_mem_free(lm->shapes);
     eis_mem_free(lm->growth);
     eis_mem_free(lm->value_norm);
+    eis_mem_free(lm->query_norm);
+    eis_mem_free(lm->key_norm);
     eis_mem_free(lm->vectors);
     memset(lm, 0, sizeof *lm);
 }

@@ -28,8 +28,9 @@ typedef struct eis_mpc_lm {
     double position_norm;       /* the largest norm of a row of the positions; 0 without */
     eis_mpc_lm_vector *vectors; /* [vector_count]: biases, secrets of the owner like the weights */
     uint32_t vector_count;
-    double *value_norm;           /* [layers]: the largest norm of a row of W_v */
-    eis_mpc_matrix_shape *shapes; /* [shape_count] */
+    double *value_norm;            /* [layers]: the largest norm of a row of W_v */
+    double *query_norm, *key_norm; /* [layers]: the largest spectral norm of a head of W_q, W_k; 0: not told */
+    eis_mpc_matrix_shape *shapes;  /* [shape_count] */
     uint32_t shape_count;
 } eis_mpc_lm;
 

@@ -179,6 +179,7 @@ typedef struct heads {
     uint32_t length, kv_dim, group; /* positions; words of a row of the cache; heads that share one */
     eis_mpc_id q, k, v;             /* k and v of all positions */
     double q_bound, v_bound;
+    double score_bound; /* by norms of heads; 0: not known */
 } heads;
 
 static eis_mpc_id scores(eis_mpc_graph *graph, const heads *h, const eis_mpc_lm *lm)
@@ -194,7 +195,8 @@ static eis_mpc_id scores(eis_mpc_graph *graph, const heads *h, const eis_mpc_lm 
         k_at[i] = at * h->kv_dim + head / h->group * lm->head_size;
     }
     const eis_mpc_dot_shape shape = {.inner = lm->head_size, .a_step = 1, .b_step = 1, .a_at = q_at, .b_at = k_at};
-    return eis_mpc_mask(graph, eis_mpc_dot(graph, h->q, h->k, &shape, count, 0));
+    unsigned frac = node_of(graph, h->q)->frac + node_of(graph, h->k)->frac;
+    return eis_mpc_mask(graph, eis_mpc_dot(graph, h->q, h->k, &shape, count, ldexp(h->score_bound, (int)frac)));
 }
 
 static eis_mpc_id weighted_values(eis_mpc_graph *graph, const heads *h, eis_mpc_id e, const eis_mpc_lm *lm)
@@ -275,6 +277,15 @@ static void join_cache(heads *h, eis_mpc_graph *graph, const eis_mpc_lm *lm, uin
     h->v = eis_mpc_join(graph, eis_mpc_kept(graph, 2 * layer + 1, words, frac, ldexp(h->v_bound, (int)frac) + 2), h->v);
 }
 
+/* |q k| <= |q| |k|, and turning pairs keeps lengths. */
+static double score_bound(const eis_mpc_lm *lm, uint32_t layer)
+{
+    double root = sqrt((double)lm->dim) * 1.01,
+           bias = lm->vector_count > 0 ? lm->vectors[4 * layer].bound * sqrt((double)lm->head_size) : 0;
+
+    return (lm->query_norm[layer] * root + bias) * (lm->key_norm[layer] * root + bias) * 1.01;
+}
+
 void eis_mpc_lm_attention(eis_mpc_residual *x, eis_mpc_lm_step *step, const eis_mpc_lm *lm, uint32_t layer,
                           uint32_t position)
 {
@@ -288,7 +299,8 @@ void eis_mpc_lm_attention(eis_mpc_residual *x, eis_mpc_lm_step *step, const eis_
                .kv_dim = kv_dim,
                .group = lm->heads / lm->kv_heads,
                .q_bound = lm->shapes[matrix].row_norm * root * (lm->rope == EIS_ROPE_NONE ? 1 : 1.42),
-               .v_bound = lm->value_norm[layer] * root};
+               .v_bound = lm->value_norm[layer] * root,
+               .score_bound = lm->query_norm[layer] > 0 ? score_bound(lm, layer) : 0};
 
     if (lm->vector_count > 0) {
         h.q_bound += lm->vectors[4 * layer].bound;
