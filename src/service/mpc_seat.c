@@ -340,7 +340,7 @@ static eis_status walk(eis_mpc_run *run, eis_mpc_seat *seat, const eis_mpc_graph
     EIS_TRY(fetch_unit(&reader, &corrections, seat, kind));
     material = eis_mem_new_secret(words + 1, sizeof *material);
     if (material == NULL) return EIS_ERR_MEMORY;
-    EIS_TRY(eis_mpc_reader_graph(&reader, material, graph, seat->step));
+    EIS_TRY(eis_mpc_reader_graph(&reader, material, graph, eis_mpc_unit_number(kind, seat->step)));
     EIS_TRY(eis_mpc_party_run(run, &seat->party, graph, material, &source));
 out:
     eis_mem_free_wiped(material, words + 1, sizeof *material);

@@ -61,6 +61,13 @@ typedef struct eis_mpc_counters {
 void eis_mpc_counters_write(eis_writer *w, const eis_mpc_counters *counters);
 void eis_mpc_counters_read(eis_reader *r, eis_mpc_counters *counters);
 
+/* The number under which the material of a step is drawn. A unit that follows a public token is dealt ahead, and is
+ * thrown away where a prompt comes instead: the two kinds of unit of one step have streams of their own. */
+static inline uint64_t eis_mpc_unit_number(eis_mpc_unit_kind kind, uint64_t step)
+{
+    return kind == EIS_MPC_UNIT_NEXT ? step | UINT64_C(1) << 40 : step;
+}
+
 /* Sends a frame: the bytes of a writer (NULL: none) and a run of words (NULL: none). The writer is rewound. */
 EIS_MUST_USE eis_status eis_mpc_send(eis_stream *stream, eis_mpc_message message, uint64_t session, eis_writer *w,
                                      const uint64_t *words, size_t word_count);

@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "service/triple_service.h"
 
-#include "base/log.h"
 #include "base/mem.h"
-#include "engine/mpc/cache.h"
-#include "engine/mpc/deal.h"
 #include "net/listener.h"
-#include "service/mpc_session.h"
 #include "service/mpc_stream.h"
+#include "service/triple_units.h"
 
 #include <pthread.h>
 #include <string.h>
@@ -16,50 +13,27 @@
 #define WAIT_FOREVER         EIS_STREAM_WAIT_FOREVER
 #define PURPOSES             6
 
-/* One session: everything that is secret here. Under its own lock, but for `users`. */
-typedef struct dealt {
-    struct dealt *next;
-    eis_mpc_session session;
-    uint64_t number;
-    pthread_mutex_t lock;
-    eis_mpc_dealer dealer;
-    eis_mpc_cache masks;
-    eis_mpc_corrections load;
-    uint64_t next_step;
-    uint32_t next_position;
-    uint64_t units, unit_words; /* given to the last party */
-    bool seeded[EIS_MPC_PARTIES_MAX], load_given;
-    uint64_t keys_given;         /* matrices whose keys an owner has: a count, they are given in order */
-    uint64_t input_given_before; /* inputs below this number have been given away */
-    unsigned users;              /* connections; under the service's lock */
-    bool over;
-} dealt;
-
-struct eis_triple_service {
-    eis_listener *listener;
-    eis_tls *tls;
-    pthread_mutex_t lock;
-    dealt *sessions;
-    unsigned session_count, sessions_max;
-    eis_triple_stats stats;
-};
+#define POOL_TARGET_DEFAULT    4
+#define POOL_BYTES_MAX_DEFAULT ((uint64_t)2 << 30)
 
 /* ---- sessions ---- */
 
-static void free_dealt(dealt *d)
+static void free_dealt(eis_triple_dealt *d)
 {
+    eis_triple_units_stop(d);
     eis_mpc_corrections_clear(&d->load);
     eis_mpc_cache_clear(&d->masks);
     eis_mpc_dealer_clear(&d->dealer);
     eis_mpc_session_clear(&d->session);
+    pthread_cond_destroy(&d->changed);
     pthread_mutex_destroy(&d->lock);
     eis_mem_free(d);
 }
 
 /* Takes a session for a connection, or NULL. */
-static dealt *take(eis_triple_service *service, uint64_t number)
+static eis_triple_dealt *take(eis_triple_service *service, uint64_t number)
 {
-    dealt *d;
+    eis_triple_dealt *d;
 
     pthread_mutex_lock(&service->lock);
     for (d = service->sessions; d != NULL && (d->number != number || d->over); d = d->next) {}
@@ -69,9 +43,9 @@ static dealt *take(eis_triple_service *service, uint64_t number)
 }
 
 /* Gives it back; the last one of a session that is over wipes it. */
-static void give_back(eis_triple_service *service, dealt *d, bool over)
+static void give_back(eis_triple_service *service, eis_triple_dealt *d, bool over)
 {
-    dealt **at;
+    eis_triple_dealt **at;
 
     pthread_mutex_lock(&service->lock);
     d->over |= over;
@@ -86,7 +60,7 @@ static void give_back(eis_triple_service *service, dealt *d, bool over)
     if (d != NULL) free_dealt(d);
 }
 
-static eis_status deal_load(dealt *d)
+static eis_status deal_load(eis_triple_dealt *d)
 {
     eis_status st = EIS_OK;
 
@@ -98,10 +72,10 @@ out:
 }
 
 /* Makes a session from its document; it belongs to the coordinator's connection that asked for it. */
-static eis_status create(dealt **made, eis_triple_service *service, eis_reader *r, const eis_tls_pin *caller)
+static eis_status create(eis_triple_dealt **made, eis_triple_service *service, eis_reader *r, const eis_tls_pin *caller)
 {
     eis_status st = EIS_OK;
-    dealt *d = NULL, *other;
+    eis_triple_dealt *d = NULL, *other;
     size_t bytes;
     const uint8_t *document;
     bool full = false, twice = false;
@@ -112,11 +86,14 @@ static eis_status create(dealt **made, eis_triple_service *service, eis_reader *
     EIS_TRY(eis_wire_reader_status(r));
     EIS_NEW(d, 1);
     pthread_mutex_init(&d->lock, NULL);
+    pthread_cond_init(&d->changed, NULL);
+    d->service = service;
     EIS_TRY(eis_mpc_session_read(&d->session, document, bytes));
     EIS_REQUIRE(memcmp(&d->session.coordinator, caller, sizeof *caller) == 0, EIS_ERR_FORBIDDEN,
                 "the session names another coordinator");
     d->number = eis_mpc_session_number(&d->session);
     EIS_TRY(deal_load(d));
+    EIS_TRY(eis_triple_units_start(d));
     pthread_mutex_lock(&service->lock);
     for (other = service->sessions; other != NULL; other = other->next) twice |= other->number == d->number;
     full = service->session_count >= service->sessions_max;
@@ -137,71 +114,7 @@ out:
     return st;
 }
 
-/* ---- units ---- */
-
-/* Deals the unit of a kind into *c: steps and positions strictly rise, so that nothing is dealt twice. */
-static eis_status deal_unit(eis_mpc_corrections *c, dealt *d, eis_mpc_unit_kind kind, uint64_t step, uint32_t position)
-{
-    eis_status st = EIS_OK;
-    const eis_mpc_lm *lm = &d->session.lm;
-    eis_mpc_mask_source source = {.context = &d->masks, .kept = eis_mpc_cache_kept_masks};
-    eis_mpc_lm_step s = {0};
-    eis_mpc_masks masks = {0};
-
-    EIS_REQUIRE(kind >= EIS_MPC_UNIT_PROMPT && kind <= EIS_MPC_UNIT_NEXT && step == d->next_step &&
-                    position == d->next_position && position < d->session.context,
-                EIS_ERR_PROTOCOL, "a unit was asked for out of order");
-    d->next_step++;
-    d->next_position++;
-    EIS_TRY(eis_mpc_lm_step_init(&s, lm, position, kind != EIS_MPC_UNIT_NEXT, kind != EIS_MPC_UNIT_PROMPT));
-    EIS_TRY(eis_mpc_deal_graph(&masks, c, &d->dealer, &s.graph, step, &source));
-    for (uint32_t i = 0; i < 2 * lm->layers; i++) {
-        eis_mpc_id id = i % 2 != 0 ? s.values[i / 2] : s.keys[i / 2];
-        EIS_TRY(eis_mpc_cache_keep_masks(&d->masks, i, masks.of[id], s.graph.nodes[id].count));
-    }
-out:
-    eis_mpc_masks_clear(&masks);
-    eis_mpc_lm_step_clear(&s);
-    return st;
-}
-
-/* Step 0: the biases, which are kept. */
-static eis_status deal_vectors(eis_mpc_corrections *c, dealt *d)
-{
-    eis_status st = EIS_OK;
-    const eis_mpc_lm *lm = &d->session.lm;
-    eis_mpc_mask_source none = {0};
-    eis_mpc_graph graph = {0};
-    eis_mpc_masks masks = {0};
-    eis_mpc_id *nodes = NULL;
-
-    EIS_REQUIRE(d->next_step == 0, EIS_ERR_PROTOCOL, "a unit was asked for out of order");
-    d->next_step = 1;
-    EIS_NEW(nodes, lm->vector_count);
-    EIS_TRY(eis_mpc_lm_vectors_graph(&graph, nodes, lm));
-    EIS_TRY(eis_mpc_deal_graph(&masks, c, &d->dealer, &graph, 0, &none));
-    for (uint32_t v = 0; v < lm->vector_count; v++)
-        EIS_TRY(eis_mpc_cache_keep_masks(&d->masks, 2 * lm->layers + v, masks.of[nodes[v]], lm->vectors[v].count));
-out:
-    eis_mpc_masks_clear(&masks);
-    eis_mpc_graph_clear(&graph);
-    eis_mem_free(nodes);
-    return st;
-}
-
-static eis_status give_load(eis_mpc_corrections *c, dealt *d)
-{
-    eis_status st = EIS_OK;
-
-    EIS_REQUIRE(!d->load_given, EIS_ERR_PROTOCOL, "a unit was asked for twice");
-    d->load_given = true;
-    *c = d->load;
-    memset(&d->load, 0, sizeof d->load);
-out:
-    return st;
-}
-
-static eis_status serve_unit(eis_triple_service *service, dealt *d, eis_stream *stream, eis_reader *r)
+static eis_status serve_unit(eis_triple_service *service, eis_triple_dealt *d, eis_stream *stream, eis_reader *r)
 {
     eis_status st = EIS_OK;
     eis_mpc_corrections c = {0};
@@ -210,22 +123,9 @@ static eis_status serve_unit(eis_triple_service *service, dealt *d, eis_stream *
     uint32_t position = eis_wire_reader_u32(r);
 
     EIS_TRY(eis_wire_reader_end(r));
-    pthread_mutex_lock(&d->lock);
-    if (kind == EIS_MPC_UNIT_LOAD)
-        st = give_load(&c, d);
-    else if (kind == EIS_MPC_UNIT_VECTORS)
-        st = deal_vectors(&c, d);
-    else
-        st = deal_unit(&c, d, (eis_mpc_unit_kind)kind, step, position);
-    if (st == EIS_OK) {
-        d->units++;
-        d->unit_words += c.count;
-    }
-    pthread_mutex_unlock(&d->lock);
-    if (st != EIS_OK) goto out;
+    EIS_TRY(eis_triple_units_take(&c, d, kind, step, position));
     EIS_TRY(eis_mpc_send(stream, EIS_MPC_MESSAGE_UNIT_IS, d->number, NULL, c.words, c.count));
     pthread_mutex_lock(&service->lock);
-    service->stats.produced++;
     service->stats.consumed++;
     service->stats.words += c.count;
     pthread_mutex_unlock(&service->lock);
@@ -239,8 +139,8 @@ out:
 static bool pin_is(const eis_tls_pin *pin, const eis_tls_pin *named) { return memcmp(pin, named, sizeof *pin) == 0; }
 
 /* A party: its seed, once; then units, for the last one. */
-static eis_status serve_party(eis_triple_service *service, dealt *d, eis_stream *stream, const eis_tls_pin *pin,
-                              uint32_t index)
+static eis_status serve_party(eis_triple_service *service, eis_triple_dealt *d, eis_stream *stream,
+                              const eis_tls_pin *pin, uint32_t index)
 {
     eis_status st = EIS_OK;
     eis_writer w;
@@ -272,7 +172,8 @@ out:
 
 /* The keys of one input's masks, once and in rising order; weights to the owner of the model, tokens to that of the
  * prompt. */
-static eis_status give_keys(eis_writer *w, dealt *d, const eis_tls_pin *pin, unsigned purpose, uint64_t number)
+static eis_status give_keys(eis_writer *w, eis_triple_dealt *d, const eis_tls_pin *pin, unsigned purpose,
+                            uint64_t number)
 {
     eis_status st = EIS_OK;
     uint8_t key[EIS_MPC_SEED_BYTES];
@@ -298,7 +199,7 @@ out:
     return st;
 }
 
-static eis_status serve_owner(dealt *d, eis_stream *stream, const eis_tls_pin *pin)
+static eis_status serve_owner(eis_triple_dealt *d, eis_stream *stream, const eis_tls_pin *pin)
 {
     eis_status st = EIS_OK;
     eis_writer w;
@@ -329,7 +230,7 @@ out:
     return st;
 }
 
-static eis_status send_counters(eis_stream *stream, dealt *d)
+static eis_status send_counters(eis_stream *stream, eis_triple_dealt *d)
 {
     eis_status st;
     eis_mpc_counters counters = {0};
@@ -352,7 +253,7 @@ static eis_status serve_coordinator(eis_triple_service *service, eis_stream *str
     eis_status st = EIS_OK;
     eis_stream_frame frame;
     eis_reader r;
-    dealt *d = NULL;
+    eis_triple_dealt *d = NULL;
 
     EIS_TRY(eis_mpc_send(stream, EIS_MPC_MESSAGE_WELCOME, 0, NULL, NULL, 0));
     EIS_TRY(eis_mpc_await(&r, stream, EIS_MPC_MESSAGE_CREATE, 0, WAIT_FOREVER));
@@ -376,7 +277,7 @@ static eis_status serve(void *context, eis_stream *stream)
     unsigned role;
     uint32_t index;
     uint64_t number = 0;
-    dealt *d = NULL;
+    eis_triple_dealt *d = NULL;
 
     EIS_TRY(eis_net_stream_peer_pin(&pin, stream));
     EIS_TRY(eis_mpc_await(&r, stream, EIS_MPC_MESSAGE_HELLO, 0, 10000));
@@ -415,6 +316,8 @@ eis_status eis_triple_service_start(eis_triple_service **out_service, const eis_
     EIS_REQUIRE(tls.client_ca_pem.bytes > 0, EIS_ERR_USAGE, "the Triple Service needs a CA for its callers");
     EIS_NEW(service, 1);
     pthread_mutex_init(&service->lock, NULL);
+    service->pool_target = config->pool_target != 0 ? config->pool_target : POOL_TARGET_DEFAULT;
+    service->pool_bytes_max = config->pool_bytes_max != 0 ? config->pool_bytes_max : POOL_BYTES_MAX_DEFAULT;
     service->sessions_max = config->sessions_max != 0 ? config->sessions_max : SESSIONS_MAX_DEFAULT;
     tls.alpn = EIS_MPC_ALPN;
     EIS_TRY(eis_net_tls_server_new(&service->tls, &tls));

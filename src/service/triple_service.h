@@ -13,14 +13,19 @@
 
 typedef struct eis_triple_service eis_triple_service;
 
+#define EIS_TRIPLE_NO_POOL UINT32_MAX
+
 typedef struct eis_triple_service_config {
     eis_address listen;        /* port 0 takes a free one */
     eis_tls_server_config tls; /* with a client CA; alpn is set by the service */
     unsigned sessions_max;     /* 0: 16 */
+    unsigned pool_target;      /* steps dealt ahead of each session; 0: 4. EIS_TRIPLE_NO_POOL: none */
+    uint64_t pool_bytes_max;   /* of all units that wait; wins over the target; 0: 2 GiB */
 } eis_triple_service_config;
 
 typedef struct eis_triple_stats {
-    uint64_t sessions, produced, consumed, words; /* units, and words of corrections */
+    uint64_t sessions, produced, consumed, burned, words; /* units dealt, given, thrown away; words of corrections */
+    uint64_t ready;                                       /* units that wait now */
 } eis_triple_stats;
 
 /* Starts. Errors: EIS_ERR_USAGE  no client CA; those of the listener. *service is then NULL. */

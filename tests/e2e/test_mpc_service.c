@@ -62,7 +62,9 @@ static uint32_t plain_next(double *margin, eis_lm_session *plain, const eis_line
     return best;
 }
 
-static void check_story(const uint32_t *prompt, uint32_t prompt_count, const told *t)
+/* Compares what was told with what the plain engine says, after a prompt and what came before it. */
+static void check_story(const uint32_t *before, uint32_t before_count, const uint32_t *prompt, uint32_t prompt_count,
+                        const told *t)
 {
     eis_lm_session *plain;
     eis_plain_backend *backend;
@@ -73,6 +75,7 @@ static void check_story(const uint32_t *prompt, uint32_t prompt_count, const tol
     assert_int_equal(eis_lm_session_new(&plain, model, 0), EIS_OK);
     assert_int_equal(eis_plain_backend_new(&backend, model, NULL), EIS_OK);
     seam = eis_plain_backend_seam(backend);
+    for (uint32_t i = 0; i < before_count; i++) (void)plain_next(&margin, plain, &seam, before[i], logits);
     for (uint32_t i = 0; i < prompt_count; i++) wanted = plain_next(&margin, plain, &seam, prompt[i], logits);
     for (uint32_t i = 0; i < t->count; i++) {
         if (margin > 0.05) {
@@ -105,7 +108,17 @@ static void tell_story(uint32_t parties)
     for (uint32_t i = 0; i < 3; i++) mpc_service_require(eis_mpc_owner_send_token(owner, i + 1, prompt[i]), "token");
     mpc_service_require(eis_mpc_conductor_run(conductor, &end, 3, 5, tell, &t), "run");
     assert_true(t.count == 5 || end == EIS_MPC_END_STOP);
-    check_story(prompt, 3, &t);
+    check_story(NULL, 0, prompt, 3, &t);
+    if (end == EIS_MPC_END_LENGTH) { /* a second prompt in the same session: what was dealt ahead is thrown away */
+        uint32_t before[8] = {0, 77, 123};
+        told more = {.count = 0};
+        memcpy(before + 3, t.tokens, 4 * sizeof *before); /* the last token was told, and not fed */
+        for (uint32_t i = 0; i < 2; i++)
+            mpc_service_require(eis_mpc_owner_send_token(owner, eis_mpc_conductor_step(conductor) + i, prompt[1 + i]),
+                                "token");
+        mpc_service_require(eis_mpc_conductor_run(conductor, &end, 2, 3, tell, &more), "run");
+        check_story(before, 7, prompt + 1, 2, &more);
+    }
     eis_mpc_owner_close(owner);
     eis_mpc_conductor_close(conductor);
     mpc_service_close(&s);

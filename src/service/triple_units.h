@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Inside the Triple Service: its sessions, and the material of their steps. While tokens are made, the steps that
+ * follow are dealt ahead by a thread of the session. */
+#ifndef EIS_SERVICE_TRIPLE_UNITS_H
+#define EIS_SERVICE_TRIPLE_UNITS_H
+
+#include "engine/mpc/cache.h"
+#include "engine/mpc/deal.h"
+#include "net/listener.h"
+#include "service/mpc_session.h"
+#include "service/triple_service.h"
+
+#include <pthread.h>
+
+/* A step's material, dealt ahead. The masks that the step keeps are in the session's cache already. */
+typedef struct eis_triple_unit {
+    struct eis_triple_unit *next;
+    eis_mpc_corrections corrections;
+} eis_triple_unit;
+
+/* One session: everything that is secret here. Under its own lock, but for `users`. */
+typedef struct eis_triple_dealt {
+    struct eis_triple_dealt *next;
+    eis_mpc_session session;
+    uint64_t number;
+    pthread_mutex_t lock;
+    eis_mpc_dealer dealer;
+    eis_mpc_cache masks;
+    eis_mpc_corrections load;
+    uint64_t units, unit_words; /* given to the last party */
+    uint64_t next_step;
+    uint32_t next_position;
+    eis_triple_unit *ahead; /* units that follow public tokens, in order, from next_step on */
+    unsigned ahead_count;
+    bool dealing; /* somebody deals, and reads and extends the cache without the lock */
+    bool running; /* tokens are being made, so units are dealt ahead */
+    pthread_cond_t changed;
+    pthread_t thread;
+    bool has_thread, ending;
+    eis_triple_service *service;
+    bool seeded[EIS_MPC_PARTIES_MAX], load_given;
+    uint64_t keys_given;         /* matrices whose keys an owner has: a count, they are given in order */
+    uint64_t input_given_before; /* inputs below this number have been given away */
+    unsigned users;              /* connections; under the service's lock */
+    bool over;
+} eis_triple_dealt;
+
+struct eis_triple_service {
+    eis_listener *listener;
+    eis_tls *tls;
+    pthread_mutex_t lock;
+    eis_triple_dealt *sessions;
+    unsigned session_count, sessions_max, pool_target;
+    uint64_t pool_bytes_max, pool_bytes; /* pool_bytes: of units that wait, under the lock */
+    eis_triple_stats stats;
+};
+
+/* Starts the session's thread, where the service has a pool. Errors: EIS_ERR_LIMIT. */
+EIS_MUST_USE eis_status eis_triple_units_start(eis_triple_dealt *d);
+
+/* Ends the thread and throws away what waits. Safe where nothing was started. */
+void eis_triple_units_stop(eis_triple_dealt *d);
+
+/* Gives the unit of a kind (mpc_stream.h): one that waits, or one that is dealt now. Steps and positions strictly rise,
+ * so that nothing is given twice.
+ *
+ * Errors:  EIS_ERR_PROTOCOL  out of order, or asked for twice; those of dealing. */
+EIS_MUST_USE eis_status eis_triple_units_take(eis_mpc_corrections *c, eis_triple_dealt *d, unsigned kind, uint64_t step,
+                                              uint32_t position);
+
+#endif
