@@ -1,16 +1,39 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/mpc_flags.h"
 
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
 #define PARTIES_DEFAULT 3
 
-enum { KEY_CONFIG = EIS_CLI_KEY_SETTINGS, KEY_SET };
+enum { KEY_CONFIG = EIS_CLI_KEY_SETTINGS, KEY_SET, KEY_LIST };
 enum { KEY_PARTIES = EIS_CLI_KEY_MPC };
 
 static const struct argp_option settings_options[] = {
     {"config", KEY_CONFIG, "FILE", 0, "Read settings of the engine mpc from a YAML file", 32},
     {"set", KEY_SET, "KEY=VALUE", 0, "Set one of them, such as cheby.deg=9; may be repeated", 32},
+    {"settings", KEY_LIST, NULL, 0, "Print every setting with its default and what it does, as YAML, and end", 32},
     {0},
 };
+
+static void list_settings(void)
+{
+    const char *section = "";
+    eis_mpc_settings defaults;
+
+    eis_mpc_settings_default(&defaults);
+    for (size_t i = 0; i < eis_mpc_setting_count(); i++) {
+        eis_mpc_setting s = eis_mpc_setting_get(i);
+        char value[EIS_MPC_SETTING_TEXT_BYTES];
+        eis_mpc_setting_format(value, &defaults, i);
+        if (s.name != NULL && strcmp(section, s.section) != 0) printf("%s:\n", s.section);
+        section = s.section;
+        printf("%s%s: %s # %s; %s\n", s.name != NULL ? "  " : "", s.name != NULL ? s.name : s.section,
+               value[0] != 0 ? value : "\"\"", s.takes, s.effect);
+    }
+    exit(eis_cli_finish(eis_cli_flush()));
+}
 
 static error_t parse_settings(int key, char *arg, struct argp_state *state)
 {
@@ -23,6 +46,9 @@ static error_t parse_settings(int key, char *arg, struct argp_state *state)
     case KEY_SET:
         if (f->set_count == EIS_CLI_SETTINGS_MAX) argp_error(state, "at most %d times --set", EIS_CLI_SETTINGS_MAX);
         f->set[f->set_count++] = arg;
+        return 0;
+    case KEY_LIST:
+        list_settings();
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;

@@ -41,10 +41,7 @@ static const key keys[] = {
     {"net", "dial_ms", WHOLE, AT(dial_ms), 1, 3600000, "5000", "a party waits this long for links to come up"},
     {"net", "owner_ms", WHOLE, AT(owner_ms), 1, 3600000, "60000",
      "a party waits this long for weights and prompts from their owners"},
-    {"party", "threads", WHOLE, AT(party_threads), 0, 256, "0", "threads of a party; 0 is one for each processor"},
     {"party", "sessions", WHOLE, AT(party_sessions), 1, 1024, "4", "sessions of a party at once"},
-    {"dealer", "threads", WHOLE, AT(dealer_threads), 0, 256, "0",
-     "threads of the Triple Service; 0 is one for each processor"},
     {"dealer", "sessions", WHOLE, AT(dealer_sessions), 1, 1024, "16", "sessions of the Triple Service at once"},
     {"listen", NULL, TEXT, AT(listen), 0, 0, "", "HOST:PORT of a server; port 0 takes a free one"},
     {"tls", "cert", TEXT, AT(tls_cert), 0, 0, "", "file of a server's certificate, good for both ends"},
@@ -127,8 +124,14 @@ size_t eis_mpc_setting_count(void) { return KEY_COUNT; }
 eis_mpc_setting eis_mpc_setting_get(size_t i)
 {
     static const char *const takes[] = {"a whole number", "a number", "a text"};
+    const key *k = &keys[i];
+    eis_mpc_setting setting = {.section = k->section, .name = k->name, .effect = k->effect};
 
-    return (eis_mpc_setting){keys[i].section, keys[i].name, takes[keys[i].kind], keys[i].effect};
+    if (k->kind == TEXT)
+        snprintf(setting.takes, sizeof setting.takes, "%s", takes[k->kind]);
+    else
+        snprintf(setting.takes, sizeof setting.takes, "%s from %.10g to %.10g", takes[k->kind], k->min, k->max);
+    return setting;
 }
 
 void eis_mpc_setting_format(char *text, const eis_mpc_settings *settings, size_t i)

@@ -17,7 +17,6 @@ typedef struct eis_mpc_settings {
     eis_mpc_tuning tuning;
     uint32_t context_max;                     /* scheduler.max_context */
     uint32_t round_ms, dial_ms, owner_ms;     /* net.* */
-    uint32_t party_threads, dealer_threads;   /* 0: one per processor */
     uint32_t party_sessions, dealer_sessions; /* at most so many at once */
     char listen[EIS_MPC_SETTING_TEXT_BYTES];  /* of servers; empty: their default */
     char tls_cert[EIS_MPC_SETTING_TEXT_BYTES], tls_key[EIS_MPC_SETTING_TEXT_BYTES];
@@ -44,7 +43,8 @@ EIS_MUST_USE eis_status eis_mpc_settings_read(eis_mpc_settings *settings, const 
 /* A key, for documents and for the reader of YAML. */
 typedef struct eis_mpc_setting {
     const char *section, *name; /* name NULL: the section is the whole key */
-    const char *takes, *effect;
+    const char *effect;
+    char takes[64];
 } eis_mpc_setting;
 
 size_t eis_mpc_setting_count(void);

@@ -49,4 +49,9 @@ expect 2 'bad.yaml: cheby.deg takes' "$eis" plan --engine mpc --model "$stories"
 expect 3 'nowhere' "$eis" plan --engine mpc --model "$stories" --config "$scratch/nowhere"
 expect 2 'go with --engine mpc' "$eis" plan --model "$stories" --context 3
 expect 3 'language models' "$eis" plan --engine mpc --model "$digits"
+
+# the list of settings in the documents is that of the program, and is a file that it takes
+"$eis" serve party --settings >"$scratch/settings.yaml" || fail "--settings"
+awk '/^```$/ { on = 0 } on; /^```yaml$/ { on = 1 }' docs/mpc-settings.md | cmp - "$scratch/settings.yaml" || fail "docs/mpc-settings.md is not what the program says"
+[ "$(rounds --config "$scratch/settings.yaml")" -eq "$(rounds)" ] || fail "the defaults as a file change something"
 echo ok
