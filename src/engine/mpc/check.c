@@ -133,6 +133,43 @@ out:
     return st;
 }
 
+/* A coin of tests and what hides it. */
+typedef struct test_coin {
+    uint8_t coin[HASH], salt[HASH];
+} test_coin;
+
+eis_status eis_mpc_check_coin(eis_mpc_check *check, uint8_t coin[HASH])
+{
+    static const char domain[] = "eis mpc test coin";
+    eis_status st = EIS_OK;
+    test_coin mine, all[EIS_MPC_PARTIES_MAX];
+    uint8_t hashes[EIS_MPC_PARTIES_MAX][HASH], expected[HASH];
+    uint32_t me = check->links->index;
+    eis_mpc_digest digest = {0};
+
+    EIS_REQUIRE(!check->dead, EIS_ERR_INTEGRITY, "the session has ended");
+    EIS_TRY(eis_entropy_draw(&mine, sizeof mine));
+    EIS_TRY(commit(expected, check, domain, check->window, me, mine.coin, HASH, mine.salt));
+    EIS_TRY(exchange(check, EIS_MPC_FRAME_TEST_HASH, expected, HASH, hashes));
+    memcpy(hashes[me], expected, HASH);
+    eis_mpc_check_note(check, hashes, check->links->count * HASH);
+    EIS_TRY(exchange(check, EIS_MPC_FRAME_TEST_COIN, &mine, sizeof mine, all));
+    all[me] = mine;
+    EIS_TRY(eis_mpc_digest_start(&digest, "eis mpc test"));
+    eis_mpc_digest_add(&digest, check->session, HASH);
+    eis_mpc_digest_add(&digest, &check->window, sizeof check->window);
+    for (uint32_t i = 0; i < check->links->count; i++) {
+        EIS_TRY(commit(expected, check, domain, check->window, i, all[i].coin, HASH, all[i].salt));
+        if (memcmp(expected, hashes[i], HASH) != 0) EIS_TRY(caught());
+        eis_mpc_digest_add(&digest, all[i].coin, HASH);
+    }
+    EIS_TRY(eis_mpc_digest_end(&digest, coin));
+out:
+    eis_mpc_digest_clear(&digest);
+    if (st != EIS_OK) check->dead = true;
+    return st;
+}
+
 /* sigma = sum of r_j residue_j with r_j from the seed, a thousand at a time. */
 static eis_status combine(uint64_t *sigma, const eis_mpc_check *check, const uint8_t seed[HASH])
 {

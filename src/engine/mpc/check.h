@@ -44,6 +44,12 @@ EIS_MUST_USE eis_status eis_mpc_check_add(eis_mpc_check *check, const uint64_t *
 /* Notes what was opened. */
 void eis_mpc_check_note(eis_mpc_check *check, const void *data, size_t bytes);
 
+/* Tosses a coin that nobody could choose: committed, then shown, and used for nothing else. 2 rounds. For tests of what
+ * the dealer has sent, once all of it is here: each party shows its coin only then.
+ *
+ * Errors:  EIS_ERR_INTEGRITY, EIS_ERR_ENTROPY, those of the links; the check is dead. */
+EIS_MUST_USE eis_status eis_mpc_check_coin(eis_mpc_check *check, uint8_t coin[EIS_MPC_DIGEST_BYTES]);
+
 /* Runs the check and empties the list. 3 rounds.
  *
  * Errors:  EIS_ERR_INTEGRITY  somebody lied; the text does not say where. The check is dead and the caller ends the

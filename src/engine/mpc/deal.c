@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "engine/mpc/linear.h"
+#include "engine/mpc/material.h"
 #include "rand/entropy.h"
 #include "ring/fp_dot.h"
 
@@ -421,6 +422,111 @@ eis_status eis_mpc_deal_load(eis_mpc_dealer *dealer, eis_mpc_corrections *correc
         EIS_TRY(eis_mpc_stream_start(&d.stream[p], dealer->seed[p], EIS_MPC_PURPOSE_LOAD, 0));
     for (uint32_t i = 0; i < count; i++) EIS_TRY(deal_load_one(&d, &dealer->matrices[i], i));
 out:
+    clear_dealing(&d, st);
+    return st;
+}
+
+/* ---- what units are tested with: see material.h ---- */
+
+static eis_status start_test(dealing *d, size_t words, uint64_t number)
+{
+    eis_status st = EIS_OK;
+    uint64_t s;
+
+    EIS_TRY(make_buffers(d, words));
+    for (uint32_t p = 0; p < d->dealer->count; p++)
+        EIS_TRY(eis_mpc_stream_start(&d->stream[p], d->dealer->seed[p], EIS_MPC_PURPOSE_TEST, number));
+    EIS_TRY(deal_mask(d, &s, 1));
+out:
+    return st;
+}
+
+/* Masks a' and b' for pairs, and the sum of their products. */
+static eis_status deal_pairs(dealing *d, size_t pairs, uint64_t *a, uint64_t *b)
+{
+    eis_status st = EIS_OK;
+    uint64_t sum = 0;
+
+    while (pairs > 0) {
+        size_t n = pairs < EIS_MPC_TEST_PAIRS ? pairs : EIS_MPC_TEST_PAIRS;
+        EIS_TRY(deal_mask(d, a, n));
+        EIS_TRY(deal_mask(d, b, n));
+        sum = eis_fp_add(sum, eis_fp_dot(a, b, n));
+        pairs -= n;
+    }
+    EIS_TRY(deal_words(d, &sum, 1));
+out:
+    return st;
+}
+
+static eis_status deal_test_matrix(dealing *d, const eis_mpc_dealt_matrix *m, uint64_t *l)
+{
+    eis_status st = EIS_OK;
+    size_t rows = m->shape->rows, columns = m->shape->columns;
+
+    EIS_TRY(deal_mask(d, l, columns));
+    for (size_t i = 0; i < rows; i++) d->work[i] = eis_fp_dot(m->mask + i * columns, l, columns);
+    EIS_TRY(deal_words(d, d->work, rows));
+out:
+    return st;
+}
+
+eis_status eis_mpc_deal_test_graph(eis_mpc_corrections *corrections, eis_mpc_dealer *dealer, const eis_mpc_graph *graph,
+                                   uint64_t step)
+{
+    eis_status st = EIS_OK;
+    dealing d = {.dealer = dealer, .corrections = corrections, .graph = graph};
+    eis_mpc_test_size size;
+    size_t widest = EIS_MPC_TEST_PAIRS;
+    uint64_t *a = NULL;
+
+    eis_mpc_test_size_graph(&size, graph);
+    for (uint32_t i = 0; i < graph->matrix_count; i++) {
+        if (graph->matrices[i].rows > widest) widest = graph->matrices[i].rows;
+        if (graph->matrices[i].columns > widest) widest = graph->matrices[i].columns;
+    }
+    a = eis_mem_new_secret(2 * widest, sizeof *a);
+    EIS_REQUIRE(a != NULL, EIS_ERR_MEMORY, "no memory to deal tests");
+    EIS_TRY(start_test(&d, widest, step));
+    EIS_TRY(deal_pairs(&d, size.pairs, a, a + widest));
+    for (eis_mpc_id id = 0; id < graph->node_count; id++)
+        if (graph->nodes[id].op == EIS_MPC_OP_MATRIX)
+            EIS_TRY(deal_test_matrix(&d, &dealer->matrices[graph->nodes[id].matrix], a));
+out:
+    eis_mem_free_wiped(a, 2 * widest, sizeof *a);
+    clear_dealing(&d, st);
+    return st;
+}
+
+eis_status eis_mpc_deal_test_load(eis_mpc_corrections *corrections, eis_mpc_dealer *dealer)
+{
+    eis_status st = EIS_OK;
+    dealing d = {.dealer = dealer, .corrections = corrections};
+    size_t widest = 1;
+    uint64_t *l = NULL;
+
+    for (uint32_t i = 0; i < dealer->matrix_count; i++) {
+        const eis_mpc_matrix_shape *s = dealer->matrices[i].shape;
+        if (s->rows > widest) widest = s->rows;
+        if (s->columns > widest) widest = s->columns;
+    }
+    l = eis_mem_new_secret(widest, sizeof *l);
+    EIS_REQUIRE(l != NULL, EIS_ERR_MEMORY, "no memory to deal tests");
+    EIS_TRY(start_test(&d, widest, EIS_MPC_TEST_LOAD));
+    for (uint32_t i = 0; i < dealer->matrix_count; i++) {
+        const eis_mpc_dealt_matrix *m = &dealer->matrices[i];
+        const uint64_t *rho[2] = {m->rho, m->rho_r};
+        size_t out[2] = {m->shape->rows, m->shape->columns};
+        for (int side = 0; side < 2; side++) {
+            uint64_t product;
+            if (rho[side] == NULL) continue;
+            EIS_TRY(deal_masks(&d, l, out[side]));
+            product = eis_fp_dot(l, rho[side], out[side]);
+            EIS_TRY(deal_words(&d, &product, 1));
+        }
+    }
+out:
+    eis_mem_free_wiped(l, widest, sizeof *l);
     clear_dealing(&d, st);
     return st;
 }

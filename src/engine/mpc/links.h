@@ -22,7 +22,9 @@ typedef enum eis_mpc_frame {
     EIS_MPC_FRAME_REVEAL = 6,    /* sigma */
     EIS_MPC_FRAME_OUT = 7,       /* shares of what is told to the world */
     EIS_MPC_FRAME_OUT_COMMIT = 8,
-    EIS_MPC_FRAME_OUT_REVEAL = 9
+    EIS_MPC_FRAME_OUT_REVEAL = 9,
+    EIS_MPC_FRAME_TEST_HASH = 10, /* commitment to a coin of tests of material */
+    EIS_MPC_FRAME_TEST_COIN = 11
 } eis_mpc_frame;
 
 typedef struct eis_mpc_links {

@@ -140,3 +140,101 @@ out:
     end_reading(&r);
     return st;
 }
+
+/* ---- what units are tested with ---- */
+
+static size_t pairs_of(const eis_mpc_node *node)
+{
+    if (node->op == EIS_MPC_OP_PRODUCT)
+        return (size_t)node->count * (((size_t)1 << node->in_count) - 1 - node->in_count);
+    if (node->op == EIS_MPC_OP_DOT) return (size_t)node->count * node->dot.inner;
+    if (node->op == EIS_MPC_OP_DIGITS) return (size_t)node->cmp.elements * (node->cmp.digits + 2);
+    return 0;
+}
+
+void eis_mpc_test_size_graph(eis_mpc_test_size *size, const eis_mpc_graph *graph)
+{
+    *size = (eis_mpc_test_size){.opened = 1, .words = 3, .corrections = 2};
+    for (eis_mpc_id id = 0; id < graph->node_count; id++) {
+        const eis_mpc_node *node = &graph->nodes[id];
+        size->pairs += pairs_of(node);
+        if (node->op == EIS_MPC_OP_MATRIX) {
+            const eis_mpc_matrix_shape *w = &graph->matrices[node->matrix];
+            size->opened += w->columns;
+            size->words += 2 * (size_t)w->columns + w->rows;
+            size->corrections += (size_t)w->columns + w->rows;
+        }
+    }
+    size->opened += 2 * size->pairs;
+    size->words += 4 * size->pairs;
+    size->corrections += 2 * size->pairs;
+}
+
+void eis_mpc_test_size_load(eis_mpc_test_size *size, const eis_mpc_matrix_shape *shapes, uint32_t count)
+{
+    *size = (eis_mpc_test_size){.opened = 1, .words = 2, .corrections = 1};
+    for (uint32_t i = 0; i < count; i++) {
+        size_t out[2] = {shapes[i].products ? shapes[i].rows : 0, shapes[i].selection ? shapes[i].columns : 0};
+        for (int side = 0; side < 2; side++) {
+            size->opened += out[side];
+            size->words += out[side] + (out[side] > 0);
+            size->corrections += out[side] > 0;
+        }
+    }
+}
+
+eis_status eis_mpc_reader_test_graph(const eis_mpc_reader *reader, uint64_t *words, const eis_mpc_graph *graph,
+                                     uint64_t step)
+{
+    eis_status st = EIS_OK;
+    reading r = {.reader = reader};
+    eis_mpc_test_size size;
+
+    eis_mpc_test_size_graph(&size, graph);
+    EIS_TRY(eis_mpc_stream_start(&r.main, reader->seed, EIS_MPC_PURPOSE_TEST, step));
+    EIS_TRY(take(&r, words, 1, 1));
+    words += 2;
+    for (size_t left = size.pairs; left > 0;) {
+        size_t n = left < EIS_MPC_TEST_PAIRS ? left : EIS_MPC_TEST_PAIRS;
+        EIS_TRY(take(&r, words, n, n));
+        EIS_TRY(take(&r, words + 2 * n, n, n));
+        words += 4 * n;
+        left -= n;
+    }
+    EIS_TRY(take(&r, words++, 0, 1));
+    for (eis_mpc_id id = 0; id < graph->node_count; id++) {
+        const eis_mpc_matrix_shape *w;
+        if (graph->nodes[id].op != EIS_MPC_OP_MATRIX) continue;
+        w = &graph->matrices[graph->nodes[id].matrix];
+        EIS_TRY(take(&r, words, w->columns, w->columns));
+        EIS_TRY(take(&r, words + 2 * (size_t)w->columns, 0, w->rows));
+        words += 2 * (size_t)w->columns + w->rows;
+    }
+    EIS_TRY(check_corrections(&r));
+out:
+    end_reading(&r);
+    return st;
+}
+
+eis_status eis_mpc_reader_test_load(const eis_mpc_reader *reader, uint64_t *words, const eis_mpc_matrix_shape *shapes,
+                                    uint32_t count)
+{
+    eis_status st = EIS_OK;
+    reading r = {.reader = reader};
+
+    EIS_TRY(eis_mpc_stream_start(&r.main, reader->seed, EIS_MPC_PURPOSE_TEST, EIS_MPC_TEST_LOAD));
+    EIS_TRY(take(&r, words, 1, 1));
+    words += 2;
+    for (uint32_t i = 0; i < count; i++) {
+        size_t out[2] = {shapes[i].products ? shapes[i].rows : 0, shapes[i].selection ? shapes[i].columns : 0};
+        for (int side = 0; side < 2; side++) {
+            if (out[side] == 0) continue;
+            EIS_TRY(take(&r, words, out[side], 1));
+            words += out[side] + 1;
+        }
+    }
+    EIS_TRY(check_corrections(&r));
+out:
+    end_reading(&r);
+    return st;
+}

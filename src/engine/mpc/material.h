@@ -27,6 +27,25 @@ size_t eis_mpc_graph_words(const eis_mpc_graph *graph);
  * | a l_v and l_W^T rho | times a; then, where its rows are, the same for its transpose. */
 size_t eis_mpc_load_words(const eis_mpc_matrix_shape *shape);
 
+/* What a unit is tested with (sacrifice.h), from a stream of its own:
+ *
+ *   s | a s
+ *   for each EIS_MPC_TEST_PAIRS pairs of factors, or what is left: a' | times a, b' | times a
+ *   the sum of all a' b'
+ *   for each MATRIX: l' | times a, for its columns; l_W l', for its rows
+ *
+ * and the load: s | a s, then for each tag a mask of the words of rho, and its inner product with rho. */
+#define EIS_MPC_TEST_PAIRS ((size_t)1 << 14)
+
+typedef struct eis_mpc_test_size {
+    size_t pairs;              /* of factors, whose products the material holds */
+    size_t opened;             /* words that the test opens */
+    size_t words, corrections; /* of its own material */
+} eis_mpc_test_size;
+
+void eis_mpc_test_size_graph(eis_mpc_test_size *size, const eis_mpc_graph *graph);
+void eis_mpc_test_size_load(eis_mpc_test_size *size, const eis_mpc_matrix_shape *shapes, uint32_t count);
+
 /* Reads one party's material. All parties but the last draw every word from their streams; the last one takes
  * corrections from the dealer. */
 typedef struct eis_mpc_reader {
@@ -44,5 +63,11 @@ EIS_MUST_USE eis_status eis_mpc_reader_graph(const eis_mpc_reader *reader, uint6
 /* Reads the material of a load of matrices: words[sum of eis_mpc_load_words]. Errors: as above. */
 EIS_MUST_USE eis_status eis_mpc_reader_load(const eis_mpc_reader *reader, uint64_t *words,
                                             const eis_mpc_matrix_shape *shapes, uint32_t count);
+
+/* Read what a unit is tested with: words[size.words]. Errors: as above. */
+EIS_MUST_USE eis_status eis_mpc_reader_test_graph(const eis_mpc_reader *reader, uint64_t *words,
+                                                  const eis_mpc_graph *graph, uint64_t step);
+EIS_MUST_USE eis_status eis_mpc_reader_test_load(const eis_mpc_reader *reader, uint64_t *words,
+                                                 const eis_mpc_matrix_shape *shapes, uint32_t count);
 
 #endif

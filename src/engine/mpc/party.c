@@ -145,7 +145,7 @@ out:
     return st;
 }
 
-static eis_status open_words(eis_mpc_party *party, uint64_t *mine, uint64_t *theirs, size_t count, uint32_t round)
+eis_status eis_mpc_party_open(eis_mpc_party *party, uint64_t *mine, uint64_t *theirs, size_t count, uint32_t round)
 {
     eis_status st = EIS_OK;
 
@@ -172,7 +172,7 @@ static eis_status run_round(walk *w, uint32_t round)
         words += g->nodes[*id].count;
     }
     if (words == 0) goto out;
-    EIS_TRY(open_words(w->party, w->frame, w->frame + w->frame_words, words, round));
+    EIS_TRY(eis_mpc_party_open(w->party, w->frame, w->frame + w->frame_words, words, round));
     words = 0;
     for (const eis_mpc_id *id = opening; id < end; id++) {
         EIS_TRY(finish_opening(w, *id, w->frame + words));
@@ -448,7 +448,7 @@ eis_status eis_mpc_party_load(eis_mpc_party *party, const eis_mpc_matrix_shape *
         while (&w->rho != tags[i].rho && &w->rho_r != tags[i].rho) w++;
         EIS_TRY(begin_tag(&tags[i], w->pub, d + k, mac + k));
     }
-    EIS_TRY(open_words(party, d, d + words, words, 0));
+    EIS_TRY(eis_mpc_party_open(party, d, d + words, words, 0));
     for (size_t i = 0; i < tag_count; at += tags[i++].in) end_tag(party, &tags[i], d + at, mac + at);
     EIS_TRY(eis_mpc_check_add(&party->check, mac, words));
 out:

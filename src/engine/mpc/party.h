@@ -46,6 +46,11 @@ void eis_mpc_party_clear(eis_mpc_party *party);
 EIS_MUST_USE eis_status eis_mpc_party_load(eis_mpc_party *party, const eis_mpc_matrix_shape *shapes, uint64_t **pub,
                                            uint32_t count, const uint64_t *material);
 
+/* Opens words: mine[count] become the sums over all parties. theirs[parties][count]: room.
+ * Errors:  EIS_ERR_PROTOCOL  a share is no word of the field; those of the links. */
+EIS_MUST_USE eis_status eis_mpc_party_open(eis_mpc_party *party, uint64_t *mine, uint64_t *theirs, size_t count,
+                                           uint32_t round);
+
 /* Where INPUT and KEPT nodes get their words: pub for INPUT; all three for KEPT, which the source owns. */
 typedef struct eis_mpc_source {
     void *context;

@@ -21,8 +21,11 @@ typedef enum eis_mpc_purpose {
     EIS_MPC_PURPOSE_WEIGHTS = 2, /* matrix: the masks of its weights */
     EIS_MPC_PURPOSE_LOAD = 3,    /* 0: the tags of all matrices */
     EIS_MPC_PURPOSE_INPUT = 4,   /* step * 2^16 + slot: the masks of that input */
-    EIS_MPC_PURPOSE_STEP = 5     /* step: everything else */
+    EIS_MPC_PURPOSE_STEP = 5,    /* step: everything else */
+    EIS_MPC_PURPOSE_TEST = 6     /* step: what its material is tested with; 2^63: that of the load */
 } eis_mpc_purpose;
+
+#define EIS_MPC_TEST_LOAD ((uint64_t)1 << 63)
 
 /* Derives the key of a stream: SHA-256 of seed, purpose and number, domain separated. An owner of an input is given the
  * keys of its masks, one per party, and learns nothing about other streams.
