@@ -197,7 +197,7 @@ static eis_status make_keys(eis_conform_target *t)
     eis_wire_writer_init(&t->keys, REQUEST_BYTES_MAX);
     t->needs_keys = t->contract->needs_relin || t->contract->needs_public || t->contract->element_count > 0;
     if (!t->needs_keys) return EIS_OK;
-    EIS_TRY(eis_he_remote_keys_body(&t->keys, t->remote));
+    EIS_TRY(eis_he_remote_keys_body(&t->keys, t->remote, EIS_HE_KEYS_SEAL));
     EIS_REQUIRE(EVP_Digest(t->keys.data, t->keys.bytes, digest, NULL, EVP_sha256(), NULL) == 1, EIS_ERR_INTERNAL,
                 "libcrypto failed");
     eis_wire_hex_write(t->digest, digest, EIS_HE_DIGEST_BYTES);

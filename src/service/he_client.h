@@ -60,9 +60,17 @@ bool eis_he_remote_is_original(const eis_he_remote *remote);
 /* Returns the engine's half, for those who encrypt and decrypt themselves: the conformance suite. */
 const struct eis_he_client *eis_he_remote_engine(const eis_he_remote *remote);
 
+/* How a set of evaluation keys is written. All of them are seeded. */
+typedef enum eis_he_keys_form {
+    EIS_HE_KEYS_SMALL = 0, /* as few bytes as the contract allows */
+    EIS_HE_KEYS_SEAL = 1   /* SEAL objects that are not compressed: every server takes them */
+} eis_he_keys_form;
+
 /* Makes a set of evaluation keys and appends the body of PUT /keys that carries it; nothing is sent. Errors: those of
  * keygen; sticky in body, too. */
-EIS_MUST_USE eis_status eis_he_remote_keys_body(eis_writer *body, const eis_he_remote *remote);
+EIS_MUST_USE eis_status eis_he_keys_body_make(eis_writer *body, const struct eis_he_client *client,
+                                              const char *model_id, const char *version, eis_he_keys_form form);
+EIS_MUST_USE eis_status eis_he_remote_keys_body(eis_writer *body, const eis_he_remote *remote, eis_he_keys_form form);
 
 /* Sees to it that the evaluation keys are at the server: asks whether the set of an earlier run is still there, else
  * makes one and uploads it. Nothing where the model needs none. Errors: those of keygen, link and key file. */

@@ -42,9 +42,9 @@ static eis_status look_for_keys(eis_he_remote *r)
     return st;
 }
 
-static eis_status write_part(eis_span *part, eis_writer *w, const eis_he_keys *keys, eis_he_part kind)
+static eis_status write_part(eis_span *part, eis_writer *w, const eis_he_keys *keys, eis_he_part kind,
+                             eis_seal_style style)
 {
-    const eis_seal_style style = {0};
     eis_status st = EIS_OK;
 
     if (kind == EIS_HE_PART_RELIN) eis_ckks_relin_key_write(w, &keys->relin, style, true);
@@ -56,22 +56,26 @@ out:
     return st;
 }
 
-eis_status eis_he_remote_keys_body(eis_writer *body, const eis_he_remote *r)
+eis_status eis_he_keys_body_make(eis_writer *body, const eis_he_client *client, const char *model_id,
+                                 const char *version, eis_he_keys_form form)
 {
-    const bool wanted[EIS_HE_PARTS] = {[EIS_HE_PART_RELIN] = r->contract.needs_relin,
-                                       [EIS_HE_PART_GALOIS] = r->contract.element_count > 0,
-                                       [EIS_HE_PART_PUBLIC] = r->contract.needs_public};
+    const eis_he_contract *c = client->contract;
+    const bool wanted[EIS_HE_PARTS] = {[EIS_HE_PART_RELIN] = c->needs_relin,
+                                       [EIS_HE_PART_GALOIS] = c->element_count > 0,
+                                       [EIS_HE_PART_PUBLIC] = c->needs_public};
+    /* Words have 64 bits and primes 60 at most: what that leaves empty is all that can be saved, and zstd takes it. */
+    const eis_seal_style style = {.mode = form == EIS_HE_KEYS_SEAL ? EIS_SEAL_NONE : EIS_SEAL_ZSTD};
     eis_status st = EIS_OK;
     eis_writer part[EIS_HE_PARTS];
     eis_he_keys keys = {0};
     eis_he_keys_body set = {0};
 
-    for (unsigned i = 0; i < EIS_HE_PARTS; i++) eis_wire_writer_init(&part[i], r->keys_bytes_max);
-    snprintf(set.model_id, sizeof set.model_id, "%s", r->info.model_id);
-    snprintf(set.version, sizeof set.version, "%s", r->info.version);
-    EIS_TRY(eis_he_client_keys(&keys, &r->client));
+    for (unsigned i = 0; i < EIS_HE_PARTS; i++) eis_wire_writer_init(&part[i], EIS_SEAL_OBJECT_BYTES_MAX);
+    snprintf(set.model_id, sizeof set.model_id, "%s", model_id);
+    snprintf(set.version, sizeof set.version, "%s", version);
+    EIS_TRY(eis_he_client_keys(&keys, client));
     for (unsigned i = 0; i < EIS_HE_PARTS; i++)
-        if (wanted[i]) EIS_TRY(write_part(&set.part[i], &part[i], &keys, (eis_he_part)i));
+        if (wanted[i]) EIS_TRY(write_part(&set.part[i], &part[i], &keys, (eis_he_part)i, style));
     eis_he_keys_clear(&keys); /* the parts hold it all; two copies are enough */
     eis_he_keys_body_write(body, &set);
     EIS_TRY(eis_wire_writer_status(body));
@@ -79,6 +83,11 @@ out:
     eis_he_keys_clear(&keys);
     for (unsigned i = 0; i < EIS_HE_PARTS; i++) eis_wire_writer_clear(&part[i]);
     return st;
+}
+
+eis_status eis_he_remote_keys_body(eis_writer *body, const eis_he_remote *r, eis_he_keys_form form)
+{
+    return eis_he_keys_body_make(body, &r->client, r->info.model_id, r->info.version, form);
 }
 
 static eis_status put_keys(eis_he_remote *r, const eis_writer *body)
@@ -116,7 +125,7 @@ eis_status eis_he_remote_upload_afresh(eis_he_remote *r)
 
     r->has_keys = r->report.keys_found = false;
     eis_wire_writer_init(&body, r->keys_bytes_max + 65536);
-    EIS_TRY(eis_he_remote_keys_body(&body, r));
+    EIS_TRY(eis_he_remote_keys_body(&body, r, EIS_HE_KEYS_SMALL));
     EIS_TRY(put_keys(r, &body));
     r->report.keys_ns += eis_clock_ns() - begin;
 out:
