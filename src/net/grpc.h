@@ -35,9 +35,11 @@ typedef struct eis_grpc_config {
     eis_span client_ca_pem;       /* not empty: clients must show a certificate issued by one of these */
     const eis_grpc_route *routes; /* copied; the texts are constants of the caller's */
     size_t route_count;
-    size_t message_bytes_max;    /* of one request; 0: 1 MiB */
-    unsigned calls_max;          /* at once, above it a call is refused; 0: 64 */
-    uint32_t request_timeout_ms; /* until the first message of a call is here; 0: 30 s */
+    size_t message_bytes_max;       /* of one request; 0: 1 MiB */
+    unsigned calls_max;             /* at once, above it a call is refused; 0: 64 */
+    uint32_t request_timeout_ms;    /* until the first message of a call is here; 0: 30 s */
+    void (*cut_off)(void *context); /* called when a drain loses its patience, before it cancels; NULL: nobody */
+    void *context;
 } eis_grpc_config;
 
 typedef struct eis_grpc_counts {

@@ -469,6 +469,7 @@ bool eis_net_grpc_server_drain(eis_grpc_server *server, uint32_t deadline_ms)
         if (pthread_cond_timedwait(&server->changed, &server->lock, &at) != 0) break;
     all = over(server);
     pthread_mutex_unlock(&server->lock);
+    if (!all && server->config.cut_off != NULL) server->config.cut_off(server->config.context);
     if (!all) grpc_server_cancel_all_calls(server->core);
     pthread_mutex_lock(&server->lock);
     while (!over(server)) pthread_cond_wait(&server->changed, &server->lock);
