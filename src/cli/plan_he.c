@@ -141,7 +141,8 @@ static void write_parameters(eis_json_writer *w, const eis_he_plan *plan)
     eis_json_writer_end_array(w);
     write_u64(w, "total_bits", plan->params->total_bits);
     write_u64(w, "total_bits_max", eis_ckks_policy_bits(plan->params->policy, plan->params->degree));
-    write_real(w, "scale", c->stage[0].input.scale);
+    eis_json_writer_key(w, "scale");
+    eis_json_writer_f64(w, c->stage[0].input.scale);
     write_u64(w, "levels", c->depth);
 }
 
@@ -212,7 +213,9 @@ eis_status eis_cli_plan_he(const eis_model *model, const eis_cli_he_own *own, co
     eis_status st = EIS_OK;
     const eis_he_plan *plan = NULL;
 
-    EIS_TRY(eis_he_plan_new(&plan, model, &wish));
+    st = eis_he_plan_new(&plan, model, &wish);
+    if (st == EIS_ERR_UNSUPPORTED) st = EIS_ERR_MODEL; /* the other one is said of requests */
+    if (st != EIS_OK) goto out;
     if (json) {
         EIS_TRY(print_json(plan));
     } else {

@@ -184,7 +184,9 @@ eis_status eis_embedded_hear(uint16_t *port, int fd, uint32_t timeout_ms)
     eis_wire_reader_text16(&r, text, sizeof text);
     EIS_TRY(eis_wire_reader_end(&r));
     st = eis_status_from_code(code);
-    if (st != EIS_OK) st = eis_fail(st, "a server process did not start: %s", text);
+    /* A fault of what the caller named is no fault of the process. */
+    if (st != EIS_OK)
+        st = eis_fail(st, "%s%s", eis_status_exit_code(st) == 3 ? "" : "a server process did not start: ", text);
 out:
     return st;
 }

@@ -56,7 +56,7 @@ static eis_status start(void **server, uint16_t *port, const eis_embedded_papers
     if (papers->threads != 1) EIS_TRY(eis_pool_new(&s->pool, papers->threads));
     options.pool = s->pool;
     EIS_TRY(eis_embedded_order_read(&text, &bytes));
-    EIS_TRY(eis_he_registry_add_entry(&s->registry, "model", (eis_span){(const uint8_t *)text, bytes}, "/", &options));
+    EIS_TRY(eis_he_registry_add_entry(&s->registry, NULL, (eis_span){(const uint8_t *)text, bytes}, "/", &options));
     EIS_TRY(start_server(s, papers));
     eis_he_server_addresses(&http, &admin, s->server);
     *port = http.port;

@@ -186,9 +186,9 @@ static eis_status check_new(const eis_he_registry *registry, const eis_he_info *
     return eis_fail(EIS_ERR_MODEL, "semantics: model_id and version occur twice: %s %s", info->model_id, info->version);
 }
 
-/* Plans and encodes; *info moves into the registry. */
+/* Plans and encodes; *info moves into the registry. member: of the entry that asked for this plan, or NULL. */
 static eis_status add(eis_he_registry *registry, eis_he_info *info, const eis_model *model, const eis_he_wish *wish,
-                      const eis_he_registry_options *options, bool described)
+                      const eis_he_registry_options *options, bool described, const char *member)
 {
     eis_he_served served = {0};
     eis_status st = EIS_OK;
@@ -196,7 +196,8 @@ static eis_status add(eis_he_registry *registry, eis_he_info *info, const eis_mo
     EIS_TRY(make_room(registry));
     EIS_TRY(check_new(registry, info));
     st = eis_he_plan_new(&served.plan, model, wish);
-    if (st != EIS_OK && st != EIS_ERR_MEMORY) (void)eis_fail_prefix(st, "semantics");
+    if (st == EIS_ERR_UNSUPPORTED) st = EIS_ERR_MODEL; /* the other one is said of requests */
+    if (st != EIS_OK && st != EIS_ERR_MEMORY && member != NULL) (void)eis_fail_prefix(st, "semantics: %s", member);
     if (st != EIS_OK) goto out;
     if (!described) EIS_TRY(describe(info, model, &served.plan->contract));
     EIS_TRY(eis_he_program_new(&served.program, served.plan, model, options->pool));
@@ -221,7 +222,7 @@ eis_status eis_he_registry_add_model(eis_he_registry *registry, const char *mode
     snprintf(info.model_id, sizeof info.model_id, "%s", model_id);
     snprintf(info.version, sizeof info.version, "%s", version);
     snprintf(info.description, sizeof info.description, "%.400s", model->classifier.name);
-    st = add(registry, &info, model, wish, options, false);
+    st = add(registry, &info, model, wish, options, false, NULL);
     eis_he_info_clear(&info);
     return st;
 }
@@ -249,7 +250,9 @@ static eis_status check_weights_digest(const eis_he_entry *entry, const char *mo
         snprintf(path, sizeof path, "%s", weights_path);
     else
         snprintf(path, sizeof path, "%s/model.safetensors", model_path);
-    EIS_TRY(eis_file_map(&file, path));
+    st = eis_file_map(&file, path);
+    if (st != EIS_OK) (void)eis_fail_prefix(st, "semantics: %s", entry->has_weights ? "weights" : "model");
+    if (st != EIS_OK) goto out;
     EIS_REQUIRE(SHA256(file.bytes.data, file.bytes.bytes, digest) != NULL &&
                     memcmp(digest, entry->digest, sizeof digest) == 0,
                 EIS_ERR_MODEL, "semantics: weights_sha256 is not the digest of %s", path);
@@ -300,15 +303,17 @@ eis_status eis_he_registry_add_entry(eis_he_registry *registry, const char *what
 {
     eis_he_entry entry = {0};
     eis_model *model = NULL;
+    const char *member;
     eis_he_served *added;
     eis_he_wish wish;
     eis_status st = EIS_OK;
 
-    st = eis_he_entry_read(&entry, what, text);
+    st = eis_he_entry_read(&entry, what != NULL ? what : "entry", text);
     if (st != EIS_OK) return st; /* the text names the file already */
     wish = wish_of(&entry);
     EIS_TRY(open_model(&model, &entry, directory));
-    EIS_TRY(add(registry, &entry.info, model, &wish, options, entry.published));
+    member = entry.published ? "encryption_parameters" : "model";
+    EIS_TRY(add(registry, &entry.info, model, &wish, options, entry.published, what != NULL ? member : NULL));
     added = &registry->models[registry->count - 1];
     added->publish = options->publish_weights && added->info.weights != NULL;
     if (options->keep_models) {
@@ -316,7 +321,7 @@ eis_status eis_he_registry_add_entry(eis_he_registry *registry, const char *what
         model = NULL;
     }
 out:
-    if (st != EIS_OK && st != EIS_ERR_MEMORY) st = eis_fail_prefix(st, "%s", what);
+    if (st != EIS_OK && st != EIS_ERR_MEMORY && what != NULL) st = eis_fail_prefix(st, "%s", what);
     eis_model_free(model);
     eis_he_entry_clear(&entry);
     return st;

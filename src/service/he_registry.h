@@ -42,19 +42,20 @@ typedef struct eis_he_registry_options {
 /* Reads a directory.
  *
  * Errors:  EIS_ERR_MODEL  an entry is at fault, two have the same name and version, or there is none.
- *          EIS_ERR_FILE, EIS_ERR_POLICY, EIS_ERR_UNSUPPORTED, EIS_ERR_RANGE, EIS_ERR_MEMORY with the entry's file in
- * the text. *registry is empty. */
+ *          EIS_ERR_FILE, EIS_ERR_POLICY, EIS_ERR_RANGE, EIS_ERR_MEMORY with the entry's file and member in the text.
+ * *registry is empty. */
 EIS_MUST_USE eis_status eis_he_registry_open(eis_he_registry *registry, const char *directory,
                                              const eis_he_registry_options *options);
 
 /* Adds a model that is open already, under a name: for servers that are started for one model. It is not freed.
- * Errors: those of the planner; the registry is as before. */
+ * Errors: those of the planner, EIS_ERR_MODEL in place of EIS_ERR_UNSUPPORTED; the registry is as before. */
 EIS_MUST_USE eis_status eis_he_registry_add_model(eis_he_registry *registry, const char *model_id, const char *version,
                                                   eis_model *model, const eis_he_wish *wish,
                                                   const eis_he_registry_options *options);
 
-/* Reads one entry from its text: what a directory's files are read with. `what` names it in messages, `directory` is
- * where relative paths begin. Errors: as eis_he_registry_open; the registry is as before. */
+/* Reads one entry from its text: what a directory's files are read with. `what` names it in messages (NULL: it is no
+ * file of anybody's, so messages name neither it nor its members), `directory` is where relative paths begin. Errors:
+ * as eis_he_registry_open; the registry is as before. */
 EIS_MUST_USE eis_status eis_he_registry_add_entry(eis_he_registry *registry, const char *what, eis_span text,
                                                   const char *directory, const eis_he_registry_options *options);
 

@@ -138,7 +138,7 @@ expect 2 'go with --engine he' "$eis" classify --model "$square" --input "$three
 expect 2 'go with --engine split' "$eis" classify --engine he --model "$square" --input "$three" --shares 3
 
 # a model that ciphertexts cannot compute is refused with an offer, and computed in rounds where that is asked for
-expect 3 'degree 2.*--interactive' "$eis" classify --engine he --model "$digits" --input "$three"
+expect 3 '^eis: layer 3 .relu. .*degree 2.*--interactive.*MODEL_INVALID' "$eis" classify --engine he --model "$digits" --input "$three"
 "$eis" classify --model "$digits" --input "$three" >"$scratch/plain"
 expect 0 'rounds' "$eis" classify --engine he --interactive --model "$digits" --input "$three" --report
 cmp -s "$scratch/out" "$scratch/plain" || fail "interactive"
@@ -146,7 +146,7 @@ cmp -s "$scratch/out" "$scratch/plain" || fail "interactive"
 # plans
 "$eis" plan --engine he --model "$square" --json | python3 -c 'import json, sys
 p = json.load(sys.stdin)
-assert p["chain"] == "M" and p["poly_modulus_degree"] == 8192 and p["total_bits"] <= p["total_bits_max"] == 214
+assert p["chain"] == "M" and p["poly_modulus_degree"] == 8192 and p["scale"] == 2 ** 27 and p["total_bits"] <= p["total_bits_max"] == 214
 assert p["relin"] and p["rotation_keys"] > 0 and p["key_bytes"] > 0 and p["expected_ms"] > 0 and len(p["layers"]) == 5' || fail "plan --json"
 expect 0 '' "$eis" plan --engine he --model "$square"
 grep -q 'better from' "$scratch/out" || fail "the plan does not say when a batch is better"

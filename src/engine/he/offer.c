@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define IN_ROUNDS "with --interactive (in a registry: \"interactive\": true)"
+
 enum { DEGREE_MIN = 2, DEGREE_MAX = 7, NODES = 256, POINTS = 1000 };
 
 static double value_of(eis_step_op op, double x)
@@ -56,14 +58,14 @@ eis_status eis_he_offer(const eis_step *step, const char *place, double interval
         return eis_fail(
             EIS_ERR_UNSUPPORTED,
             "%s cannot be computed on ciphertexts: train the model with avg_pool, or let the client compute it "
-            "between rounds with --interactive",
+            "between rounds, " IN_ROUNDS,
             place);
     if (!(interval > 0) || !isfinite(interval))
         return eis_fail(
             EIS_ERR_UNSUPPORTED,
             "%s cannot be computed on ciphertexts: train the model with a polynomial or square in its place "
             "(magnitudes in model.json would tell here how near one comes), or let the client compute it "
-            "between rounds with --interactive",
+            "between rounds, " IN_ROUNDS,
             place);
     chebyshev_series(coeff, step->op, interval);
     for (int degree = DEGREE_MIN; degree <= DEGREE_MAX; degree++) {
@@ -75,6 +77,6 @@ eis_status eis_he_offer(const eis_step *step, const char *place, double interval
         EIS_ERR_UNSUPPORTED,
         "%s cannot be computed on ciphertexts. A polynomial in its place would err, on the calibrated range "
         "of [-%.3g, %.3g], by up to: %s. Put one into model.json (and train with it), or let the client "
-        "compute this layer between rounds with --interactive",
+        "compute this layer between rounds, " IN_ROUNDS,
         place, interval, interval, errors);
 }

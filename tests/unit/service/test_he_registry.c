@@ -111,6 +111,7 @@ static void parameters_below_the_policy_are_refused(void **state)
     (void)state;
     assert_int_equal(add(&registry, text), EIS_ERR_POLICY);
     assert_non_null(strstr(eis_error_detail(), "registry/m.json"));
+    assert_non_null(strstr(eis_error_detail(), "semantics: encryption_parameters"));
     eis_mem_free(text);
     eis_he_registry_clear(&registry);
 }
@@ -127,6 +128,30 @@ static void a_wrong_digest_of_weights_is_refused(void **state)
     snprintf(text, sizeof text, entry, root != NULL ? root : ".", 0);
     assert_int_equal(add(&registry, text), EIS_ERR_MODEL);
     assert_non_null(strstr(eis_error_detail(), "weights_sha256"));
+    eis_he_registry_clear(&registry);
+}
+
+static void models_that_cannot_be_served_are_named(void **state)
+{
+    static const char *const cases[][2] = {
+        {"models/digits", "\"interactive\": true"}, /* ReLU: refused with an offer */
+        {"models/tiny-stories", "no classifier"},
+        {"models/nowhere", "No such file"},
+    };
+    static const char entry[] = "{\"model_id\":\"m\",\"version\":\"1\",\"description\":\"d\",\"he_scheme\":\"CKKS\","
+                                "\"model\":\"%s/%s\"}";
+    const char *root = getenv("EIS_TEST_ROOT");
+    eis_he_registry registry = {0};
+    char text[1024];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        snprintf(text, sizeof text, entry, root != NULL ? root : ".", cases[i][0]);
+        assert_int_equal(add(&registry, text), i < 2 ? EIS_ERR_MODEL : EIS_ERR_FILE);
+        if (strstr(eis_error_detail(), "registry/m.json: semantics: ") == NULL ||
+            strstr(eis_error_detail(), "model") == NULL || strstr(eis_error_detail(), cases[i][1]) == NULL)
+            fail_msg("%s: %s", cases[i][0], eis_error_detail());
+    }
     eis_he_registry_clear(&registry);
 }
 
@@ -171,6 +196,7 @@ int main(void)
         cmocka_unit_test(faults_name_file_category_and_member),
         cmocka_unit_test(parameters_below_the_policy_are_refused),
         cmocka_unit_test(a_wrong_digest_of_weights_is_refused),
+        cmocka_unit_test(models_that_cannot_be_served_are_named),
         cmocka_unit_test(the_models_of_the_project_load),
         cmocka_unit_test(an_empty_or_missing_directory_is_refused),
     };
