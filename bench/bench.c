@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "bench/bench_blas.h"
 #include "bench/bench_he.h"
+#include "bench/bench_mpc.h"
 #include "bench/bench_peer.h"
 #include "cli/cli.h"
 #include "cli/commands.h"
@@ -37,11 +38,12 @@ static const struct {
     {"split", "call", eis_bench_run_call},         {"split", "end-to-end", eis_bench_run_end_to_end},
     {"split", "accuracy", eis_bench_run_accuracy}, {"split", "memory", eis_bench_run_memory},
     {"he", "ntt", eis_bench_run_he_ntt},           {"he", "ops", eis_bench_run_he_ops},
-    {"he", "eval", eis_bench_run_he_eval},
-    {"he", "service", eis_bench_run_he_service},
+    {"he", "eval", eis_bench_run_he_eval},         {"he", "service", eis_bench_run_he_service},
+    {"mpc", "gates", eis_bench_run_mpc_gates},     {"mpc", "tokens", eis_bench_run_mpc_tokens},
 };
 
-#define GROUPS "split: matmul, share, call, end-to-end, accuracy or memory; he: ntt, ops, eval or service"
+#define GROUPS \
+    "split: matmul, share, call, end-to-end, accuracy or memory; he: ntt, ops, eval or service; mpc: gates or tokens"
 
 static const struct argp_option options[] = {
     {"quick", KEY_QUICK, NULL, 0, "Fewer rounds and less cold memory: done within a minute", 1},
@@ -87,11 +89,11 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         return 0;
     case ARGP_KEY_ARG:
         if (f->engine != NULL || !group_exists(arg, NULL))
-            argp_error(state, "the engines that can be measured are split and he");
+            argp_error(state, "the engines that can be measured are split, he and mpc");
         f->engine = arg;
         return 0;
     case ARGP_KEY_END:
-        if (f->engine == NULL) argp_error(state, "say which engine: eis bench split, eis bench he");
+        if (f->engine == NULL) argp_error(state, "say which engine: eis bench split, eis bench he, eis bench mpc");
         if (f->only != NULL && !group_exists(f->engine, f->only)) argp_error(state, "--only takes, for %s", GROUPS);
         return 0;
     default:

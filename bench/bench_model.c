@@ -97,6 +97,58 @@ out:
     return st;
 }
 
+static eis_status fill_llama(eis_model *model)
+{
+    eis_status st = EIS_OK;
+    eis_lm *lm = &model->lm;
+
+    EIS_TRY(eis_lm_check(lm, "bench"));
+    EIS_TRY(eis_lm_add_nodes(model));
+    EIS_TRY(new_matrix(model, &lm->token_embedding, lm->vocabulary, lm->dim, 1));
+    for (uint32_t i = 0; i < model->linear_count; i++) {
+        eis_tensor_view view = lm->token_embedding;
+        if (i + 1 < model->linear_count)
+            EIS_TRY(new_matrix(model, &view, model->linears[i].out, model->linears[i].in, 3 + i));
+        eis_linear_add_piece(&model->linears[i], view);
+    }
+    for (uint32_t i = 0; i < lm->layers; i++) {
+        EIS_TRY(new_vector(model, &lm->blocks[i].attention_norm.weight, lm->dim, 1));
+        EIS_TRY(new_vector(model, &lm->blocks[i].mlp_norm.weight, lm->dim, 1));
+    }
+    EIS_TRY(new_vector(model, &lm->final_norm.weight, lm->dim, 1));
+out:
+    return st;
+}
+
+eis_status eis_bench_model_stories260k(eis_model **out_model)
+{
+    eis_status st = EIS_OK;
+    eis_model *model = NULL;
+
+    *out_model = NULL;
+    EIS_TRY(eis_model_new(&model, EIS_MODEL_LM));
+    model->lm = (eis_lm){.family = EIS_LM_LLAMA,
+                         .dim = 64,
+                         .hidden = 172,
+                         .layers = 5,
+                         .heads = 8,
+                         .kv_heads = 4,
+                         .head_size = 8,
+                         .vocabulary = 512,
+                         .context = 512,
+                         .rope = EIS_ROPE_PAIRS,
+                         .rope_theta = 10000,
+                         .norm_eps = 1e-5,
+                         .head_tied = true,
+                         .bos_id = 1};
+    EIS_TRY(fill_llama(model));
+    *out_model = model;
+    model = NULL;
+out:
+    eis_model_free(model);
+    return st;
+}
+
 eis_status eis_bench_model_layer(eis_model **out_model, uint32_t out_count, uint32_t in_count)
 {
     eis_status st = EIS_OK;

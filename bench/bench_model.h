@@ -14,6 +14,9 @@ enum { EIS_BENCH_GPT2_BLOCKS = 12, EIS_BENCH_GPT2_VOCABULARY = 50257, EIS_BENCH_
  * it. Errors: EIS_ERR_MEMORY; *model is then NULL. */
 EIS_MUST_USE eis_status eis_bench_model_gpt2(eis_model **model, uint32_t blocks, uint32_t vocabulary);
 
+/* Makes one of the shape of stories260K: Llama, 5 blocks, width 64, 8 heads on 4 of keys and values, 512 tokens. */
+EIS_MUST_USE eis_status eis_bench_model_stories260k(eis_model **model);
+
 /* Makes a model that is one linear node. */
 EIS_MUST_USE eis_status eis_bench_model_layer(eis_model **model, uint32_t out, uint32_t in);
 

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Whole tokens of the engine mpc: by parties on threads without TLS, at a full context; and by processes over TLS, as
+ * `eis generate` runs them. */
+#include "base/mem.h"
+#include "bench/bench_model.h"
+#include "bench/bench_mpc.h"
+#include "cli/cli.h"
+#include "cli/models_dir.h"
+#include "engine/mpc/lm.h"
+#include "service/mpc_text.h"
+
+#include <stdio.h>
+
+enum { PARTIES = 2, CONTEXT = 128, TEXT_TOKENS = 24, TEXT_TOKENS_QUICK = 6 };
+
+typedef struct token_goals {
+    double ms, rounds, kb;
+} token_goals;
+
+static void add_rows(eis_bench *bench, const char *name, const eis_bench_mpc_walk *w, const token_goals *goals)
+{
+    eis_bench_set_goal(eis_bench_add(bench, w->online_ms, "ms", "%s: online", name), goals->ms);
+    eis_bench_set_goal(eis_bench_add(bench, (double)w->rounds, "rounds", "%s: rounds", name), goals->rounds);
+    eis_bench_set_goal(eis_bench_add(bench, (double)w->bytes_to_each_peer / 1e3, "KB", "%s: to each peer", name),
+                       goals->kb);
+    eis_bench_add(bench, w->deal_ms, "ms", "%s: ahead, Triple Service", name);
+    eis_bench_add(bench, w->expand_ms, "ms", "%s: ahead, a party", name);
+    eis_bench_add(bench, (double)w->material_bytes / 1e3, "KB", "%s: ahead, to the last party", name);
+    eis_bench_add(bench, w->online_ms + w->deal_ms + w->expand_ms, "ms", "%s: all together", name);
+}
+
+/* A generated token that looks back on CONTEXT positions, itself included. */
+static eis_status run_token(eis_bench *bench, const eis_model *model, const char *name, const token_goals *goals,
+                            unsigned times)
+{
+    eis_status st = EIS_OK;
+    eis_mpc_tuning tuning;
+    eis_mpc_lm lm = {0};
+    eis_mpc_lm_step step = {0};
+    eis_bench_mpc *w = NULL;
+    eis_bench_mpc_walk walk;
+
+    eis_mpc_tuning_default(&tuning);
+    EIS_TRY(eis_mpc_lm_init(&lm, model, &tuning));
+    EIS_TRY(eis_bench_mpc_open(&w, PARTIES, lm.shapes, lm.shape_count, eis_mpc_lm_slot_count(&lm)));
+    for (uint32_t i = 0; i < 2 * lm.layers; i++)
+        EIS_TRY(eis_bench_mpc_fill(w, i, (CONTEXT - 1) * lm.kv_heads * lm.head_size));
+    for (uint32_t v = 0; v < lm.vector_count; v++)
+        EIS_TRY(eis_bench_mpc_fill(w, 2 * lm.layers + v, lm.vectors[v].count));
+    EIS_TRY(eis_mpc_lm_step_init(&step, &lm, CONTEXT - 1, false, true));
+    EIS_TRY(eis_cli_check_interrupted());
+    EIS_TRY(eis_bench_mpc_repeat(&walk, w, &step.graph, step.next, times));
+    add_rows(bench, name, &walk, goals);
+out:
+    eis_bench_mpc_close(w);
+    eis_mpc_lm_step_clear(&step);
+    eis_mpc_lm_clear(&lm);
+    return st;
+}
+
+static eis_status run_stories260k(eis_bench *bench)
+{
+    static const token_goals wanted = {40, 340, 1400};
+    eis_status st = EIS_OK;
+    eis_model *model = NULL;
+
+    EIS_TRY(eis_bench_model_stories260k(&model));
+    EIS_TRY(run_token(bench, model, "token of stories260K's shape", &wanted, bench->quick ? 4 : 16));
+out:
+    eis_model_free(model);
+    return st;
+}
+
+static eis_status run_gpt2(eis_bench *bench)
+{
+    static const token_goals wanted = {800, 800, 20000};
+    eis_status st = EIS_OK;
+    eis_model *model = NULL;
+
+    if (bench->quick) return EIS_OK; /* 124 million weights take their time to be shared */
+    EIS_TRY(eis_bench_model_gpt2(&model, EIS_BENCH_GPT2_BLOCKS, EIS_BENCH_GPT2_VOCABULARY));
+    EIS_TRY(run_token(bench, model, "token of GPT-2 small's shape", &wanted, 3));
+out:
+    eis_model_free(model);
+    return st;
+}
+
+/* models/tiny-stories by processes over TLS on loopback. */
+static eis_status run_processes(eis_bench *bench, uint32_t parties)
+{
+    eis_status st = EIS_OK;
+    char path[EIS_CLI_PATH_BYTES];
+    eis_mpc_settings settings;
+    const eis_mpc_text_wish wish = {.settings = &settings, .parties = parties, .cancel = eis_cli_cancel()};
+    eis_text_model lm = {0};
+    eis_text_generation generation = {.lm = &lm,
+                                      .sampling = eis_sampler_options_default(),
+                                      .max_tokens = bench->quick ? TEXT_TOKENS_QUICK : TEXT_TOKENS,
+                                      .cancel = eis_cli_cancel()};
+    eis_mpc_text_report report;
+    eis_mpc_text *text = NULL;
+    eis_ids ids = {0};
+
+    generation.sampling.greedy = true;
+    eis_mpc_settings_default(&settings);
+    EIS_TRY(eis_cli_models_find(path, "tiny-stories"));
+    EIS_TRY(eis_text_model_open(&lm, path, NULL));
+    EIS_TRY(eis_ids_append(&ids, 5));
+    EIS_TRY(eis_mpc_text_open(&text, &wish, lm.model));
+    EIS_TRY(eis_mpc_text_generate(&ids, text, &generation));
+    eis_mpc_text_report_get(&report, text);
+    eis_bench_add(bench, report.token_ms / report.tokens, "ms",
+                  "token of tiny-stories, %u processes over TLS, with dealing", parties);
+    eis_bench_add(bench, report.load_ms, "ms", "weights of tiny-stories, %u processes over TLS", parties);
+out:
+    eis_mpc_text_close(text);
+    eis_text_model_close(&lm);
+    eis_ids_clear(&ids);
+    return st;
+}
+
+eis_status eis_bench_run_mpc_tokens(eis_bench *bench)
+{
+    eis_status st = EIS_OK;
+
+    eis_bench_say(bench, "tokens of the engine mpc");
+    EIS_TRY(run_stories260k(bench));
+    EIS_TRY(run_gpt2(bench));
+    EIS_TRY(run_processes(bench, 2));
+    EIS_TRY(run_processes(bench, 3));
+out:
+    return st;
+}
