@@ -77,3 +77,10 @@ double eis_mpc_function_gelu_tanh(double t, double range)
 
     return x / 2 * tanh(sqrt(2 / PI) * (x + 0.044715 * x * x * x));
 }
+
+double eis_mpc_function_sigmoid(double t, double range)
+{
+    double x = root(t, range);
+
+    return x < 1e-6 ? 0.25 : tanh(x / 2) / (2 * x);
+}

@@ -19,11 +19,12 @@ double eis_mpc_fit_error(const double *c, unsigned degree, eis_mpc_function f, d
 /* Fits a + b x on [from, to] with the smallest largest relative error in x^-1 or x^-1/2 (power 1 or 0.5). */
 void eis_mpc_fit_line(double *a, double *b, double from, double to, double power);
 
-/* The functions of t in [-1, 1]: exp(range (t - 1) / 2); and the even parts of SiLU, GELU and tanh-GELU as functions of
- * x^2 = range^2 (t + 1) / 2. */
+/* The functions of t in [-1, 1]: exp(range (t - 1) / 2); and the even parts of SiLU, GELU and tanh-GELU, and
+ * (sigmoid(x) - 1/2) / x, as functions of x^2 = range^2 (t + 1) / 2. */
 double eis_mpc_function_exp(double t, double range);
 double eis_mpc_function_silu(double t, double range);
 double eis_mpc_function_gelu(double t, double range);
 double eis_mpc_function_gelu_tanh(double t, double range);
+double eis_mpc_function_sigmoid(double t, double range);
 
 #endif

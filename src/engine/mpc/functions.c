@@ -193,7 +193,9 @@ static bool activation_begin(activation *a, eis_mpc_graph *graph, eis_mpc_id x, 
 {
     static const eis_mpc_function functions[] = {[EIS_MPC_SILU] = eis_mpc_function_silu,
                                                  [EIS_MPC_GELU] = eis_mpc_function_gelu,
-                                                 [EIS_MPC_GELU_TANH] = eis_mpc_function_gelu_tanh};
+                                                 [EIS_MPC_GELU_TANH] = eis_mpc_function_gelu_tanh,
+                                                 [EIS_MPC_SIGMOID] = eis_mpc_function_sigmoid};
+    bool wide = kind == EIS_MPC_SILU || kind == EIS_MPC_SIGMOID;
     unsigned frac;
     int64_t edge[2];
     eis_mpc_compare compare;
@@ -204,8 +206,8 @@ static bool activation_begin(activation *a, eis_mpc_graph *graph, eis_mpc_id x, 
     if (x == EIS_MPC_NONE) return false;
     frac = node_of(graph, x)->frac;
     n = node_of(graph, x)->count;
-    a->degree = tuning->act_degree > 0 ? tuning->act_degree : kind == EIS_MPC_SILU ? 11 : 9;
-    a->range = tuning->act_range > 0 ? tuning->act_range : kind == EIS_MPC_SILU ? 8 : 4;
+    a->degree = tuning->act_degree > 0 ? tuning->act_degree : wide ? 11 : 9;
+    a->range = tuning->act_range > 0 ? tuning->act_range : wide ? 8 : 4;
     /* The comparisons are blurred by 2^-6, so the fit reaches a little further. */
     eis_mpc_fit(a->c, a->degree, functions[kind], a->range + 0.0625);
     if (!polynomial_fits(graph, a->c, a->degree, ACT_FRAC, ACT_COEFFICIENT, "act.deg")) return false;
@@ -296,6 +298,30 @@ eis_mpc_id eis_mpc_gated_unit(eis_mpc_graph *graph, eis_mpc_id x, eis_mpc_id u, 
             ldexp(node_of(graph, u)->bound, (int)tuning->frac - (int)node_of(graph, u)->frac);
     y = eis_mpc_rescale_auth(graph, in_two_steps(graph, &a, x, u), tuning->frac);
     eis_mpc_set_bound(graph, y, bound * 1.01 + 64);
+    return y;
+}
+
+#define SIGMOID_FRAC 20 /* of h */
+
+/* 1/2 + x h(x^2) within, 1 above, 0 below. */
+eis_mpc_id eis_mpc_sigmoid(eis_mpc_graph *graph, eis_mpc_id x, const eis_mpc_tuning *tuning)
+{
+    activation a;
+    unsigned full;
+    eis_mpc_id h, y;
+
+    if (!activation_begin(&a, graph, x, EIS_MPC_SIGMOID, tuning)) return EIS_MPC_NONE;
+    full = node_of(graph, x)->frac + SIGMOID_FRAC;
+    h = gated_polynomial(graph, &a.p, a.c, a.degree, EIS_MPC_NONE);
+    eis_mpc_set_gated(graph, h, ldexp(largest_of(a.c, a.degree), 3 * ACT_FRAC + ACT_COEFFICIENT));
+    h = eis_mpc_rescale_auth(graph, h, SIGMOID_FRAC);
+    eis_mpc_set_gated(graph, h, ldexp(largest_of(a.c, a.degree), SIGMOID_FRAC));
+    y = eis_mpc_product(graph, (const eis_mpc_id[]){a.within, x, h}, 3, ldexp(1.01, (int)full));
+    y = eis_mpc_add(graph, y, eis_mpc_scale(graph, a.within, INT64_C(1) << (full - 1), full));
+    y = eis_mpc_add(graph, y, eis_mpc_scale(graph, a.above, INT64_C(1) << full, full));
+    eis_mpc_set_bound(graph, y, ldexp(1.05, (int)full));
+    y = eis_mpc_rescale_auth(graph, y, tuning->frac);
+    eis_mpc_set_bound(graph, y, ldexp(1, (int)tuning->frac) + 64);
     return y;
 }
 

@@ -11,8 +11,8 @@ typedef struct eis_mpc_tuning {
     unsigned frac;           /* fixed_point.scale_bits */
     unsigned exp_degree;     /* cheby.deg: 5 .. 15 */
     double exp_range;        /* cheby.range: 8 .. 16 */
-    unsigned act_degree;     /* act.deg; 0: 11 for SiLU, 9 for GELU */
-    double act_range;        /* act.range; 0: 8 for SiLU, 4 for GELU */
+    unsigned act_degree;     /* act.deg: 5 .. 15; 0: 11 for SiLU and sigmoid, 9 for GELU */
+    double act_range;        /* act.range; 0: 8 for SiLU and sigmoid, 4 for GELU */
     unsigned per_octave;     /* spline.per_octave */
     unsigned newton_steps;   /* newton.steps: 1 or 2 */
     unsigned digit_bits_max; /* compare.digit_bits: 4 .. 7; 0: chosen */
@@ -24,10 +24,18 @@ void eis_mpc_tuning_default(eis_mpc_tuning *tuning);
 /* exp(v) for v <= 0, at frac bits. Cost: 5 rounds and 14 words for degrees up to 11, else 7 rounds and 16 words. */
 eis_mpc_id eis_mpc_exp(eis_mpc_graph *graph, eis_mpc_id v, const eis_mpc_tuning *tuning);
 
-typedef enum eis_mpc_activation { EIS_MPC_SILU = 1, EIS_MPC_GELU = 2, EIS_MPC_GELU_TANH = 3 } eis_mpc_activation;
+typedef enum eis_mpc_activation {
+    EIS_MPC_SILU = 1,
+    EIS_MPC_GELU = 2,
+    EIS_MPC_GELU_TANH = 3,
+    EIS_MPC_SIGMOID = 4 /* of eis_mpc_sigmoid alone */
+} eis_mpc_activation;
 
 /* g(x) for x at frac bits. Cost: 6 rounds, 20 words; where |x| may be 32 or more (SiLU: 16), 8 rounds and 22 words. */
 eis_mpc_id eis_mpc_activate(eis_mpc_graph *graph, eis_mpc_id x, eis_mpc_activation kind, const eis_mpc_tuning *tuning);
+
+/* 1 / (1 + exp(-x)), at frac bits. Cost: 8 rounds, 22 words. */
+eis_mpc_id eis_mpc_sigmoid(eis_mpc_graph *graph, eis_mpc_id x, const eis_mpc_tuning *tuning);
 
 /* g(x) u. Cost: 8 rounds, 22 words. */
 eis_mpc_id eis_mpc_gated_unit(eis_mpc_graph *graph, eis_mpc_id x, eis_mpc_id u, eis_mpc_activation kind,

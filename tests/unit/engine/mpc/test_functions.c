@@ -90,6 +90,7 @@ static void test_exp(void **state)
 static double silu(double v) { return v / (1 + exp(-v)); }
 static double gelu(double v) { return v / 2 * (1 + erf(v / sqrt(2))); }
 static double gelu_tanh(double v) { return v / 2 * (1 + tanh(0.7978845608028654 * (v + 0.044715 * v * v * v))); }
+static double sigmoid(double v) { return 1 / (1 + exp(-v)); }
 static double square_gate(double v) { return v * silu(v); }
 
 static void test_activations(void **state)
@@ -111,6 +112,9 @@ static void test_activations(void **state)
     costs(&g, 6, 20);
     eis_mpc_graph_clear(&g);
     check(&g, eis_mpc_activate(&g, input(&g, 16, 15), EIS_MPC_GELU_TANH, &t), 16, gelu_tanh, 1.5e-3, false);
+    eis_mpc_graph_clear(&g);
+    check(&g, eis_mpc_sigmoid(&g, input(&g, 16, 64), &t), 16, sigmoid, 6e-4, false);
+    costs(&g, 8, 22);
     eis_mpc_graph_clear(&g);
     in = input(&g, 16, 15);
     check(&g, eis_mpc_gated_unit(&g, in, in, EIS_MPC_SILU, &t), 16, square_gate, 0.05, false);
