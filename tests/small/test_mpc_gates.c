@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Truncation and comparison over a field so small that every value and every mask can be tried: whatever the dealer
- * draws, a truncation is the floor or one more, and a comparison is right outside its zone. Shares come from the real
- * dealer; the mask of each element is set to each number of the field in turn. */
+/* Truncation and comparison over fields so small that every case can be tried. One masked zero, times every number of
+ * the field, is a zero under every mask; public numbers make every value of it. With 7 bits all pairs of value and mask
+ * are tried, with 13 bits all values under some masks and all masks under some values. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,99 +14,141 @@
 
 #include <math.h>
 
-/* Every value of [-bound, bound] beside itself `times` times, so that masks vary: exhaustive in values, and over the
- * field of 7 bits each value meets each mask many times. */
-enum { TIMES = EIS_FP_BITS == 7 ? 2048 : 16 };
+/* The cases: value x[i] under mask factor[i] times that of the only input. */
+typedef struct cases {
+    uint32_t count, capacity;
+    int64_t *x, *factor, *out;
+} cases;
 
-static int64_t *every_value(uint32_t *count, int64_t bound)
+static void add_case(cases *c, int64_t x, int64_t factor)
 {
-    int64_t *x;
-
-    *count = (uint32_t)(2 * bound + 1) * TIMES;
-    x = malloc(*count * sizeof *x);
-    for (uint32_t i = 0; i < *count; i++) x[i] = (int64_t)(i / TIMES) - bound;
-    return x;
+    if (c->count == c->capacity) {
+        c->capacity = c->capacity == 0 ? 4096 : 2 * c->capacity;
+        c->x = realloc(c->x, c->capacity * sizeof *c->x);
+        c->factor = realloc(c->factor, c->capacity * sizeof *c->factor);
+        c->out = realloc(c->out, c->capacity * sizeof *c->out);
+    }
+    c->x[c->count] = x;
+    c->factor[c->count++] = factor;
 }
+
+static void free_cases(cases *c)
+{
+    free(c->x);
+    free(c->factor);
+    free(c->out);
+}
+
+/* Values of [-bound, bound] and masks. `few`: with 13 bits one in so many. */
+static cases every_case(int64_t bound, int64_t few)
+{
+    cases c = {0};
+    int64_t p = (int64_t)EIS_FP_P, step = EIS_FP_BITS == 7 ? 1 : few, edge = EIS_FP_BITS == 7 ? 0 : 2;
+
+    for (int64_t x = -bound; x <= bound; x++)
+        for (int64_t l = (x + bound) % step; l < p; l += step) add_case(&c, x, l);
+    for (int64_t l = 0; l < p && edge > 0; l++) /* zeros, ends, and what lies beside them, under every mask */
+        for (int64_t d = 0; d < edge; d++) {
+            add_case(&c, d, l);
+            add_case(&c, -1 - d, l);
+            add_case(&c, bound - d, l);
+            add_case(&c, d - bound, l);
+        }
+    return c;
+}
+
+/* The wire of all cases: zero, masked, times the factors, plus the values. */
+static eis_mpc_id wire_of(eis_mpc_graph *g, const cases *c, unsigned frac, int64_t bound)
+{
+    eis_mpc_id w = eis_mpc_repeat(g, eis_mpc_input(g, 0, 1, frac, 0), c->count);
+
+    w = eis_mpc_offset_each(g, eis_mpc_weigh(g, w, c->factor, 0), c->x);
+    assert_true(w != EIS_MPC_NONE);
+    assert_true(g->nodes[w].bound == (double)bound);
+    return w;
+}
+
+static const int64_t zero[1];
 
 static void test_truncate(void **state)
 {
     int64_t bound = (INT64_C(1) << (EIS_FP_BITS - 2)) - 1;
-    uint32_t n;
-    int64_t *x = every_value(&n, bound), *y = malloc(n * sizeof *y);
+    cases c = every_case(bound, 509);
     mpc_world w;
     (void)state;
 
     mpc_world_open(&w, 3);
-    w.input[0] = x;
+    w.input[0] = zero;
     for (unsigned shift = 1; shift <= EIS_FP_BITS - 3; shift++) {
         eis_mpc_graph g;
         eis_mpc_id t;
-        bool both = false, up = false;
+        bool down = false, up = false;
         eis_mpc_graph_init(&g, NULL, 0);
-        t = eis_mpc_truncate(&g, eis_mpc_input(&g, 0, n, EIS_FP_BITS, (double)bound), shift);
+        t = eis_mpc_truncate(&g, wire_of(&g, &c, EIS_FP_BITS, bound), shift);
         assert_int_equal(mpc_world_walk(&w, &g, true), EIS_OK);
-        mpc_world_value(y, &w, t);
-        for (uint32_t i = 0; i < n; i++) {
-            double exact = ldexp((double)x[i], -(int)shift);
-            assert_true((double)y[i] - exact > -1 && (double)y[i] - exact <= 1);
-            both |= (double)y[i] == floor(exact);
-            up |= (double)y[i] == floor(exact) + 1;
+        mpc_world_value(c.out, &w, t);
+        for (uint32_t i = 0; i < c.count; i++) {
+            double exact = ldexp((double)c.x[i], -(int)shift), error = (double)c.out[i] - exact;
+            assert_true(error > -1 && error <= 1);
+            down |= (double)c.out[i] == floor(exact);
+            up |= (double)c.out[i] == floor(exact) + 1;
         }
-        assert_true(both && up);
+        assert_true(down && up);
         mpc_world_clear_walk(&w);
         eis_mpc_graph_clear(&g);
     }
     mpc_world_close(&w);
-    free(x);
-    free(y);
+    free_cases(&c);
 }
 
-static void compare_all(mpc_world *w, eis_mpc_cut cut)
+/* A comparison and a selection under it; returns false where the cut does not fit the field. */
+static bool compare_all(mpc_world *w, eis_mpc_cut cut)
 {
     unsigned bits = cut.digit_bits * cut.digits;
     int64_t bound = (INT64_C(1) << (cut.low + bits)) - (INT64_C(1) << cut.low) - 2, zone = INT64_C(1) << cut.low;
-    uint32_t n;
-    int64_t *x, *y;
+    cases c;
+    int64_t *chosen;
     eis_mpc_graph g;
     eis_mpc_compare compare;
-    eis_mpc_id bit, selected;
-    static const int64_t zero = 0;
+    eis_mpc_id x, bit, selected;
 
-    if (bound < 1 || bound > (INT64_C(1) << (EIS_FP_BITS - 2)) - 1) return;
-    x = every_value(&n, bound);
-    y = malloc(n * sizeof *y);
-    w->input[0] = x;
+    if (bound < 1 || bound > (INT64_C(1) << (EIS_FP_BITS - 2)) - 1) return false;
+    c = every_case(bound, 2039);
+    chosen = malloc(c.count * sizeof *chosen);
     eis_mpc_graph_init(&g, NULL, 0);
-    bit = eis_mpc_input(&g, 0, n, 0, (double)bound);
-    eis_mpc_compare_begin(&compare, &g, bit, cut, &zero, 1, 0);
-    selected = eis_mpc_compare_select(&g, &compare, bit, 0);
+    x = wire_of(&g, &c, 0, bound);
+    eis_mpc_compare_begin(&compare, &g, x, cut, zero, 1, 0);
+    selected = eis_mpc_compare_select(&g, &compare, x, 0);
     bit = eis_mpc_compare_bit(&g, &compare);
     assert_int_equal(mpc_world_walk(w, &g, true), EIS_OK);
-    mpc_world_value(y, w, bit);
-    for (uint32_t i = 0; i < n; i++) {
-        assert_true(y[i] == 0 || y[i] == 1);
-        if (x[i] >= 0) assert_int_equal(y[i], 1);
-        if (x[i] < -zone) assert_int_equal(y[i], 0);
-        if (cut.low == 0 && x[i] != -1) assert_int_equal(y[i], x[i] >= 0);
+    mpc_world_value(c.out, w, bit);
+    mpc_world_value(chosen, w, selected);
+    for (uint32_t i = 0; i < c.count; i++) {
+        assert_true(c.out[i] == 0 || c.out[i] == 1);
+        if (c.x[i] >= 0) assert_int_equal(c.out[i], 1);
+        if (c.x[i] < -zone) assert_int_equal(c.out[i], 0);
+        assert_int_equal(chosen[i], c.out[i] * c.x[i]);
     }
-    mpc_world_value(x, w, selected);
-    for (uint32_t i = 0; i < n; i++) assert_int_equal(x[i], y[i] * ((int64_t)(i / TIMES) - bound));
     mpc_world_clear_walk(w);
     eis_mpc_graph_clear(&g);
-    free(x);
-    free(y);
+    free(chosen);
+    free_cases(&c);
+    return true;
 }
 
 static void test_compare(void **state)
 {
     mpc_world w;
+    unsigned shapes = 0;
     (void)state;
 
     mpc_world_open(&w, 2);
+    w.input[0] = zero;
     for (unsigned digits = 3; digits <= 9; digits += 3)
         for (unsigned b = 1; b * digits < EIS_FP_BITS; b++)
             for (unsigned low = 0; low + digits * b + 1 <= EIS_FP_BITS; low++)
-                compare_all(&w, (eis_mpc_cut){low, b, digits});
+                shapes += compare_all(&w, (eis_mpc_cut){low, b, digits});
+    assert_true(shapes >= (EIS_FP_BITS == 7 ? 2 : 10));
     mpc_world_close(&w);
 }
 
