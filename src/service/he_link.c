@@ -2,6 +2,7 @@
 #include "service/he_link.h"
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "net/address.h"
 #include "wire/json.h"
@@ -18,6 +19,7 @@
 #define PATIENCE_MS_DEFAULT  90000u
 #define BACK_OFF_MS          200u  /* before the first repetition; doubled for each further one */
 #define BACK_OFF_MS_MAX      8000u /* where the server names no time */
+#define LONG_PAUSE_MS        1000u /* from here on somebody may wonder what goes on */
 #define PROBLEM_BYTES_MAX    ((size_t)64 << 10)
 #define RETRY_AFTER_S_MAX    3600u
 
@@ -289,6 +291,8 @@ eis_status eis_he_link_run(eis_he_link *link, eis_http_call *call, eis_he_proble
         if (ms > patience_ms) break; /* the last error stands */
         patience_ms -= ms;
         link->counts.retries++;
+        if (ms >= LONG_PAUSE_MS)
+            eis_log(EIS_LOG_WARN, "waiting", "%s; asking again in %u s", eis_error_detail(), (ms + 999) / 1000);
         if (eis_he_link_pause(link, ms) != EIS_OK) {
             st = EIS_ERR_INTERRUPTED;
             break;
