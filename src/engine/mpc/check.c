@@ -48,6 +48,7 @@ static eis_status draw_coin(eis_mpc_check *check, uint8_t commitment[HASH], uint
     EIS_TRY(eis_entropy_draw(check->coin_salt, HASH));
     EIS_TRY(
         commit(commitment, check, "eis mpc coin", window, check->links->index, check->coin, HASH, check->coin_salt));
+    EIS_PUBLIC(commitment, HASH); /* commitments hide */
 out:
     return st;
 }
@@ -116,6 +117,7 @@ static eis_status reveal_coins(eis_mpc_check *check, uint8_t seed[HASH])
     memcpy(mine.salt, check->coin_salt, HASH);
     eis_mpc_check_note(check, &count, sizeof count);
     EIS_TRY(eis_mpc_digest_peek(&check->transcript, mine.transcript));
+    EIS_PUBLIC(&mine, sizeof mine); /* a coin is shown to all, once its list is closed */
     EIS_TRY(exchange(check, EIS_MPC_FRAME_COIN, &mine, sizeof mine, all));
     all[check->links->index] = mine;
     EIS_TRY(eis_mpc_digest_start(&digest, "eis mpc combination"));
@@ -150,9 +152,11 @@ eis_status eis_mpc_check_coin(eis_mpc_check *check, uint8_t coin[HASH])
     EIS_REQUIRE(!check->dead, EIS_ERR_INTEGRITY, "the session has ended");
     EIS_TRY(eis_entropy_draw(&mine, sizeof mine));
     EIS_TRY(commit(expected, check, domain, check->window, me, mine.coin, HASH, mine.salt));
+    EIS_PUBLIC(expected, HASH); /* commitments hide */
     EIS_TRY(exchange(check, EIS_MPC_FRAME_TEST_HASH, expected, HASH, hashes));
     memcpy(hashes[me], expected, HASH);
     eis_mpc_check_note(check, hashes, check->links->count * HASH);
+    EIS_PUBLIC(&mine, sizeof mine); /* a coin is shown to all, once everybody has committed */
     EIS_TRY(exchange(check, EIS_MPC_FRAME_TEST_COIN, &mine, sizeof mine, all));
     all[me] = mine;
     EIS_TRY(eis_mpc_digest_start(&digest, "eis mpc test"));
@@ -212,8 +216,10 @@ static eis_status commit_and_open(eis_mpc_check *check, eis_mpc_frame commit_typ
     EIS_TRY(eis_entropy_draw(mine.salt, HASH));
     EIS_TRY(commit(sent, check, domain, check->window, check->links->index, &mine.sigma, sizeof mine.sigma, mine.salt));
     if (next_coin != NULL) memcpy(sent + HASH, next_coin, HASH);
+    EIS_PUBLIC(sent, sizeof sent); /* commitments hide */
     EIS_TRY(exchange(check, commit_type, sent, bytes, commitments));
     memcpy((uint8_t *)commitments + check->links->index * bytes, sent, bytes);
+    EIS_PUBLIC(&mine, sizeof mine); /* a share of 0, unless somebody lied */
     EIS_TRY(exchange(check, reveal_type, &mine, sizeof mine, all));
     all[check->links->index] = mine;
     for (uint32_t i = 0; i < check->links->count; i++) {
@@ -255,6 +261,7 @@ eis_status eis_mpc_check_output(eis_mpc_check *check, uint64_t *value, uint64_t 
 
     *value = 0;
     EIS_REQUIRE(!check->dead && check->count == 0, EIS_ERR_INTEGRITY, "the session has ended");
+    EIS_PUBLIC(&share, sizeof share); /* of what the world is told */
     EIS_TRY(exchange(check, EIS_MPC_FRAME_OUT, &share, sizeof share, all));
     all[check->links->index] = share;
     for (uint32_t i = 0; i < check->links->count; i++) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/mpc/party.h"
 
+#include "base/ct.h"
 #include "base/mem.h"
 #include "engine/mpc/material.h"
 #include "engine/mpc/walk.h"
@@ -149,6 +150,7 @@ eis_status eis_mpc_party_open(eis_mpc_party *party, uint64_t *mine, uint64_t *th
 {
     eis_status st = EIS_OK;
 
+    EIS_PUBLIC(mine, count * sizeof *mine); /* shares of masked words: every other party gets them */
     EIS_TRY(party->links->exchange(party->links->context, EIS_MPC_FRAME_OPEN, round, mine, count * sizeof *mine,
                                    (uint8_t *)theirs));
     EIS_TRY(sum_shares(party, mine, theirs, count));

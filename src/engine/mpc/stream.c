@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/mpc/stream.h"
 
+#include "base/ct.h"
 #include "base/mem.h"
 #include "engine/mpc/digest.h"
 
@@ -47,9 +48,10 @@ eis_status eis_mpc_stream_words(eis_mpc_stream *stream, uint64_t *words, size_t 
         size_t read = count - have, kept = have;
         EIS_TRY(eis_prg_read(&stream->prg, words + have, read * sizeof *words));
         for (size_t i = have; i < have + read; i++) {
-            uint64_t word = cut(words[i]);
+            uint64_t word = cut(words[i]), left_out = (uint64_t)(word == EIS_FP_P);
             words[kept] = word;
-            kept += word != EIS_FP_P; /* which word was left out tells nothing about the others */
+            EIS_PUBLIC(&left_out, sizeof left_out); /* which word was left out tells nothing about the others */
+            kept += left_out == 0;
         }
         have = kept;
     }
