@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "engine/mpc/material.h"
+#include "engine/mpc/sacrifice.h"
 #include "service/mpc_stream.h"
 
 #include <errno.h>
@@ -327,42 +328,95 @@ out:
     return st;
 }
 
+/* Splits a unit: what it is tested with lies behind it. What is missing is left to the readers to notice. */
+static void split_unit(eis_mpc_reader *material, eis_mpc_reader *tests, const eis_mpc_reader *unit, size_t test_count)
+{
+    *material = *tests = *unit;
+    if (unit->corrections == NULL) return;
+    tests->correction_count = unit->correction_count < test_count ? unit->correction_count : test_count;
+    material->correction_count -= tests->correction_count;
+    tests->corrections += material->correction_count;
+}
+
+/* Tests a unit's material, behind the walk that used it: before anything of it leaves. */
+static eis_status test_unit(eis_mpc_seat *seat, const eis_mpc_graph *graph, const eis_mpc_run *run,
+                            const uint64_t *material, const eis_mpc_reader *tests, const eis_mpc_test_size *size,
+                            uint64_t number)
+{
+    eis_status st = EIS_OK;
+    uint64_t *words = eis_mem_new_secret(size->words, sizeof *words);
+
+    if (words == NULL) return EIS_ERR_MEMORY;
+    EIS_TRY(eis_mpc_reader_test_graph(tests, words, graph, number));
+    EIS_TRY(eis_mpc_sacrifice_run(&seat->party, graph, run, material, words));
+out:
+    eis_mem_free_wiped(words, size->words, sizeof *words);
+    return st;
+}
+
 /* Walks a graph with the unit of its kind. */
 static eis_status walk(eis_mpc_run *run, eis_mpc_seat *seat, const eis_mpc_graph *graph, eis_mpc_unit_kind kind)
 {
     eis_status st = EIS_OK;
     const eis_mpc_source source = {.context = seat, .input = take_input, .kept = take_kept};
-    eis_mpc_reader reader = {0};
-    uint64_t *corrections = NULL, *material = NULL;
+    bool tested = seat->session.sacrifice_level > 0;
+    eis_mpc_reader unit = {0}, reader, tests;
+    eis_mpc_test_size size;
+    uint64_t *corrections = NULL, *material = NULL, number = eis_mpc_unit_number(kind, seat->step);
     size_t words = eis_mpc_graph_words(graph);
 
+    eis_mpc_test_size_graph(&size, graph);
     seat->links.step = (uint32_t)seat->step;
-    EIS_TRY(fetch_unit(&reader, &corrections, seat, kind));
+    EIS_TRY(fetch_unit(&unit, &corrections, seat, kind));
     material = eis_mem_new_secret(words + 1, sizeof *material);
     if (material == NULL) return EIS_ERR_MEMORY;
-    EIS_TRY(eis_mpc_reader_graph(&reader, material, graph, eis_mpc_unit_number(kind, seat->step)));
+    split_unit(&reader, &tests, &unit, tested ? size.corrections : 0);
+    EIS_TRY(eis_mpc_reader_graph(&reader, material, graph, number));
     EIS_TRY(eis_mpc_party_run(run, &seat->party, graph, material, &source));
+    if (tested) EIS_TRY(test_unit(seat, graph, run, material, &tests, &size, number));
 out:
     eis_mem_free_wiped(material, words + 1, sizeof *material);
-    eis_mem_free_wiped(corrections, reader.correction_count + 1, sizeof *corrections);
+    eis_mem_free_wiped(corrections, unit.correction_count + 1, sizeof *corrections);
     return st;
 }
 
 /* ---- load ---- */
 
+/* Tests the load's material. */
+static eis_status test_load(eis_mpc_seat *seat, const uint64_t *material, const eis_mpc_reader *tests)
+{
+    eis_status st = EIS_OK;
+    const eis_mpc_lm *lm = &seat->session.lm;
+    eis_mpc_test_size size;
+    uint64_t *words;
+
+    eis_mpc_test_size_load(&size, lm->shapes, lm->shape_count);
+    words = eis_mem_new_secret(size.words, sizeof *words);
+    if (words == NULL) return EIS_ERR_MEMORY;
+    EIS_TRY(eis_mpc_reader_test_load(tests, words, lm->shapes, lm->shape_count));
+    EIS_TRY(eis_mpc_sacrifice_load(&seat->party, material, words));
+out:
+    eis_mem_free_wiped(words, size.words, sizeof *words);
+    return st;
+}
+
 static eis_status load_matrices(eis_mpc_seat *seat)
 {
     eis_status st = EIS_OK;
     const eis_mpc_lm *lm = &seat->session.lm;
-    eis_mpc_reader reader = {0};
+    bool tested = seat->session.sacrifice_level > 0;
+    eis_mpc_reader unit = {0}, reader, tests;
+    eis_mpc_test_size size;
     uint64_t *corrections = NULL, *material = NULL;
     size_t words = 0;
 
+    eis_mpc_test_size_load(&size, lm->shapes, lm->shape_count);
     for (uint32_t i = 0; i < lm->shape_count; i++) words += eis_mpc_load_words(&lm->shapes[i]);
     EIS_TRY(wait_for_weights(seat));
-    EIS_TRY(fetch_unit(&reader, &corrections, seat, EIS_MPC_UNIT_LOAD));
+    EIS_TRY(fetch_unit(&unit, &corrections, seat, EIS_MPC_UNIT_LOAD));
     material = eis_mem_new_secret(words + 1, sizeof *material);
     if (material == NULL) return EIS_ERR_MEMORY;
+    split_unit(&reader, &tests, &unit, tested ? size.corrections : 0);
     EIS_TRY(eis_mpc_reader_load(&reader, material, lm->shapes, lm->shape_count));
     for (uint32_t i = 0; i < lm->shape_count; i++)
         eis_mpc_check_note(&seat->party.check, seat->weights[i],
@@ -370,10 +424,11 @@ static eis_status load_matrices(eis_mpc_seat *seat)
     for (uint32_t i = 0; i < lm->shape_count; i++)
         seat->input_words += (uint64_t)lm->shapes[i].rows * lm->shapes[i].columns;
     EIS_TRY(eis_mpc_party_load(&seat->party, lm->shapes, seat->weights, lm->shape_count, material));
+    if (tested) EIS_TRY(test_load(seat, material, &tests));
     EIS_TRY(eis_mpc_check_run(&seat->party.check));
 out:
     eis_mem_free_wiped(material, words + 1, sizeof *material);
-    eis_mem_free_wiped(corrections, reader.correction_count + 1, sizeof *corrections);
+    eis_mem_free_wiped(corrections, unit.correction_count + 1, sizeof *corrections);
     return st;
 }
 

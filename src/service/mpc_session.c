@@ -118,6 +118,7 @@ eis_status eis_mpc_session_write(eis_writer *w, eis_mpc_session *session)
     eis_wire_writer_u32(w, session->context);
     eis_wire_writer_u32(w, session->stop_count);
     for (uint32_t i = 0; i < session->stop_count; i++) eis_wire_writer_u32(w, session->stop[i]);
+    eis_wire_writer_u32(w, session->sacrifice_level);
     write_manifest(w, &session->lm);
     st = eis_wire_writer_status(w);
     return st == EIS_OK ? hash_document(session->hash, w->data + begin, w->bytes - begin) : st;
@@ -263,6 +264,7 @@ eis_status eis_mpc_session_read(eis_mpc_session *session, const void *data, size
     session->stop_count = read_number(&r, 0, EIS_LM_STOP_IDS_MAX, "stop tokens");
     EIS_TRY(eis_wire_reader_status(&r));
     for (uint32_t i = 0; i < session->stop_count; i++) session->stop[i] = eis_wire_reader_u32(&r);
+    session->sacrifice_level = read_number(&r, 0, 1, "sacrifice.level");
     EIS_TRY(eis_wire_reader_status(&r));
     EIS_TRY(read_manifest(&r, &session->lm));
     EIS_TRY(eis_wire_reader_end(&r));

@@ -30,6 +30,7 @@ typedef struct eis_mpc_session {
     uint32_t context;                   /* positions of a text, at most */
     uint32_t stop[EIS_LM_STOP_IDS_MAX]; /* tokens that end a text */
     uint32_t stop_count;
+    uint32_t sacrifice_level;           /* 1: what the Triple Service deals is tested; 0: it is trusted to deal right */
     eis_mpc_lm lm;                      /* the model's manifest, tunables included */
     uint8_t hash[EIS_MPC_DIGEST_BYTES]; /* of the document */
 } eis_mpc_session;

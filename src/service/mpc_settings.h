@@ -16,6 +16,7 @@
 typedef struct eis_mpc_settings {
     eis_mpc_tuning tuning;
     uint32_t context_max;                     /* scheduler.max_context */
+    uint32_t sacrifice_level;                 /* sacrifice.level */
     uint32_t round_ms, dial_ms, owner_ms;     /* net.* */
     uint32_t party_sessions, dealer_sessions; /* at most so many at once */
     char listen[EIS_MPC_SETTING_TEXT_BYTES];  /* of servers; empty: their default */

@@ -53,6 +53,8 @@ static eis_status deal_step(eis_mpc_corrections *c, eis_triple_dealt *d, eis_mpc
 
     EIS_TRY(eis_mpc_lm_step_init(&s, lm, position, kind != EIS_MPC_UNIT_NEXT, kind != EIS_MPC_UNIT_PROMPT));
     EIS_TRY(eis_mpc_deal_graph(&masks, c, &d->dealer, &s.graph, eis_mpc_unit_number(kind, step), &source));
+    if (d->session.sacrifice_level > 0)
+        EIS_TRY(eis_mpc_deal_test_graph(c, &d->dealer, &s.graph, eis_mpc_unit_number(kind, step)));
     for (uint32_t i = 0; i < 2 * lm->layers; i++) {
         eis_mpc_id id = i % 2 != 0 ? s.values[i / 2] : s.keys[i / 2];
         EIS_TRY(eis_mpc_cache_keep_masks(&d->masks, i, masks.of[id], s.graph.nodes[id].count));
@@ -212,6 +214,7 @@ static eis_status deal_vectors(eis_mpc_corrections *c, eis_triple_dealt *d)
     EIS_NEW(nodes, lm->vector_count);
     EIS_TRY(eis_mpc_lm_vectors_graph(&graph, nodes, lm));
     EIS_TRY(eis_mpc_deal_graph(&masks, c, &d->dealer, &graph, 0, &none));
+    if (d->session.sacrifice_level > 0) EIS_TRY(eis_mpc_deal_test_graph(c, &d->dealer, &graph, 0));
     for (uint32_t v = 0; v < lm->vector_count; v++)
         EIS_TRY(eis_mpc_cache_keep_masks(&d->masks, 2 * lm->layers + v, masks.of[nodes[v]], lm->vectors[v].count));
     note_produced(d->service);

@@ -69,6 +69,7 @@ static inline void mpc_service_open(mpc_service *s, const eis_model *model, cons
     mpc_service_require(eis_trust_ca_make(&s->ca, &ca), "ca");
     s->session.party_count = parties;
     s->session.context = model->lm.context;
+    s->session.sacrifice_level = parties % 2; /* both kinds are used */
     s->session.stop_count = model->lm.stop_count;
     memcpy(s->session.stop, model->lm.stop_ids, sizeof s->session.stop);
     snprintf(s->session.id, sizeof s->session.id, "%s", id);
