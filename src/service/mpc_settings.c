@@ -37,8 +37,9 @@ static const key keys[] = {
      "bits of a digit of a comparison, at most; 0 chooses: fewer are more words of the parties and less material"},
     {"scheduler", "max_context", WHOLE, AT(context_max), 1, 1048576, "512",
      "positions of a session at most: what is longer is refused before any work"},
-    {"sacrifice", "level", WHOLE, AT(sacrifice_level), 0, 1, "1",
-     "1 tests what the Triple Service deals before a token leaves; 0 trusts it to deal right, which halves the time"},
+    {"sacrifice", "level", WHOLE, AT(sacrifice_level), 0, 1, "0",
+     "1 tests what the Triple Service deals before a token leaves, for one that others run: it doubles the time of a "
+     "step; 0 trusts it to deal right"},
     {"net", "round_ms", WHOLE, AT(round_ms), 1, 3600000, "10000", "a party waits this long for another's frame"},
     {"net", "dial_ms", WHOLE, AT(dial_ms), 1, 3600000, "5000", "a party waits this long for links to come up"},
     {"net", "owner_ms", WHOLE, AT(owner_ms), 1, 3600000, "60000",
