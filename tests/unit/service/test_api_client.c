@@ -262,7 +262,7 @@ static void digits_are_classified_on_ciphertexts(void **state)
     }
     assert_int_equal(
         eis_client_open(&client, DIGITS, &(eis_client_options){.engine = EIS_CLIENT_HE, .server_program = w->program}),
-        EIS_ERR_UNSUPPORTED);
+        EIS_ERR_MODEL);
     assert_non_null(strstr(eis_error_detail(), "polynomial"));
     assert_int_equal(
         eis_client_open(&client, MODEL, &(eis_client_options){.engine = EIS_CLIENT_HE, .server_program = w->program}),
