@@ -16,6 +16,7 @@ typedef struct mpc_lm {
     uint64_t *weights[EIS_MPC_PARTIES_MAX][128]; /* D of each matrix on its way to each party */
     uint64_t next[EIS_MPC_PARTIES_MAX];
     uint32_t position;
+    const eis_mpc_sampling *sampling; /* NULL: greedy */
 } mpc_lm;
 
 static inline size_t mpc_lm_load_words(const eis_mpc_lm *lm)
@@ -158,6 +159,16 @@ static inline eis_status mpc_lm_kept(void *context, uint32_t slot, eis_mpc_words
     return eis_mpc_cache_kept(((mpc_lm_sources *)context)->cache, slot, words, count);
 }
 
+/* All parties toss; they share the graph here, so one of them sets its coin before any of them walks. */
+static inline eis_status mpc_lm_toss(mpc_world_party *p, mpc_lm *m)
+{
+    uint8_t coin[EIS_MPC_DIGEST_BYTES];
+    eis_status st = eis_mpc_check_coin(&p->party.check, coin);
+
+    if (st == EIS_OK && p->index == 0) eis_mpc_sample_set_coin(&m->step.coin, coin);
+    return st == EIS_OK ? eis_mpc_check_run(&p->party.check) : st; /* nobody goes on before all have come here */
+}
+
 static inline void *mpc_lm_step_party(void *context)
 {
     mpc_world_party *p = context;
@@ -170,6 +181,7 @@ static inline void *mpc_lm_step_party(void *context)
     uint64_t *material = eis_mem_new(eis_mpc_graph_words(g), sizeof *material);
 
     EIS_TRY(eis_mpc_reader_graph(&reader, material, g, m->world.step));
+    if (m->step.coin.signs != NULL) EIS_TRY(mpc_lm_toss(p, m));
     EIS_TRY(eis_mpc_party_run(&p->run, &p->party, g, material, &source));
     EIS_TRY(eis_mpc_check_run(&p->party.check));
     EIS_TRY(mpc_lm_output(&p->party, &m->next[p->index], &p->run.values[m->step.next]));
@@ -190,7 +202,10 @@ static inline eis_status mpc_lm_feed(mpc_lm *m, uint32_t *next, uint32_t token, 
 
     eis_mpc_mask_source source = {.context = &m->masks, .kept = eis_mpc_cache_kept_masks};
 
-    EIS_TRY(eis_mpc_lm_step_init(&m->step, &m->lm, m->position, secret, true));
+    if (m->sampling != NULL)
+        EIS_TRY(eis_mpc_lm_step_draw(&m->step, &m->lm, m->position, secret, m->sampling));
+    else
+        EIS_TRY(eis_mpc_lm_step_init(&m->step, &m->lm, m->position, secret, true));
     if (!secret) m->step.graph.nodes[m->step.token].row = token;
     m->world.step++;
     EIS_TRY(

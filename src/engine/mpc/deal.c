@@ -269,6 +269,7 @@ static eis_status deal_node(dealing *d, eis_mpc_id id, const eis_mpc_mask_source
     case EIS_MPC_OP_INPUT:
         return deal_input(d, node, l);
     case EIS_MPC_OP_MASK:
+    case EIS_MPC_OP_RANDOM:
         return deal_mask(d, l, node->count);
     case EIS_MPC_OP_KEPT:
         return source->kept(source->context, node->slot, l, node->count);

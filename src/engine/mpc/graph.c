@@ -18,7 +18,7 @@ static const char *const op_names[] = {
     [EIS_MPC_OP_SUB] = "sub",         [EIS_MPC_OP_SCALE] = "scale",   [EIS_MPC_OP_WEIGH] = "weigh",
     [EIS_MPC_OP_OFFSET] = "offset",   [EIS_MPC_OP_SUM] = "sum",       [EIS_MPC_OP_AUTH] = "auth",
     [EIS_MPC_OP_PRODUCT] = "product", [EIS_MPC_OP_DOT] = "dot",       [EIS_MPC_OP_TRUNCATE] = "truncate",
-    [EIS_MPC_OP_DIGITS] = "digits",   [EIS_MPC_OP_FLIP] = "flip",
+    [EIS_MPC_OP_DIGITS] = "digits",   [EIS_MPC_OP_RANDOM] = "random", [EIS_MPC_OP_FLIP] = "flip",
 };
 
 void eis_mpc_graph_init(eis_mpc_graph *graph, const eis_mpc_matrix_shape *matrices, uint32_t matrix_count)
@@ -165,6 +165,11 @@ eis_mpc_id eis_mpc_public(eis_mpc_graph *graph, const int64_t *values, uint32_t 
     id = source(graph, EIS_MPC_OP_PUBLIC, 0, count, frac, words_from(words, values, count));
     if (id != EIS_MPC_NONE) node_at(graph, id)->constants = words;
     return id;
+}
+
+eis_mpc_id eis_mpc_random(eis_mpc_graph *graph, uint32_t count)
+{
+    return source(graph, EIS_MPC_OP_RANDOM, 0, count, 0, EIS_MPC_BOUND_OPENED);
 }
 
 eis_mpc_id eis_mpc_mask(eis_mpc_graph *graph, eis_mpc_id a)
@@ -508,6 +513,7 @@ void eis_mpc_node_cost(eis_mpc_cost *cost, const eis_mpc_graph *graph, eis_mpc_i
     *cost = (eis_mpc_cost){.rounds = node->round};
     switch (node->op) {
     case EIS_MPC_OP_INPUT:
+    case EIS_MPC_OP_RANDOM:
         *cost = (eis_mpc_cost){.masks = n, .corrections = n, .rounds = node->round};
         break;
     case EIS_MPC_OP_MASK:

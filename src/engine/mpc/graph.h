@@ -59,7 +59,9 @@ typedef enum eis_mpc_op {
     EIS_MPC_OP_DOT,      /* inner products of two wires at strides */
     EIS_MPC_OP_TRUNCATE, /* floor(x / 2^shift), or that plus 1 */
     EIS_MPC_OP_DIGITS,   /* what a comparison needs: see gates.h */
-    EIS_MPC_OP_FLIP      /* the end of a comparison: d x + (1 - 2 d) y with the public bit d of a DIGITS node */
+    EIS_MPC_OP_FLIP,     /* the end of a comparison: d x + (1 - 2 d) y with the public bit d of a DIGITS node */
+    /* Another source. */
+    EIS_MPC_OP_RANDOM /* wire: uniform numbers that nobody knows; D is 0 */
 } eis_mpc_op;
 
 /* Inner products: group g is the sum over i < inner of a[a_at[g] + i * a_step] * b[b_at[g] + i * b_step]. */
@@ -148,6 +150,8 @@ void *eis_mpc_graph_new(eis_mpc_graph *graph, size_t count, size_t size);
 
 eis_mpc_id eis_mpc_input(eis_mpc_graph *graph, uint32_t slot, uint32_t count, unsigned frac, double bound);
 eis_mpc_id eis_mpc_kept(eis_mpc_graph *graph, uint32_t slot, uint32_t count, unsigned frac, double bound);
+/* Uniform words, known to nobody, at fraction 0. */
+eis_mpc_id eis_mpc_random(eis_mpc_graph *graph, uint32_t count);
 eis_mpc_id eis_mpc_public(eis_mpc_graph *graph, const int64_t *values, uint32_t count, unsigned frac);
 
 eis_mpc_id eis_mpc_mask(eis_mpc_graph *graph, eis_mpc_id a);

@@ -430,26 +430,43 @@ void eis_mpc_lm_clear(eis_mpc_lm *lm)
 
 /* ---- steps ---- */
 
-/* The positive factor of the last norm does not change which logit is largest, so it is left out; a bias that the norm
- * brought is then multiplied by the deviation instead, as one more column. */
-static void head(eis_mpc_lm_step *step, const eis_mpc_residual *x, const eis_mpc_lm *lm)
+/* Logits without the factor of the last norm; a bias that the norm brought is multiplied by the deviation instead, as
+ * one more column. */
+static eis_mpc_id raw_logits(eis_mpc_lm_step *step, const eis_mpc_residual *x, const eis_mpc_lm *lm)
 {
     eis_mpc_graph *g = &step->graph;
     uint32_t matrix = eis_mpc_lm_head_matrix(lm);
     const eis_mpc_matrix_shape *w = &lm->shapes[matrix];
-    unsigned frac = lm->tuning.frac + w->frac, levels = 0;
     double norm = x->norm;
-    eis_mpc_id in = eis_mpc_lm_narrow(g, x, lm), logits;
+    eis_mpc_id in = eis_mpc_lm_narrow(g, x, lm);
 
     if (w->columns > lm->dim) {
         in = eis_mpc_join(g, in, eis_mpc_lm_deviation(g, x, lm));
         norm = hypot(norm, eis_mpc_lm_deviation_bound(x, lm));
     }
-    logits = eis_mpc_apply(g, matrix, in, NULL, 0, ldexp(w->row_norm * norm, (int)frac) * 1.01);
-    levels = log2_up(lm->vocabulary);
-    /* Together the levels may lose 2^-8 of a logit; before the factor, which is 16 at most, that is 2^-12. */
-    (void)eis_mpc_row_max(g, logits, lm->vocabulary, frac - 12 - log2_up(levels),
+    return eis_mpc_apply(g, matrix, in, NULL, 0, ldexp(w->row_norm * norm, (int)(lm->tuning.frac + w->frac)) * 1.01);
+}
+
+/* The positive factor does not change which logit is largest, so it is left out. Together the levels may lose 2^-8 of a
+ * logit; before the factor, which is 16 at most, that is 2^-12. */
+static void choose_likeliest(eis_mpc_lm_step *step, const eis_mpc_residual *x, const eis_mpc_lm *lm)
+{
+    unsigned frac = lm->tuning.frac + lm->shapes[eis_mpc_lm_head_matrix(lm)].frac;
+
+    (void)eis_mpc_row_max(&step->graph, raw_logits(step, x, lm), lm->vocabulary,
+                          frac - 12 - log2_up(log2_up(lm->vocabulary)),
                           lm->tuning.digit_bits_max == 0 ? 7 : lm->tuning.digit_bits_max, &step->next);
+}
+
+/* With the norm behind it a row of the head, and its bias, gives no more than its length times sqrt(dim) (+ 1). */
+static void draw_token(eis_mpc_lm_step *step, const eis_mpc_residual *x, const eis_mpc_lm *lm,
+                       const eis_mpc_sampling *sampling)
+{
+    const eis_mpc_matrix_shape *w = &lm->shapes[eis_mpc_lm_head_matrix(lm)];
+    eis_mpc_id logits = eis_mpc_lm_normalised(&step->graph, x, raw_logits(step, x, lm),
+                                              w->row_norm * sqrt((double)w->columns) * 1.02, lm);
+
+    step->next = eis_mpc_sample(&step->graph, &step->coin, logits, sampling, &lm->tuning);
 }
 
 /* The embedding of a token, plus that of its position. */
@@ -472,8 +489,8 @@ static eis_mpc_residual embed(eis_mpc_lm_step *step, const eis_mpc_lm *lm, uint3
     return x;
 }
 
-eis_status eis_mpc_lm_step_init(eis_mpc_lm_step *step, const eis_mpc_lm *lm, uint32_t position, bool secret_token,
-                                bool with_head)
+static eis_status make_step(eis_mpc_lm_step *step, const eis_mpc_lm *lm, uint32_t position, bool secret_token,
+                            const eis_mpc_sampling *sampling)
 {
     eis_status st = EIS_OK;
     eis_mpc_residual x;
@@ -489,11 +506,31 @@ eis_status eis_mpc_lm_step_init(eis_mpc_lm_step *step, const eis_mpc_lm *lm, uin
         eis_mpc_lm_attention(&x, step, lm, i, position);
         eis_mpc_lm_mlp(&x, step, lm, i);
     }
-    if (with_head) head(step, &x, lm);
+    if (sampling != NULL && eis_mpc_sampling_is_greedy(sampling))
+        choose_likeliest(step, &x, lm);
+    else if (sampling != NULL)
+        draw_token(step, &x, lm, sampling);
     EIS_TRY(eis_mpc_graph_status(&step->graph));
 out:
     if (st != EIS_OK) eis_mpc_lm_step_clear(step);
     return st;
+}
+
+eis_status eis_mpc_lm_step_init(eis_mpc_lm_step *step, const eis_mpc_lm *lm, uint32_t position, bool secret_token,
+                                bool head)
+{
+    static const eis_mpc_sampling greedy = {1, 0};
+
+    return make_step(step, lm, position, secret_token, head ? &greedy : NULL);
+}
+
+eis_status eis_mpc_lm_step_draw(eis_mpc_lm_step *step, const eis_mpc_lm *lm, uint32_t position, bool secret_token,
+                                const eis_mpc_sampling *sampling)
+{
+    eis_status st = eis_mpc_sampling_check(sampling);
+
+    memset(step, 0, sizeof *step);
+    return st == EIS_OK ? make_step(step, lm, position, secret_token, sampling) : st;
 }
 
 void eis_mpc_lm_step_clear(eis_mpc_lm_step *step)

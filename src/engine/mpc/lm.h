@@ -6,6 +6,7 @@
 #define EIS_ENGINE_MPC_LM_H
 
 #include "engine/mpc/functions.h"
+#include "engine/mpc/sample.h"
 #include "model/graph.h"
 
 /* A bias: a wire that is loaded once and kept. */
@@ -80,7 +81,8 @@ typedef struct eis_mpc_lm_step {
     eis_mpc_graph graph;
     eis_mpc_id token;          /* the ROW node whose row is set before the walk; NONE with a secret token */
     eis_mpc_id *keys, *values; /* [layers]: wires to keep, [kv_heads * head_size] */
-    eis_mpc_id next;           /* wire: the likeliest token; NONE where no head was asked for */
+    eis_mpc_id next;           /* wire: the token; NONE where no head was asked for */
+    eis_mpc_sample_coin coin;  /* to be set before the walk of a party, where the token is drawn; else zeros */
 } eis_mpc_lm_step;
 
 /* INPUT slot 0: a secret token, as a row of zeros with a one, [vocabulary]. The row of the ROW node of positions is set
@@ -89,6 +91,11 @@ typedef struct eis_mpc_lm_step {
  * Errors:  EIS_ERR_RANGE  a gate could overflow: the text names it;  EIS_ERR_CONTEXT_LENGTH, EIS_ERR_MEMORY. */
 EIS_MUST_USE eis_status eis_mpc_lm_step_init(eis_mpc_lm_step *step, const eis_mpc_lm *lm, uint32_t position,
                                              bool secret_token, bool head);
+
+/* The same with a token that is drawn, or for greedy sampling the likeliest one. The dealer and all parties must agree
+ * on the sampling. Errors: as above, EIS_ERR_RANGE for what eis_mpc_sampling_check refuses. */
+EIS_MUST_USE eis_status eis_mpc_lm_step_draw(eis_mpc_lm_step *step, const eis_mpc_lm *lm, uint32_t position,
+                                             bool secret_token, const eis_mpc_sampling *sampling);
 
 /* Frees. Safe on a zeroed one. */
 void eis_mpc_lm_step_clear(eis_mpc_lm_step *step);

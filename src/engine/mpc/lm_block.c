@@ -147,6 +147,13 @@ static eis_mpc_id times_factor(eis_mpc_graph *graph, eis_mpc_id u, eis_mpc_id r,
     return y;
 }
 
+eis_mpc_id eis_mpc_lm_normalised(eis_mpc_graph *graph, const eis_mpc_residual *x, eis_mpc_id u, double bound,
+                                 const eis_mpc_lm *lm)
+{
+    return times_factor(graph, eis_mpc_rescale(graph, u, lm->tuning.frac), norm_factor(graph, x, lm), EIS_MPC_NONE,
+                        bound, lm);
+}
+
 /* Turns pairs of entries of each head by the angles of a position. */
 static eis_mpc_id turn(eis_mpc_graph *graph, eis_mpc_id a, const eis_mpc_lm *lm, uint32_t position)
 {

@@ -22,6 +22,11 @@ void eis_mpc_lm_mlp(eis_mpc_residual *x, eis_mpc_lm_step *step, const eis_mpc_lm
 /* The residual at the model's fraction, for a product. Cost: 1 round, where it has more. */
 eis_mpc_id eis_mpc_lm_narrow(eis_mpc_graph *graph, const eis_mpc_residual *x, const eis_mpc_lm *lm);
 
+/* Logits (or whatever a matrix gave for the residual before its norm) with the norm's factor, at the model's fraction.
+ * bound: of the result, as a real. Cost: 10 rounds. */
+eis_mpc_id eis_mpc_lm_normalised(eis_mpc_graph *graph, const eis_mpc_residual *x, eis_mpc_id u, double bound,
+                                 const eis_mpc_lm *lm);
+
 /* sqrt(variance + eps) at the model's fraction, which a folded bias of the last norm is multiplied by. Cost: 10 rounds
  * from a residual that has been opened. */
 eis_mpc_id eis_mpc_lm_deviation(eis_mpc_graph *graph, const eis_mpc_residual *x, const eis_mpc_lm *lm);

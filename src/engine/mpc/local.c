@@ -268,6 +268,11 @@ static eis_status source_gate(const walk *w, const eis_mpc_node *node, const uin
         memcpy(r->share, m, n * sizeof *m);
         memcpy(r->mac, m + n, n * sizeof *m);
         break;
+    case EIS_MPC_OP_RANDOM:
+        memset(r->pub, 0, n * sizeof *r->pub);
+        memcpy(r->share, m, n * sizeof *m);
+        memcpy(r->mac, m + n, n * sizeof *m);
+        break;
     case EIS_MPC_OP_KEPT:
         EIS_TRY(w->source->kept(w->source->context, node->slot, r, n));
         break;

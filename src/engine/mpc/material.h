@@ -3,7 +3,7 @@
  * output, which every party draws from its own stream; then corrections: what only the dealer knows, of which all
  * parties but the last draw a share and the last one gets the difference.
  *
- *   INPUT, MASK   l | a l; the l of an INPUT have a stream of their own, whose key its owner is given
+ *   INPUT, MASK, RANDOM   l | a l; the l of an INPUT have a stream of their own, whose key its owner is given
  *   MATRIX        l | a l | l_W l_x + l - sum l_r | per row of the input <l, rho> + <l_x, l_v> - <sum l_r, rho>
  *   ROW           l | a l | <l, rho'>
  *   PRODUCT       for each set of two factors or more, in rising order of its bits: product of masks | times a

@@ -182,6 +182,7 @@ static size_t blocks_of(const eis_mpc_node *node)
     case EIS_MPC_OP_MATRIX:
     case EIS_MPC_OP_ROW:
     case EIS_MPC_OP_DOT:
+    case EIS_MPC_OP_RANDOM:
         return 1;
     case EIS_MPC_OP_TRUNCATE:
         return 2;
