@@ -44,7 +44,7 @@ static const struct argp_option options[] = {
     {"key", KEY_KEY, "FILE", 0, "Its key", 22},
     {"pin", KEY_PIN, "SHA256,...", 0, "Public keys of the servers, in their order", 22},
     {"token-file", KEY_TOKEN_FILE, "FILE", 0, "A token that tells the servers who we are", 22},
-    {"timeout", KEY_TIMEOUT, "MS", 0, "Wait this long for an answer (default 30000)", 22},
+    {"timeout", KEY_TIMEOUT, "MS", 0, "Wait this long for an answer (default 30000; with he 60000)", 22},
     {0},
 };
 
