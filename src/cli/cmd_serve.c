@@ -15,6 +15,7 @@ static const struct {
     {"api", "compute on ciphertexts, by HTTP", eis_cli_serve_api},
     {"party", "compute among parties that do not trust each other", eis_cli_serve_party},
     {"triples", "deal randomness to parties, and see nothing", eis_cli_serve_triples},
+    {"coordinator", "open sessions among parties, by gRPC", eis_cli_serve_coordinator},
 };
 
 static void list_engines(FILE *out, const char *program)

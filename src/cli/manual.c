@@ -14,7 +14,7 @@
 #define PROGRAM            "eis"
 
 /* The engines of `serve` are commands of their own as far as pages go. */
-static const char *const serve_engines[] = {"split", "api", "party", "triples"};
+static const char *const serve_engines[] = {"split", "api", "party", "triples", "coordinator"};
 
 static struct {
     const char *dir; /* NULL: no pages are being written */

@@ -26,7 +26,7 @@ bool eis_cli_mpc_sight_print(FILE *out, const eis_mpc_text *text)
 {
     eis_mpc_text_report r;
     bool noise = true;
-    char got[16], owners[16], material[16], dealer[32];
+    char got[16], owners[16], material[16], name[32];
 
     eis_mpc_text_report_get(&r, text);
     fprintf(out, "  %-24s %12s %12s %12s %11s %s\n", "process", "from parties", "from owner", "material", "uniform p",
@@ -35,16 +35,18 @@ bool eis_cli_mpc_sight_print(FILE *out, const eis_mpc_text *text)
         const eis_mpc_counters *c = &r.parties[p];
         uint64_t words, others = r.session->party_count - 1;
         double value = noise_p(&words, c);
-        char name[32];
         snprintf(name, sizeof name, "party %u (%d)", p, (int)r.processes[p]);
         fprintf(out, "  %-24s %12s %12s %12s %11.3g tokens told, shapes, times%s\n", name,
                 eis_cli_bytes(got, c->bytes_to_each_peer * others), eis_cli_bytes(owners, 8 * c->input_words),
                 eis_cli_bytes(material, 8 * c->unit_words), value, value > EIS_UNIFORMITY_P_MIN ? "" : ": NOT UNIFORM");
         noise &= value > EIS_UNIFORMITY_P_MIN;
     }
-    snprintf(dealer, sizeof dealer, "Triple Service (%d)", (int)r.processes[r.session->party_count]);
-    fprintf(out, "  %-24s %12s %12s %12s %11s shapes, times; it drew all masks\n", dealer, "nothing", "nothing",
+    snprintf(name, sizeof name, "Triple Service (%d)", (int)r.processes[r.session->party_count]);
+    fprintf(out, "  %-24s %12s %12s %12s %11s shapes, times; it drew all masks\n", name, "nothing", "nothing",
             eis_cli_bytes(material, 8 * r.dealer->unit_words), "");
+    snprintf(name, sizeof name, "coordinator (%d)", (int)r.processes[r.session->party_count + 1]);
+    fprintf(out, "  %-24s %12s %12s %12s %11s names, lengths, tokens told, shapes, times\n", name, "tokens", "nothing",
+            "nothing", "");
     return noise;
 }
 
@@ -59,9 +61,9 @@ static per_step average(const eis_mpc_text_report *r)
     double steps = (double)r->prompt_tokens + (r->tokens > 0 ? r->tokens - 1 : 0), n = steps > 0 ? steps : 1;
 
     return (per_step){.steps = steps,
-                      .rounds = (double)(last->rounds - r->load_rounds) / n,
-                      .bytes = (double)(last->bytes_to_each_peer - r->load_bytes) / n,
-                      .words = (double)(last->unit_words - r->load_words) / n,
+                      .rounds = (double)(last->rounds - last->load_rounds) / n,
+                      .bytes = (double)(last->bytes_to_each_peer - last->load_bytes) / n,
+                      .words = (double)(last->unit_words - last->load_unit_words) / n,
                       .ms = r->token_ms / n};
 }
 
@@ -69,14 +71,17 @@ void eis_cli_mpc_report_print(FILE *out, const eis_mpc_text *text)
 {
     eis_mpc_text_report r;
     per_step a;
+    const eis_mpc_counters *last;
     char online[16], offline[16], load_online[16], load_offline[16];
 
     eis_mpc_text_report_get(&r, text);
     a = average(&r);
-    fprintf(out, "  %u parties and a Triple Service; processes started in %.0f ms\n", r.session->party_count,
-            r.start_ms);
-    fprintf(out, "  weights: %.0f ms, %" PRIu64 " rounds, %s to each peer, %s of material\n", r.load_ms, r.load_rounds,
-            eis_cli_bytes(load_online, r.load_bytes), eis_cli_bytes(load_offline, 8 * r.load_words));
+    last = &r.parties[r.session->party_count - 1];
+    fprintf(out, "  %u parties, a Triple Service and a coordinator; processes started in %.0f ms\n",
+            r.session->party_count, r.start_ms);
+    fprintf(out, "  weights: %.0f ms, %" PRIu64 " rounds, %s to each peer, %s of material\n", r.load_ms,
+            last->load_rounds, eis_cli_bytes(load_online, last->load_bytes),
+            eis_cli_bytes(load_offline, 8 * last->load_unit_words));
     fprintf(out, "  a step (%.0f of them): %.1f ms, %.1f rounds, %s to each peer, %s of material\n", a.steps, a.ms,
             a.rounds, eis_cli_bytes(online, (uint64_t)a.bytes), eis_cli_bytes(offline, (uint64_t)(8 * a.words)));
     (void)eis_cli_mpc_sight_print(out, text);
@@ -101,14 +106,16 @@ void eis_cli_mpc_report_json(eis_json_writer *w, const eis_mpc_text *text)
 {
     eis_mpc_text_report r;
     per_step a;
+    const eis_mpc_counters *last;
 
     eis_mpc_text_report_get(&r, text);
     a = average(&r);
+    last = &r.parties[r.session->party_count - 1];
     write_real(w, "start_ms", r.start_ms);
     write_real(w, "load_ms", r.load_ms);
-    write_u64(w, "load_rounds", r.load_rounds);
-    write_u64(w, "load_bytes_to_each_peer", r.load_bytes);
-    write_u64(w, "load_unit_words", r.load_words);
+    write_u64(w, "load_rounds", last->load_rounds);
+    write_u64(w, "load_bytes_to_each_peer", last->load_bytes);
+    write_u64(w, "load_unit_words", last->load_unit_words);
     write_real(w, "steps", a.steps);
     write_real(w, "ms_per_step", a.ms);
     write_real(w, "rounds_per_step", a.rounds);

@@ -7,5 +7,6 @@ int eis_cli_serve_split(int argc, char **argv);
 int eis_cli_serve_api(int argc, char **argv);
 int eis_cli_serve_triples(int argc, char **argv);
 int eis_cli_serve_party(int argc, char **argv);
+int eis_cli_serve_coordinator(int argc, char **argv);
 
 #endif

@@ -28,8 +28,9 @@ struct eis_embedded {
     pid_t *processes;       /* [count]; 0: not running */
     int *sockets;           /* [count]; -1: none */
     size_t count;
-    bool mutual; /* servers call each other */
-    eis_trust_pair ca, client;
+    unsigned threads;
+    bool mutual; /* servers call each other, and the last one waits for its papers */
+    eis_trust_pair ca, client, waiting;
 };
 
 static eis_span span_of(const char *text, size_t bytes) { return (eis_span){(const uint8_t *)text, bytes}; }
@@ -101,8 +102,8 @@ out:
     return st;
 }
 
-/* Makes one server's certificate, remembers its pin and hands the papers over. The key is then the child's alone. */
-static eis_status give_papers(eis_embedded *embedded, size_t i, unsigned threads)
+/* Makes one server's certificate and remembers its pin. */
+static eis_status make_leaf(eis_trust_pair *leaf, eis_embedded *embedded, size_t i)
 {
     static const char *const hosts[] = {"127.0.0.1"};
     const eis_trust_leaf_literal literal = {.name = "embedded server",
@@ -111,20 +112,34 @@ static eis_status give_papers(eis_embedded *embedded, size_t i, unsigned threads
                                             .server = true,
                                             .client = embedded->mutual,
                                             .days = LIFE_DAYS};
-    eis_embedded_papers papers = {.threads = threads};
-    eis_trust_pair leaf = {0};
     eis_status st = EIS_OK;
 
-    EIS_TRY(eis_trust_leaf_make(&leaf, &embedded->ca, &literal));
-    EIS_TRY(eis_net_tls_pin_of_pem(&embedded->pins[i], span_of(leaf.cert, leaf.cert_bytes)));
-    papers.cert_pem = span_of(leaf.cert, leaf.cert_bytes);
-    papers.key_pem = span_of(leaf.key, leaf.key_bytes);
-    papers.client_ca_pem = span_of(embedded->ca.cert, embedded->ca.cert_bytes);
-    st = eis_embedded_papers_send(embedded->sockets[i], &papers);
-    if (st == EIS_ERR_IO) st = eis_fail(EIS_ERR_UNAVAILABLE, "a server process ended early");
+    EIS_TRY(eis_trust_leaf_make(leaf, &embedded->ca, &literal));
+    EIS_TRY(eis_net_tls_pin_of_pem(&embedded->pins[i], span_of(leaf->cert, leaf->cert_bytes)));
 out:
-    eis_trust_pair_clear(&leaf);
     return st;
+}
+
+/* Hands a server its papers. The key is then the child's alone. */
+static eis_status hand_over(eis_embedded *embedded, size_t i, eis_trust_pair *leaf)
+{
+    const eis_embedded_papers papers = {.threads = embedded->threads,
+                                        .cert_pem = span_of(leaf->cert, leaf->cert_bytes),
+                                        .key_pem = span_of(leaf->key, leaf->key_bytes),
+                                        .client_ca_pem = span_of(embedded->ca.cert, embedded->ca.cert_bytes)};
+    eis_status st = eis_embedded_papers_send(embedded->sockets[i], &papers);
+
+    eis_trust_pair_clear(leaf);
+    if (st == EIS_ERR_IO) st = eis_fail(EIS_ERR_UNAVAILABLE, "a server process ended early");
+    return st;
+}
+
+static eis_status give_papers(eis_embedded *embedded, size_t i)
+{
+    eis_trust_pair leaf = {0};
+    eis_status st = make_leaf(&leaf, embedded, i);
+
+    return st == EIS_OK ? hand_over(embedded, i, &leaf) : st;
 }
 
 static eis_status make_authority(eis_embedded *embedded)
@@ -151,17 +166,19 @@ static eis_status hear_port(eis_embedded *embedded, size_t i)
     return st;
 }
 
-/* Starts child i with engines[i], or all of them with the only one. */
-static eis_status start(eis_embedded **out_embedded, const char *program, const char *const *engines, bool mutual,
-                        int order_fd, size_t count, unsigned threads_each)
+/* Starts child i with roles[i], or all of them with the only one. */
+static eis_status start(eis_embedded **out_embedded, const char *program, const eis_embedded_role *roles, bool mutual,
+                        size_t count, unsigned threads_each)
 {
-    errand e = {.program = program != NULL ? program : "/proc/self/exe", .order_fd = order_fd};
+    errand e = {.program = program != NULL ? program : "/proc/self/exe"};
     eis_status st = EIS_OK;
     eis_embedded *embedded = NULL;
+    size_t now = mutual ? count - 1 : count;
 
     *out_embedded = NULL;
     EIS_NEW(embedded, 1);
     embedded->mutual = mutual;
+    embedded->threads = threads_each;
     embedded->count = count;
     EIS_NEW(embedded->addresses, count);
     EIS_NEW(embedded->pins, count);
@@ -170,13 +187,15 @@ static eis_status start(eis_embedded **out_embedded, const char *program, const 
     for (size_t i = 0; i < count; i++) embedded->sockets[i] = -1;
     EIS_TRY(make_authority(embedded));
     for (size_t i = 0; i < count; i++) {
-        const char *engine = engines[mutual ? i : 0];
-        EIS_ASSERT(strlen(engine) < sizeof e.engine);
-        memcpy(e.engine, engine, strlen(engine) + 1);
+        const eis_embedded_role *role = &roles[mutual ? i : 0];
+        EIS_ASSERT(strlen(role->engine) < sizeof e.engine);
+        memcpy(e.engine, role->engine, strlen(role->engine) + 1);
+        e.order_fd = role->order_fd;
         EIS_TRY(fork_child(embedded, i, &e));
     }
-    for (size_t i = 0; i < count; i++) EIS_TRY(give_papers(embedded, i, threads_each));
-    for (size_t i = 0; i < count; i++) EIS_TRY(hear_port(embedded, i));
+    for (size_t i = 0; i < now; i++) EIS_TRY(give_papers(embedded, i));
+    if (now < count) EIS_TRY(make_leaf(&embedded->waiting, embedded, now));
+    for (size_t i = 0; i < now; i++) EIS_TRY(hear_port(embedded, i));
     *out_embedded = embedded;
     embedded = NULL;
 out:
@@ -187,13 +206,25 @@ out:
 eis_status eis_embedded_start(eis_embedded **embedded, const char *program, const char *engine, int order_fd,
                               size_t count, unsigned threads_each)
 {
-    return start(embedded, program, &engine, false, order_fd, count, threads_each);
+    return start(embedded, program, &(eis_embedded_role){engine, order_fd}, false, count, threads_each);
 }
 
-eis_status eis_embedded_start_each(eis_embedded **embedded, const char *program, const char *const *engines,
-                                   int order_fd, size_t count, unsigned threads_each)
+eis_status eis_embedded_start_each(eis_embedded **embedded, const char *program, const eis_embedded_role *roles,
+                                   size_t count, unsigned threads_each)
 {
-    return start(embedded, program, engines, true, order_fd, count, threads_each);
+    return start(embedded, program, roles, true, count, threads_each);
+}
+
+eis_status eis_embedded_finish(eis_embedded *embedded)
+{
+    eis_status st = EIS_OK;
+    size_t last = embedded->count - 1;
+
+    EIS_ASSERT(embedded->mutual && embedded->waiting.cert != NULL);
+    EIS_TRY(hand_over(embedded, last, &embedded->waiting));
+    EIS_TRY(hear_port(embedded, last));
+out:
+    return st;
 }
 
 bool eis_embedded_ended(size_t *index, const eis_embedded *embedded)
@@ -248,6 +279,7 @@ void eis_embedded_stop(eis_embedded *embedded)
         if (embedded->processes[i] > 0) reap(embedded->processes[i], deadline_ns);
     eis_trust_pair_clear(&embedded->ca);
     eis_trust_pair_clear(&embedded->client);
+    eis_trust_pair_clear(&embedded->waiting);
     eis_mem_free(embedded->addresses);
     eis_mem_free(embedded->pins);
     eis_mem_free(embedded->processes);

@@ -28,11 +28,18 @@ typedef struct eis_embedded eis_embedded;
 EIS_MUST_USE eis_status eis_embedded_start(eis_embedded **embedded, const char *program, const char *engine,
                                            int order_fd, size_t count, unsigned threads_each);
 
-/* The same with an engine for each child, where the servers also call each other: their certificates are good for both
- * ends of a connection. Shape: engines[count]. */
+/* What one child of several is to serve. */
+typedef struct eis_embedded_role {
+    const char *engine;
+    int order_fd;
+} eis_embedded_role;
+
+/* The same with a role for each child, where the servers also call each other: their certificates are good for both
+ * ends of a connection. The last one of them waits: its pin is known, but it reads its order only after
+ * eis_embedded_finish, so that the order may say where the others listen. Shape: roles[count]. */
 EIS_MUST_USE eis_status eis_embedded_start_each(eis_embedded **embedded, const char *program,
-                                                const char *const *engines, int order_fd, size_t count,
-                                                unsigned threads_each);
+                                                const eis_embedded_role *roles, size_t count, unsigned threads_each);
+EIS_MUST_USE eis_status eis_embedded_finish(eis_embedded *embedded);
 
 /* Tells which child has ended by itself; false where all run. */
 bool eis_embedded_ended(size_t *index, const eis_embedded *embedded);

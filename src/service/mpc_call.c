@@ -272,40 +272,6 @@ out:
     return st;
 }
 
-/* ---- counters ---- */
-
-typedef struct counted {
-    uint64_t number;
-    eis_mpc_counters *of; /* [party_count] */
-} counted;
-
-static eis_status take_counters(void *context, uint32_t party, const eis_stream_frame *frame)
-{
-    const counted *c = context;
-    eis_status st = EIS_OK;
-    eis_reader r;
-
-    EIS_TRY(eis_mpc_open_frame(&r, frame, EIS_MPC_MESSAGE_COUNTED, c->number));
-    eis_mpc_counters_read(&r, &c->of[party]);
-    EIS_TRY(eis_wire_reader_end(&r));
-out:
-    return st;
-}
-
-eis_status eis_mpc_conductor_count(eis_mpc_counters *parties, eis_mpc_counters *dealer, eis_mpc_conductor *c)
-{
-    eis_status st = EIS_OK;
-    eis_stream_frame frame;
-
-    EIS_TRY(send_to_all(c, EIS_MPC_MESSAGE_COUNT, NULL, 0));
-    EIS_TRY(gather(c, c->timeout_ms, take_counters, &(counted){c->number, parties}));
-    EIS_TRY(eis_mpc_send(c->dealer, EIS_MPC_MESSAGE_COUNT, c->number, NULL, NULL, 0));
-    EIS_TRY(eis_net_stream_recv(&frame, c->dealer, c->timeout_ms));
-    EIS_TRY(take_counters(&(counted){c->number, dealer}, 0, &frame));
-out:
-    return st;
-}
-
 uint64_t eis_mpc_conductor_step(const eis_mpc_conductor *c) { return c->step; }
 
 /* Who is gone already need not be told; the error of whoever closes stays what it was. */

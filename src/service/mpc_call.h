@@ -46,10 +46,6 @@ EIS_MUST_USE eis_status eis_mpc_conductor_run(eis_mpc_conductor *conductor, eis_
 /* Returns the step that the next token takes. */
 uint64_t eis_mpc_conductor_step(const eis_mpc_conductor *conductor);
 
-/* Asks what everybody has counted, between runs. Shape: parties[party_count]. Errors: as above. */
-EIS_MUST_USE eis_status eis_mpc_conductor_count(eis_mpc_counters *parties, eis_mpc_counters *dealer,
-                                                eis_mpc_conductor *conductor);
-
 /* Ends the session. NULL is allowed. */
 void eis_mpc_conductor_close(eis_mpc_conductor *conductor);
 
@@ -68,6 +64,9 @@ EIS_MUST_USE eis_status eis_mpc_owner_send_model(eis_mpc_owner *owner, const eis
 
 /* Masks and sends one token of a prompt, for one step. Secret: token. */
 EIS_MUST_USE eis_status eis_mpc_owner_send_token(eis_mpc_owner *owner, uint64_t step, uint32_t token);
+
+/* Asks what everybody has counted. Shape: parties[party_count]. Errors: those of streams. */
+EIS_MUST_USE eis_status eis_mpc_owner_count(eis_mpc_counters *parties, eis_mpc_counters *dealer, eis_mpc_owner *owner);
 
 /* Hangs up. NULL is allowed. */
 void eis_mpc_owner_close(eis_mpc_owner *owner);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A Triple Service and parties as processes on this machine, for one session of this very process: it is coordinator
- * and owner of model and prompt. That shows function and traffic; protection begins when the processes belong to
+/* A Triple Service, parties and a coordinator as processes on this machine, for sessions of this very process, which is
+ * the owner of model and prompt. That shows function and traffic; protection begins when the processes belong to
  * different owners. See embedded.h for certificates, papers and the end of children. */
 #ifndef EIS_SERVICE_MPC_EMBEDDED_H
 #define EIS_SERVICE_MPC_EMBEDDED_H
@@ -11,8 +11,8 @@
 
 typedef struct eis_mpc_embedded eis_mpc_embedded;
 
-/* Starts them with `serve triples --embedded` and `serve party --embedded`. program: what to run; NULL: this very
- * program.
+/* Starts them with `serve triples --embedded` and so on. program: what to run; NULL: this very program. The coordinator
+ * waits for its template.
  *
  * Range:   parties within EIS_MPC_PARTIES_MIN .. EIS_MPC_PARTIES_MAX (asserted).
  * Errors:  those of eis_embedded_start. *embedded is then NULL. */
@@ -22,10 +22,14 @@ EIS_MUST_USE eis_status eis_mpc_embedded_start(eis_mpc_embedded **embedded, cons
 /* Names the processes and us in a session. */
 EIS_MUST_USE eis_status eis_mpc_embedded_name(eis_mpc_session *session, const eis_mpc_embedded *embedded);
 
+/* Hands the coordinator its template and waits until it listens. Errors: those of eis_embedded_finish. */
+EIS_MUST_USE eis_status eis_mpc_embedded_coordinate(eis_mpc_member *coordinator, eis_mpc_embedded *embedded,
+                                                    eis_mpc_session *session);
+
 /* What we show to them; lives as long as they do. */
 eis_mpc_caller eis_mpc_embedded_caller(const eis_mpc_embedded *embedded);
 
-/* Returns the process of a party, or of the Triple Service where party is their number. */
+/* Returns the process of a party; where party is their number, of the Triple Service; one above, of the coordinator. */
 pid_t eis_mpc_embedded_process(const eis_mpc_embedded *embedded, uint32_t party);
 
 /* After a failure: if one of the processes has ended by itself, that is the error, whatever the others said of it. */
@@ -34,8 +38,10 @@ eis_status eis_mpc_embedded_blame(const eis_mpc_embedded *embedded, eis_status s
 /* Stops them and frees. NULL is allowed. */
 void eis_mpc_embedded_stop(eis_mpc_embedded *embedded);
 
-/* What children do with what they inherited; `serve triples|party --embedded` call them and exit with their status. */
+/* What children do with what they inherited; `serve triples|party|coordinator --embedded` call them and exit with their
+ * status. */
 EIS_MUST_USE eis_status eis_mpc_embedded_triples_run(unsigned threads);
 EIS_MUST_USE eis_status eis_mpc_embedded_party_run(unsigned threads);
+EIS_MUST_USE eis_status eis_mpc_embedded_coordinator_run(unsigned threads);
 
 #endif

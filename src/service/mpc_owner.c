@@ -179,3 +179,26 @@ out:
     eis_mem_free_wiped(row, count, sizeof *row);
     return st;
 }
+
+static eis_status ask_counters(eis_mpc_counters *counters, eis_stream *stream, const eis_mpc_owner *o)
+{
+    eis_status st = EIS_OK;
+    eis_reader r;
+
+    EIS_TRY(eis_mpc_send(stream, EIS_MPC_MESSAGE_COUNT, o->number, NULL, NULL, 0));
+    EIS_TRY(eis_mpc_await(&r, stream, EIS_MPC_MESSAGE_COUNTED, o->number, o->timeout_ms));
+    eis_mpc_counters_read(&r, counters);
+    EIS_TRY(eis_wire_reader_end(&r));
+out:
+    return st;
+}
+
+eis_status eis_mpc_owner_count(eis_mpc_counters *parties, eis_mpc_counters *dealer, eis_mpc_owner *o)
+{
+    eis_status st = EIS_OK;
+
+    for (uint32_t p = 0; p < o->session->party_count; p++) EIS_TRY(ask_counters(&parties[p], o->party[p], o));
+    EIS_TRY(ask_counters(dealer, o->dealer, o));
+out:
+    return st;
+}

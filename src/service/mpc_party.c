@@ -159,7 +159,7 @@ static eis_status send_done(eis_stream *stream, eis_mpc_seat *seat, eis_mpc_end 
     return st;
 }
 
-static eis_status send_counters(eis_stream *stream, const eis_mpc_seat *seat)
+static eis_status send_counters(eis_stream *stream, eis_mpc_seat *seat)
 {
     eis_status st;
     eis_mpc_counters counters;
@@ -304,6 +304,10 @@ static eis_status serve_owner(eis_mpc_seat *seat, eis_stream *stream, const eis_
     for (;;) {
         EIS_TRY(eis_net_stream_recv(&frame, stream, EIS_STREAM_WAIT_FOREVER));
         if (frame.header.type == EIS_MPC_MESSAGE_CLOSE) break;
+        if (frame.header.type == EIS_MPC_MESSAGE_COUNT) {
+            EIS_TRY(send_counters(stream, seat));
+            continue;
+        }
         if (frame.header.type == EIS_MPC_MESSAGE_WEIGHTS) {
             uint32_t matrix;
             EIS_REQUIRE(model, EIS_ERR_FORBIDDEN, "weights come from the model's owner");

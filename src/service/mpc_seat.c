@@ -457,6 +457,21 @@ static void next_step(eis_mpc_seat *seat)
 {
     pthread_mutex_lock(&seat->lock);
     seat->step++;
+    seat->counted = (eis_mpc_counters){.load_rounds = seat->counted.load_rounds,
+                                       .load_bytes = seat->counted.load_bytes,
+                                       .load_unit_words = seat->counted.load_unit_words,
+                                       .steps = seat->step,
+                                       .rounds = seat->links.links.rounds,
+                                       .bytes_to_each_peer = seat->links.links.bytes_sent,
+                                       .units = seat->units,
+                                       .unit_words = seat->unit_words,
+                                       .input_words = seat->input_words};
+    memcpy(seat->counted.seen, seat->links.seen, sizeof seat->counted.seen);
+    if (seat->step == 1) {
+        seat->counted.load_rounds = seat->counted.rounds;
+        seat->counted.load_bytes = seat->counted.bytes_to_each_peer;
+        seat->counted.load_unit_words = seat->counted.unit_words;
+    }
     pthread_mutex_unlock(&seat->lock);
 }
 
@@ -516,13 +531,9 @@ out:
     return st;
 }
 
-void eis_mpc_seat_count(eis_mpc_counters *counters, const eis_mpc_seat *seat)
+void eis_mpc_seat_count(eis_mpc_counters *counters, eis_mpc_seat *seat)
 {
-    *counters = (eis_mpc_counters){.steps = seat->step,
-                                   .rounds = seat->links.links.rounds,
-                                   .bytes_to_each_peer = seat->links.links.bytes_sent,
-                                   .units = seat->units,
-                                   .unit_words = seat->unit_words,
-                                   .input_words = seat->input_words};
-    memcpy(counters->seen, seat->links.seen, sizeof counters->seen);
+    pthread_mutex_lock(&seat->lock);
+    *counters = seat->counted;
+    pthread_mutex_unlock(&seat->lock);
 }

@@ -50,6 +50,7 @@ typedef struct eis_mpc_seat {
     uint64_t step;
     uint32_t position;
     uint64_t units, unit_words, input_words;
+    eis_mpc_counters counted; /* under the lock: as they were after the last step */
 } eis_mpc_seat;
 
 /* Makes a seat from a session document. Errors: as eis_mpc_session_read, EIS_ERR_MEMORY; *seat is NULL. */
@@ -76,8 +77,8 @@ EIS_MUST_USE eis_status eis_mpc_seat_load(eis_mpc_seat *seat);
  * token that follows, where there was a head. */
 EIS_MUST_USE eis_status eis_mpc_seat_step(eis_mpc_seat *seat, uint32_t *next, bool secret, uint32_t token, bool head);
 
-/* Reads what the session has counted; on its own thread. */
-void eis_mpc_seat_count(eis_mpc_counters *counters, const eis_mpc_seat *seat);
+/* Reads what the session had counted when its last step ended; any thread. */
+void eis_mpc_seat_count(eis_mpc_counters *counters, eis_mpc_seat *seat);
 
 /* An owner's thread: puts in what it sent. Takes each slot once. Errors: EIS_ERR_PROTOCOL. */
 EIS_MUST_USE eis_status eis_mpc_seat_put_weights(eis_mpc_seat *seat, uint32_t matrix, eis_reader *r);

@@ -22,7 +22,8 @@ eis_status eis_mpc_send(eis_stream *stream, eis_mpc_message message, uint64_t se
 
 void eis_mpc_counters_write(eis_writer *w, const eis_mpc_counters *c)
 {
-    const uint64_t numbers[] = {c->steps, c->rounds, c->bytes_to_each_peer, c->units, c->unit_words, c->input_words};
+    const uint64_t numbers[] = {c->steps,       c->rounds,      c->bytes_to_each_peer, c->units,          c->unit_words,
+                                c->input_words, c->load_rounds, c->load_bytes,         c->load_unit_words};
 
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) eis_wire_writer_u64(w, numbers[i]);
     for (size_t i = 0; i < EIS_MPC_SEEN_BINS; i++) eis_wire_writer_u64(w, c->seen[i]);
@@ -30,8 +31,9 @@ void eis_mpc_counters_write(eis_writer *w, const eis_mpc_counters *c)
 
 void eis_mpc_counters_read(eis_reader *r, eis_mpc_counters *c)
 {
-    uint64_t *const numbers[] = {&c->steps, &c->rounds,     &c->bytes_to_each_peer,
-                                 &c->units, &c->unit_words, &c->input_words};
+    uint64_t *const numbers[] = {&c->steps,       &c->rounds,     &c->bytes_to_each_peer,
+                                 &c->units,       &c->unit_words, &c->input_words,
+                                 &c->load_rounds, &c->load_bytes, &c->load_unit_words};
 
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) *numbers[i] = eis_wire_reader_u64(r);
     for (size_t i = 0; i < EIS_MPC_SEEN_BINS; i++) c->seen[i] = eis_wire_reader_u64(r);

@@ -30,7 +30,7 @@ typedef enum eis_mpc_message {
     EIS_MPC_MESSAGE_DONE,       /* reason u8 */
     EIS_MPC_MESSAGE_FAILED,     /* code, text: the session has ended */
     EIS_MPC_MESSAGE_CLOSE,      /* empty */
-    EIS_MPC_MESSAGE_COUNT,      /* empty: the coordinator asks what a member has counted */
+    EIS_MPC_MESSAGE_COUNT,      /* empty: the coordinator or an owner asks what a member has counted */
     EIS_MPC_MESSAGE_COUNTED     /* eis_mpc_counters */
 } eis_mpc_message;
 
@@ -51,10 +51,11 @@ typedef enum eis_mpc_unit_kind {
 /* What a member of a session has counted: sizes and times are no secrets, and the shape of what it saw is for showing
  * that it is noise. Of the Triple Service only `units` and `unit_words` are not 0. */
 typedef struct eis_mpc_counters {
-    uint64_t steps, rounds, bytes_to_each_peer; /* between the parties */
-    uint64_t units, unit_words;                 /* from the Triple Service, to the last party */
-    uint64_t input_words;                       /* masked words from owners */
-    uint64_t seen[EIS_MPC_SEEN_BINS];           /* top bytes of words that other parties have sent, sampled */
+    uint64_t steps, rounds, bytes_to_each_peer;        /* between the parties */
+    uint64_t units, unit_words;                        /* from the Triple Service, to the last party */
+    uint64_t input_words;                              /* masked words from owners */
+    uint64_t load_rounds, load_bytes, load_unit_words; /* those of the weights' load, which are part of the above */
+    uint64_t seen[EIS_MPC_SEEN_BINS];                  /* top bytes of words that other parties have sent, sampled */
 } eis_mpc_counters;
 
 /* Writes and reads counters. Errors: sticky in the writer or the reader. */

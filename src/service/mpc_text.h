@@ -35,10 +35,9 @@ typedef struct eis_mpc_text_report {
     const eis_mpc_session *session;
     const eis_mpc_counters *parties; /* [session->party_count] */
     const eis_mpc_counters *dealer;
-    const pid_t *processes;                       /* [session->party_count + 1]: parties, then the Triple Service */
-    uint32_t prompt_tokens, tokens;               /* put in, and told */
-    uint64_t load_rounds, load_bytes, load_words; /* of each party before the first token */
-    double start_ms, load_ms, token_ms;           /* token_ms: all steps of the text */
+    const pid_t *processes;             /* parties, the Triple Service, the coordinator */
+    uint32_t prompt_tokens, tokens;     /* put in, and told */
+    double start_ms, load_ms, token_ms; /* token_ms: all steps of the text */
 } eis_mpc_text_report;
 
 void eis_mpc_text_report_get(eis_mpc_text_report *report, const eis_mpc_text *text);

@@ -200,6 +200,23 @@ out:
     return st;
 }
 
+static eis_status send_counters(eis_stream *stream, eis_triple_dealt *d)
+{
+    eis_status st;
+    eis_mpc_counters counters = {0};
+    eis_writer w;
+
+    pthread_mutex_lock(&d->lock);
+    counters.units = d->units;
+    counters.unit_words = d->unit_words;
+    pthread_mutex_unlock(&d->lock);
+    eis_wire_writer_init(&w, 2 * sizeof counters);
+    eis_mpc_counters_write(&w, &counters);
+    st = eis_mpc_send(stream, EIS_MPC_MESSAGE_COUNTED, d->number, &w, NULL, 0);
+    eis_wire_writer_clear(&w);
+    return st;
+}
+
 static eis_status serve_owner(eis_triple_dealt *d, eis_stream *stream, const eis_tls_pin *pin)
 {
     eis_status st = EIS_OK;
@@ -216,6 +233,10 @@ static eis_status serve_owner(eis_triple_dealt *d, eis_stream *stream, const eis
         uint64_t number;
         EIS_TRY(eis_net_stream_recv(&frame, stream, WAIT_FOREVER));
         if (frame.header.type == EIS_MPC_MESSAGE_CLOSE) break;
+        if (frame.header.type == EIS_MPC_MESSAGE_COUNT) {
+            EIS_TRY(send_counters(stream, d));
+            continue;
+        }
         EIS_TRY(eis_mpc_open_frame(&r, &frame, EIS_MPC_MESSAGE_KEYS, d->number));
         purpose = eis_wire_reader_u8(&r);
         number = eis_wire_reader_u64(&r);
@@ -227,23 +248,6 @@ static eis_status serve_owner(eis_triple_dealt *d, eis_stream *stream, const eis
         EIS_TRY(eis_mpc_send(stream, EIS_MPC_MESSAGE_KEYS_ARE, d->number, &w, NULL, 0));
     }
 out:
-    eis_wire_writer_clear(&w);
-    return st;
-}
-
-static eis_status send_counters(eis_stream *stream, eis_triple_dealt *d)
-{
-    eis_status st;
-    eis_mpc_counters counters = {0};
-    eis_writer w;
-
-    pthread_mutex_lock(&d->lock);
-    counters.units = d->units;
-    counters.unit_words = d->unit_words;
-    pthread_mutex_unlock(&d->lock);
-    eis_wire_writer_init(&w, 2 * sizeof counters);
-    eis_mpc_counters_write(&w, &counters);
-    st = eis_mpc_send(stream, EIS_MPC_MESSAGE_COUNTED, d->number, &w, NULL, 0);
     eis_wire_writer_clear(&w);
     return st;
 }

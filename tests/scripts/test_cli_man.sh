@@ -5,7 +5,7 @@
 mkdir "$scratch/man"
 expect 0 '' "$eis" help --man "$scratch/man"
 [ ! -s "$scratch/out" ] || fail "it prints"
-for command in generate classify infer conform partition plan ca audit bench demo 'serve split' 'serve api' 'serve party' 'serve triples'; do
+for command in generate classify infer conform partition plan ca audit bench demo 'serve split' 'serve api' 'serve party' 'serve triples' 'serve coordinator'; do
     page=$scratch/man/eis-${command// /-}.1
     [ -s "$page" ] || fail "no page for $command"
     # shellcheck disable=SC2086

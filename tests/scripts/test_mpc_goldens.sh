@@ -26,5 +26,5 @@ expect 2 'whole number from 2 to 8' "$eis" generate --engine mpc --parties 1 --m
 expect 2 'go with --engine mpc' "$eis" generate --parties 2 --model "$stories"
 expect 2 'go with --engine split' "$eis" generate --engine mpc --shares 2 --model "$stories"
 expect 3 'context' "$eis" generate --engine mpc --set scheduler.max_context=3 --model "$stories" --prompt-ids 1,2,3,4
-pgrep -f "$eis serve (party|triples) --embedded" >/dev/null && fail "a child is left"
+pgrep -f "$eis serve (party|triples|coordinator) --embedded" >/dev/null && fail "a child is left"
 echo ok

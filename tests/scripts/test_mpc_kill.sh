@@ -18,8 +18,9 @@ start() { # FLAGS...
     exec 3<"$scratch/pipe"
     head -c 40 <&3 >"$scratch/text" # the prompt, and a few tokens
     dealer=$(children triples)
+    coordinator=$(children coordinator)
     mapfile -t party < <(children party | sort -n)
-    [ ${#party[@]} -eq 3 ] && [ -n "$dealer" ] || fail "processes: ${party[*]} and $dealer; $(cat "$scratch/err")"
+    [ ${#party[@]} -eq 3 ] && [ -n "$dealer" ] && [ -n "$coordinator" ] || fail "processes: ${party[*]}, $dealer and $coordinator; $(cat "$scratch/err")"
 }
 
 # The client ends within the time, everybody with it.
@@ -37,7 +38,7 @@ ended() { # EXIT_CODE PATTERN WHO
 
 all_gone() { # WHO
     local pid
-    for pid in "$dealer" "${party[@]}"; do
+    for pid in "$dealer" "$coordinator" "${party[@]}"; do
         for _ in $(seq 100); do kill -0 "$pid" 2>/dev/null || break; sleep 0.05; done
         kill -0 "$pid" 2>/dev/null && fail "$1: process $pid is left"
     done
@@ -52,6 +53,10 @@ done
 start
 kill -9 "$dealer"
 ended 4 "Triple Service .*process $dealer.* ended in the middle" "Triple Service"
+
+start
+kill -9 "$coordinator"
+ended 4 "coordinator .*process $coordinator.* ended in the middle" "coordinator"
 
 start
 kill -9 "$client"
