@@ -110,16 +110,17 @@ static bool find_part(size_t *at, size_t *bytes, const eis_writer *body)
     return false;
 }
 
-/* One byte run of the body is changed for one upload. */
-static void put_changed(eis_conform *c, const char *name, const char *codes, size_t at, uint64_t value, size_t bytes)
+/* One byte run of a body is changed for one upload. */
+static void put_changed(eis_conform *c, eis_writer *body, const char *name, const char *codes, size_t at,
+                        uint64_t value, size_t bytes)
 {
-    uint8_t *place = c->target.keys.data + at, old[8], word[8];
+    uint8_t *place = body->data + at, old[8], word[8];
 
     EIS_ASSERT(bytes <= 8);
     eis_store_le64(word, value);
     memcpy(old, place, bytes);
     memcpy(place, word, bytes);
-    expect_set(c, name, codes, (eis_span){c->target.keys.data, c->target.keys.bytes});
+    expect_set(c, name, codes, (eis_span){body->data, body->bytes});
     memcpy(place, old, bytes);
 }
 
@@ -129,12 +130,13 @@ static void check_hostile(eis_conform *c)
     size_t at, bytes;
 
     if (!find_part(&at, &bytes, &c->target.keys)) return;
-    put_changed(c, "keys.magic", bad, at, 0, 2);
-    put_changed(c, "keys.size", bad, at + 8, UINT64_MAX, 8);
-    put_changed(c, "keys.parms", "CIPHERTEXT_INCOMPATIBLE|INVALID_CIPHERTEXT", at + 16, 1, 8);
-    put_changed(c, "keys.compression", bad, at + 5, 7, 1);
-    put_changed(c, "keys.dimension", either, at + 48, (uint64_t)1 << 40, 8);
-    put_changed(c, "keys.last-byte", "INVALID_CIPHERTEXT|INVALID_SCHEMA", c->target.keys.bytes - 81 + 16, 9, 1);
+    put_changed(c, &c->target.keys, "keys.magic", bad, at, 0, 2);
+    put_changed(c, &c->target.keys, "keys.size", bad, at + 8, UINT64_MAX, 8);
+    put_changed(c, &c->target.keys, "keys.parms", "CIPHERTEXT_INCOMPATIBLE|INVALID_CIPHERTEXT", at + 16, 1, 8);
+    put_changed(c, &c->target.keys, "keys.compression", bad, at + 5, 7, 1);
+    put_changed(c, &c->target.keys, "keys.dimension", either, at + 48, (uint64_t)1 << 40, 8);
+    put_changed(c, &c->target.keys, "keys.last-byte", "INVALID_CIPHERTEXT|INVALID_SCHEMA",
+                c->target.keys.bytes - 81 + 16, 9, 1);
     expect_set(c, "keys.cut", "INVALID_SCHEMA", (eis_span){c->target.keys.data, c->target.keys.bytes - 100});
 }
 
@@ -193,6 +195,58 @@ static void check_incomplete(eis_conform *c)
     eis_wire_writer_clear(&w);
 }
 
+/* ---- all keys in one object ---- */
+
+static void check_set_hostile(eis_conform *c, eis_writer *body)
+{
+    static const char *const bad = "INVALID_CIPHERTEXT";
+    const eis_span other = {c->target.keys.data, c->target.keys.bytes};
+    eis_he_keys_body set, both;
+    size_t at, bytes;
+    eis_writer w;
+
+    if (!find_part(&at, &bytes, body)) return;
+    put_changed(c, body, "keys.set-magic", bad, at, 0, 4);
+    put_changed(c, body, "keys.set-parms", "CIPHERTEXT_INCOMPATIBLE|INVALID_CIPHERTEXT", at + 8, 1, 8);
+    put_changed(c, body, "keys.set-entries", "INVALID_CIPHERTEXT|KEYS_INSUFFICIENT", at + 40, 0, 4);
+    put_changed(c, body, "keys.set-length", bad, at + 48, UINT64_MAX, 8);
+    put_changed(c, body, "keys.set-element", bad, at + 56, 4, 4);
+    put_changed(c, body, "keys.set-level", bad, at + 60, 0xffff, 2);
+    if (eis_he_keys_body_read(&set, (eis_span){body->data, body->bytes}) != EIS_OK) return;
+    if (eis_he_keys_body_read(&both, other) != EIS_OK) return;
+    both.part[EIS_HE_PART_SET] = set.part[EIS_HE_PART_SET];
+    eis_wire_writer_init(&w, body->bytes + other.bytes + 65536);
+    eis_he_keys_body_write(&w, &both);
+    expect_set(c, "keys.set-beside", "KEYS_INSUFFICIENT|INVALID_SCHEMA", (eis_span){w.data, w.bytes});
+    eis_wire_writer_clear(&w);
+}
+
+/* Where levels are published, keys may come cut to them. */
+static void check_key_set(eis_conform *c)
+{
+    key_path path;
+    eis_writer body;
+
+    if (!c->target.contract->has_levels) {
+        eis_conform_skip(c, "keys.set", CLAUSE, "the model gives no levels");
+        return;
+    }
+    eis_wire_writer_init(&body, (size_t)1 << 32);
+    if (eis_he_remote_keys_body(&body, c->target.remote, EIS_HE_KEYS_SMALL) == EIS_OK) {
+        path_of(path, body.data, body.bytes);
+        put_set(c, path, (eis_span){body.data, body.bytes});
+        eis_conform_check(c, c->call.http_status == 201, "keys.set", CLAUSE, "PUT: %d", c->call.http_status);
+        eis_conform_send(c, &(eis_conform_request){.binary = true, .keys = path + 6}, "Prefer: wait=30", NULL);
+        eis_conform_check(c, c->call.http_status == 200 || c->call.http_status == 202, "keys.set-named", CLAUSE,
+                          "POST: %d", c->call.http_status);
+        expect_status(c, "keys.set-delete", "DELETE", path, 204);
+        check_set_hostile(c, &body);
+    } else {
+        c->broken = EIS_ERR_MEMORY;
+    }
+    eis_wire_writer_clear(&body);
+}
+
 /* The first call uploads, so that all other parts of the suite can ask; the second one takes the set away. */
 void eis_conform_keys(eis_conform *c)
 {
@@ -208,6 +262,7 @@ void eis_conform_keys(eis_conform *c)
     check_hostile(c);
     check_part_missing(c);
     check_incomplete(c);
+    check_key_set(c);
 }
 
 void eis_conform_keys_end(eis_conform *c)

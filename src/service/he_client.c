@@ -78,24 +78,37 @@ static uint64_t request_bytes(const eis_he_contract *c, const eis_ckks_params *p
     return most;
 }
 
-static uint64_t key_bytes(const eis_he_contract *c, const eis_ckks_params *params)
+/* The bytes of the set that we would make: cut where levels are given, else as SEAL objects, which zstd makes smaller.
+ */
+static eis_status key_bytes(uint64_t *bytes, const eis_he_contract *c, const eis_ckks_params *params)
 {
-    uint64_t bytes = 0;
+    eis_status st = EIS_OK;
+    eis_ckks_key_need need[EIS_HE_NEEDS_MAX];
+    size_t count;
 
-    if (c->needs_public) bytes += eis_ckks_public_key_bytes(params, EIS_SEAL_FORM_4_1, true);
-    if (c->needs_relin) bytes += eis_ckks_relin_key_bytes(params, EIS_SEAL_FORM_4_1, true);
+    *bytes = 0;
+    if (c->has_levels) {
+        count = eis_he_contract_needs(need, c, params, true);
+        EIS_TRY(eis_ckks_key_needs_check(params, need, count));
+        *bytes = eis_ckks_key_set_bytes(params, need, count, true);
+        goto out;
+    }
+    if (c->needs_public) *bytes += eis_ckks_public_key_bytes(params, EIS_SEAL_FORM_4_1, true);
+    if (c->needs_relin) *bytes += eis_ckks_relin_key_bytes(params, EIS_SEAL_FORM_4_1, true);
     if (c->element_count > 0)
-        bytes += eis_ckks_galois_keys_bytes(params, c->element[c->element_count - 1], c->element_count,
-                                            EIS_SEAL_FORM_4_1, true);
-    return bytes;
+        *bytes += eis_ckks_galois_keys_bytes(params, c->element[c->element_count - 1], c->element_count,
+                                             EIS_SEAL_FORM_4_1, true);
+out:
+    return st;
 }
 
 /* The security bound, and how much we are ready to send, are ours to say. */
 static eis_status check_bounds(const eis_he_remote *r, const eis_ckks_params *params)
 {
     eis_status st = EIS_OK;
-    uint64_t request = request_bytes(&r->contract, params), keys = key_bytes(&r->contract, params);
+    uint64_t request = request_bytes(&r->contract, params), keys = 0;
 
+    EIS_TRY(key_bytes(&keys, &r->contract, params));
     EIS_REQUIRE(request <= r->request_bytes_max, EIS_ERR_LIMIT,
                 "the model %s asks for requests of %llu bytes; the limit is %llu", r->info.model_id,
                 (unsigned long long)request, (unsigned long long)r->request_bytes_max);

@@ -62,8 +62,9 @@ const struct eis_he_client *eis_he_remote_engine(const eis_he_remote *remote);
 
 /* How a set of evaluation keys is written. All of them are seeded. */
 typedef enum eis_he_keys_form {
-    EIS_HE_KEYS_SMALL = 0, /* as few bytes as the contract allows */
-    EIS_HE_KEYS_SEAL = 1   /* SEAL objects that are not compressed: every server takes them */
+    EIS_HE_KEYS_SMALL = 0,  /* one key set, cut, where the contract has levels; else SEAL objects with zstd */
+    EIS_HE_KEYS_PACKED = 1, /* SEAL objects with zstd */
+    EIS_HE_KEYS_SEAL = 2    /* SEAL objects that are not compressed: every server takes them */
 } eis_he_keys_form;
 
 /* Makes a set of evaluation keys and appends the body of PUT /keys that carries it; nothing is sent. Errors: those of

@@ -56,31 +56,57 @@ out:
     return st;
 }
 
-eis_status eis_he_keys_body_make(eis_writer *body, const eis_he_client *client, const char *model_id,
-                                 const char *version, eis_he_keys_form form)
+static eis_status write_parts(eis_he_keys_body *set, eis_writer part[EIS_HE_PARTS], const eis_he_client *client,
+                              eis_seal_style style)
 {
     const eis_he_contract *c = client->contract;
     const bool wanted[EIS_HE_PARTS] = {[EIS_HE_PART_RELIN] = c->needs_relin,
                                        [EIS_HE_PART_GALOIS] = c->element_count > 0,
                                        [EIS_HE_PART_PUBLIC] = c->needs_public};
+    eis_status st = EIS_OK;
+    eis_he_keys keys = {0};
+
+    EIS_TRY(eis_he_client_keys(&keys, client));
+    for (unsigned i = 0; i < EIS_HE_PARTS; i++)
+        if (wanted[i]) EIS_TRY(write_part(&set->part[i], &part[i], &keys, (eis_he_part)i, style));
+out:
+    eis_he_keys_clear(&keys);
+    return st;
+}
+
+static eis_status write_set(eis_he_keys_body *set, eis_writer *w, const eis_he_client *client)
+{
+    eis_status st = EIS_OK;
+    eis_ckks_key_set keys = {0};
+
+    EIS_TRY(eis_he_client_key_set(&keys, client));
+    eis_ckks_key_set_write(w, &keys, true);
+    EIS_TRY(eis_wire_writer_status(w));
+    set->part[EIS_HE_PART_SET] = (eis_span){w->data, w->bytes};
+out:
+    eis_ckks_key_set_clear(&keys);
+    return st;
+}
+
+eis_status eis_he_keys_body_make(eis_writer *body, const eis_he_client *client, const char *model_id,
+                                 const char *version, eis_he_keys_form form)
+{
     /* Words have 64 bits and primes 60 at most: what that leaves empty is all that can be saved, and zstd takes it. */
     const eis_seal_style style = {.mode = form == EIS_HE_KEYS_SEAL ? EIS_SEAL_NONE : EIS_SEAL_ZSTD};
     eis_status st = EIS_OK;
     eis_writer part[EIS_HE_PARTS];
-    eis_he_keys keys = {0};
     eis_he_keys_body set = {0};
 
     for (unsigned i = 0; i < EIS_HE_PARTS; i++) eis_wire_writer_init(&part[i], EIS_SEAL_OBJECT_BYTES_MAX);
     snprintf(set.model_id, sizeof set.model_id, "%s", model_id);
     snprintf(set.version, sizeof set.version, "%s", version);
-    EIS_TRY(eis_he_client_keys(&keys, client));
-    for (unsigned i = 0; i < EIS_HE_PARTS; i++)
-        if (wanted[i]) EIS_TRY(write_part(&set.part[i], &part[i], &keys, (eis_he_part)i, style));
-    eis_he_keys_clear(&keys); /* the parts hold it all; two copies are enough */
+    if (form == EIS_HE_KEYS_SMALL && client->contract->has_levels)
+        EIS_TRY(write_set(&set, &part[EIS_HE_PART_SET], client));
+    else
+        EIS_TRY(write_parts(&set, part, client, style));
     eis_he_keys_body_write(body, &set);
     EIS_TRY(eis_wire_writer_status(body));
 out:
-    eis_he_keys_clear(&keys);
     for (unsigned i = 0; i < EIS_HE_PARTS; i++) eis_wire_writer_clear(&part[i]);
     return st;
 }

@@ -122,6 +122,13 @@ void eis_he_keys_needed_write(eis_json_writer *w, const eis_he_contract *contrac
     write_bool(w, "relin", contract->needs_relin);
     write_bool(w, "public", contract->needs_public);
     write_u32s(w, "galois_elements", contract->element, contract->element_count);
+    if (contract->has_levels) {
+        eis_json_writer_key(w, "levels");
+        eis_json_writer_begin_object(w);
+        if (contract->needs_relin) write_u64(w, "relin", contract->relin_limbs);
+        write_u32s(w, "galois", contract->element_limbs, contract->element_count);
+        eis_json_writer_end_object(w);
+    }
     eis_json_writer_end_object(w);
 }
 

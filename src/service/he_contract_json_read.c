@@ -452,24 +452,57 @@ out:
     return st;
 }
 
+/* Reads an array of at most `most` integers of 32 bits. */
+static eis_status read_list(uint32_t *v, uint32_t *count, eis_json_value object, const char *path, const char *name,
+                            size_t most)
+{
+    eis_json_value array, value;
+    eis_json_iter it;
+    eis_status st = EIS_OK;
+    uint64_t number = 0;
+
+    *count = 0;
+    EIS_TRY(eis_json_bind_array(&array, object, path, name, 0, most));
+    it = eis_json_iterate(array);
+    while (eis_json_next_element(&it, &value)) {
+        EIS_REQUIRE(eis_json_u64(&number, value) && number <= U32_MAX, EIS_ERR_PARSE,
+                    "%s: member \"%s\" must hold integers", path, name);
+        v[(*count)++] = (uint32_t)number;
+    }
+out:
+    return st;
+}
+
+static eis_status read_levels(eis_he_contract *c, eis_json_value keys)
+{
+    static const char path[] = PATH ".evaluation_keys.levels";
+    eis_json_value levels;
+    eis_status st = EIS_OK;
+    uint64_t relin = 0;
+    uint32_t count = 0;
+
+    if (!eis_json_find(&levels, keys, "levels")) return EIS_OK;
+    EIS_TRY(eis_json_bind_u64(&relin, levels, path, "relin", c->needs_relin, 0, EIS_RNS_PRIMES_MAX));
+    EIS_TRY(read_list(c->element_limbs, &count, levels, path, "galois", EIS_HE_ELEMENTS_MAX));
+    EIS_REQUIRE(count == c->element_count, EIS_ERR_PARSE, "%s: member \"galois\" must have a level for each element",
+                path);
+    c->relin_limbs = (uint32_t)relin;
+    c->has_levels = true;
+out:
+    return st;
+}
+
 static eis_status read_evaluation_keys(eis_he_contract *c, eis_json_value entry)
 {
     static const char path[] = PATH ".evaluation_keys";
-    eis_json_value keys, array, value;
-    eis_json_iter it;
+    eis_json_value keys;
     eis_status st = EIS_OK;
-    uint64_t element = 0;
 
     if (!eis_json_find(&keys, entry, "evaluation_keys")) return EIS_OK;
     EIS_TRY(eis_json_bind_bool(&c->needs_relin, keys, path, "relin", true));
     EIS_TRY(eis_json_bind_bool(&c->needs_public, keys, path, "public", true));
-    EIS_TRY(eis_json_bind_array(&array, keys, path, "galois_elements", 0, EIS_HE_ELEMENTS_MAX));
-    it = eis_json_iterate(array);
-    while (eis_json_next_element(&it, &value)) {
-        EIS_REQUIRE(eis_json_u64(&element, value) && element <= U32_MAX, EIS_ERR_PARSE,
-                    "%s: member \"galois_elements\" must hold integers", path);
-        c->element[c->element_count++] = (uint32_t)element;
-    }
+    EIS_TRY(read_list(c->element, &c->element_count, keys, path, "galois_elements", EIS_HE_ELEMENTS_MAX));
+    EIS_TRY(read_levels(c, keys));
 out:
     return st;
 }

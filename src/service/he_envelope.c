@@ -28,7 +28,7 @@ const char *eis_he_encoding_name(eis_he_encoding encoding)
 
 const char *eis_he_part_name(eis_he_part part)
 {
-    static const char *const name[EIS_HE_PARTS] = {"relin", "galois", "public"};
+    static const char *const name[EIS_HE_PARTS] = {"relin", "galois", "public", "set"};
 
     return name[part];
 }

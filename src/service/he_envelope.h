@@ -132,9 +132,16 @@ bool eis_he_digest_read(uint8_t digest[EIS_HE_DIGEST_BYTES], const void *text, s
 
 /* ---- PUT /keys: always binary ---- */
 
-typedef enum eis_he_part { EIS_HE_PART_RELIN, EIS_HE_PART_GALOIS, EIS_HE_PART_PUBLIC, EIS_HE_PARTS } eis_he_part;
+/* Three SEAL objects, or all keys in one object of ours (ckks/he_keys.h) that stands alone. */
+typedef enum eis_he_part {
+    EIS_HE_PART_RELIN,
+    EIS_HE_PART_GALOIS,
+    EIS_HE_PART_PUBLIC,
+    EIS_HE_PART_SET,
+    EIS_HE_PARTS
+} eis_he_part;
 
-/* Returns "relin", "galois", "public". */
+/* Returns "relin", "galois", "public", "set". */
 const char *eis_he_part_name(eis_he_part part);
 
 /* A set of evaluation keys as it is sent. Parts that are absent are empty spans; the others lie in the body. */

@@ -244,7 +244,8 @@ static eis_status read_part(eis_he_keys_body *keys, eis_he_frame *frame, eis_jso
     EIS_TRY(eis_json_bind_text(name, sizeof name, object, path, "name", true));
     EIS_TRY(eis_json_bind_u64(&length, object, path, "length", true, 1, EIS_HE_PAYLOAD_BYTES_MAX));
     while (part < EIS_HE_PARTS && strcmp(name, eis_he_part_name((eis_he_part)part)) != 0) part++;
-    EIS_REQUIRE(part < EIS_HE_PARTS, EIS_ERR_PARSE, "%s: name must be \"relin\", \"galois\" or \"public\"", path);
+    EIS_REQUIRE(part < EIS_HE_PARTS, EIS_ERR_PARSE, "%s: name must be \"relin\", \"galois\", \"public\" or \"set\"",
+                path);
     EIS_REQUIRE(keys->part[part].data == NULL, EIS_ERR_PARSE, "%s: part \"%s\" occurs twice", path, name);
     EIS_TRY(eis_he_frame_payload(&keys->part[part], frame, length));
 out:

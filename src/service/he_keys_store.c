@@ -33,25 +33,44 @@ static eis_status read_part(eis_he_keys *keys, const eis_he_served *served, eis_
                                                                     EIS_SEAL_FORM_4_1, false));
     case EIS_HE_PART_PUBLIC:
         return eis_ckks_public_key_read(&keys->public_key, params, object.data, object.bytes);
+    case EIS_HE_PART_SET:
     case EIS_HE_PARTS:
         break;
     }
     return EIS_OK;
 }
 
+static eis_status read_set(eis_he_keys *keys, const eis_he_served *served, eis_span object)
+{
+    const eis_ckks_params *params = served->plan->params;
+    eis_ckks_key_need need[EIS_HE_NEEDS_MAX];
+    size_t count = eis_he_contract_needs(need, &served->plan->contract, params, true);
+    eis_ckks_key_set set = {0};
+    eis_status st = EIS_OK;
+
+    EIS_TRY(eis_ckks_key_set_read(&set, params, need, count, object.data, object.bytes));
+    *keys = (eis_he_keys){.relin = set.relin, .galois = set.galois, .public_key = set.public_key};
+out:
+    return st;
+}
+
 eis_status eis_he_keys_read(eis_he_keys *keys, const eis_he_served *served, const eis_he_keys_body *body)
 {
     const eis_he_contract *c = &served->plan->contract;
-    const bool wanted[EIS_HE_PARTS] = {[EIS_HE_PART_RELIN] = c->needs_relin,
-                                       [EIS_HE_PART_GALOIS] = c->element_count > 0,
-                                       [EIS_HE_PART_PUBLIC] = c->needs_public};
+    const bool in_one = c->has_levels && body->part[EIS_HE_PART_SET].bytes > 0;
+    const bool wanted[EIS_HE_PARTS] = {[EIS_HE_PART_RELIN] = !in_one && c->needs_relin,
+                                       [EIS_HE_PART_GALOIS] = !in_one && c->element_count > 0,
+                                       [EIS_HE_PART_PUBLIC] = !in_one && c->needs_public,
+                                       [EIS_HE_PART_SET] = in_one};
     eis_status st = EIS_OK;
 
     *keys = (eis_he_keys){0};
     for (size_t i = 0; i < EIS_HE_PARTS; i++)
-        EIS_REQUIRE((body->part[i].bytes > 0) == wanted[i], EIS_ERR_KEYS_INSUFFICIENT, "the model %s the part \"%s\"",
-                    wanted[i] ? "needs" : "does not need", eis_he_part_name((eis_he_part)i));
-    for (size_t i = 0; i < EIS_HE_PARTS; i++)
+        EIS_REQUIRE((body->part[i].bytes > 0) == wanted[i], EIS_ERR_KEYS_INSUFFICIENT, "the model %s the part \"%s\"%s",
+                    wanted[i] ? "needs" : "does not need", eis_he_part_name((eis_he_part)i),
+                    in_one ? " beside the set" : "");
+    if (in_one) EIS_TRY(read_set(keys, served, body->part[EIS_HE_PART_SET]));
+    for (size_t i = 0; i < EIS_HE_PART_SET; i++)
         if (wanted[i]) EIS_TRY(read_part(keys, served, (eis_he_part)i, body->part[i]));
     EIS_TRY(eis_he_keys_check(keys, c));
 out:
@@ -59,17 +78,14 @@ out:
     return st;
 }
 
-size_t eis_he_keys_memory(const eis_he_served *served)
+size_t eis_he_keys_memory(const eis_he_served *served, const eis_he_keys_body *body)
 {
     const eis_ckks_params *params = served->plan->params;
-    const eis_he_contract *c = &served->plan->contract;
-    size_t bytes = 0, key;
+    const bool cut = body != NULL && body->part[EIS_HE_PART_SET].bytes > 0;
+    eis_ckks_key_need need[EIS_HE_NEEDS_MAX];
+    size_t count = eis_he_contract_needs(need, &served->plan->contract, params, cut);
 
-    if (params->has_special) {
-        key = eis_ckks_switch_key_bytes(params);
-        bytes = (c->needs_relin ? key : 0) + c->element_count * (key + params->degree * sizeof(uint32_t));
-    }
-    return bytes + (c->needs_public ? 2 * params->prime_count * params->degree * sizeof(uint64_t) : 0);
+    return eis_ckks_key_set_memory(params, need, count);
 }
 
 /* ---- The store ---- */

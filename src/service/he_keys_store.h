@@ -13,12 +13,12 @@ typedef struct eis_he_keys_entry eis_he_keys_entry; /* a set that is in use, or 
 
 /* Reads a set for a model: everything that its contract asks for and nothing else; each row is checked.
  *
- * Errors:  EIS_ERR_KEYS_INSUFFICIENT  a part is missing, or not asked for; those of the readers in ckks/seal_keys.h.
- *          *keys is zeroed. */
+ * Errors:  EIS_ERR_KEYS_INSUFFICIENT  a part is missing, or not asked for; those of the readers in ckks/seal_keys.h and
+ * he_keys.h. *keys is zeroed. */
 EIS_MUST_USE eis_status eis_he_keys_read(eis_he_keys *keys, const eis_he_served *served, const eis_he_keys_body *body);
 
-/* Returns the bytes that the set of a model takes in memory. */
-size_t eis_he_keys_memory(const eis_he_served *served);
+/* Returns the bytes that a set takes in memory; body NULL: the largest one of the model. */
+size_t eis_he_keys_memory(const eis_he_served *served, const eis_he_keys_body *body);
 
 typedef struct eis_he_keys_config {
     uint64_t bytes_max, owner_bytes_max; /* all together, and of one tenant or address */

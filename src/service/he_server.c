@@ -46,7 +46,7 @@ static void raise_limits(eis_he_server_config *c)
     if (c->body_bytes_max < body) c->body_bytes_max = body;
     if (c->budget_bytes < 4 * (uint64_t)c->body_bytes_max) c->budget_bytes = 4 * (uint64_t)c->body_bytes_max;
     for (size_t i = 0; i < c->registry->count; i++) {
-        size_t keys = eis_he_keys_memory(&c->registry->models[i]);
+        size_t keys = eis_he_keys_memory(&c->registry->models[i], NULL);
 
         if (c->keys_bytes < OWNER_SHARE * (uint64_t)keys) c->keys_bytes = OWNER_SHARE * (uint64_t)keys;
     }

@@ -71,7 +71,7 @@ static eis_status put_keys(eis_he_server *server, eis_http_reply *reply, const e
     EIS_TRY(eis_he_keys_body_read(&body, bytes));
     EIS_TRY(eis_he_registry_find(&served, server->config.registry, body.model_id, body.version));
     EIS_TRY(eis_he_keys_begin(&upload, &known, &expires_ms, server->keys, eis_he_caller_tenant(caller),
-                              eis_he_caller_address(caller), digest, eis_he_keys_memory(served)));
+                              eis_he_caller_address(caller), digest, eis_he_keys_memory(served, &body)));
     if (known) return reply_stored(reply, 200, digest, expires_ms);
     EIS_TRY(eis_he_keys_read(&keys, served, &body));
     expires_ms = eis_he_keys_end(server->keys, upload, &keys, served);

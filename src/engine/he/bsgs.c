@@ -363,8 +363,9 @@ eis_status eis_he_bsgs_plan(eis_he_draft *draft, eis_he_plan_row *row, eis_he_tr
     size_t slots = eis_ckks_slots(draft->params);
     double x_max = t->magnitude;
 
-    for (uint64_t b = 1; b < baby; b++) EIS_TRY(eis_he_draft_rotation(draft, (int32_t)(b * stride % slots)));
-    for (uint64_t s = 1; s < giant; s++) EIS_TRY(eis_he_draft_rotation(draft, (int32_t)(s * baby * stride % slots)));
+    for (uint64_t b = 1; b < baby; b++) EIS_TRY(eis_he_draft_rotation(draft, (int32_t)(b * stride % slots), limbs));
+    for (uint64_t s = 1; s < giant; s++)
+        EIS_TRY(eis_he_draft_rotation(draft, (int32_t)(s * baby * stride % slots), limbs));
     row->products += count;
     row->rotations += baby - 1 + giant - 1;
     eis_he_track_switch(t, draft->params, 1); /* of the baby steps, before the planes */

@@ -240,12 +240,24 @@ static eis_status check_elements(const eis_he_contract *c)
     return EIS_OK;
 }
 
+static eis_status check_levels(const eis_he_contract *c)
+{
+    uint32_t most = (uint32_t)c->literal.prime_count - 1;
+
+    if (!c->has_levels) return EIS_OK;
+    NEED(!c->needs_relin || (c->relin_limbs >= 1 && c->relin_limbs <= most), "levels has no level of relin");
+    for (uint32_t i = 0; i < c->element_count; i++)
+        NEED(c->element_limbs[i] >= 1 && c->element_limbs[i] <= most, "levels has a level that there is not");
+    return EIS_OK;
+}
+
 eis_status eis_he_contract_check(const eis_he_contract *contract)
 {
     eis_status st = EIS_OK;
 
     EIS_TRY(check_chain(contract));
     EIS_TRY(check_elements(contract));
+    EIS_TRY(check_levels(contract));
     for (uint32_t i = 0; i < contract->stage_count; i++) {
         const eis_he_stage *s = &contract->stage[i];
         EIS_TRY(check_packing(contract, &s->input));
@@ -257,6 +269,20 @@ eis_status eis_he_contract_check(const eis_he_contract *contract)
     }
 out:
     return st;
+}
+
+size_t eis_he_contract_needs(eis_ckks_key_need need[EIS_HE_NEEDS_MAX], const eis_he_contract *c,
+                             const eis_ckks_params *params, bool cut)
+{
+    const uint32_t whole = (uint32_t)params->limbs_max;
+    size_t count = 0;
+
+    cut = cut && c->has_levels;
+    if (c->needs_relin) need[count++] = (eis_ckks_key_need){EIS_CKKS_KEY_RELIN, cut ? c->relin_limbs : whole};
+    if (c->needs_public) need[count++] = (eis_ckks_key_need){EIS_CKKS_KEY_PUBLIC, whole};
+    for (uint32_t i = 0; i < c->element_count; i++)
+        need[count++] = (eis_ckks_key_need){c->element[i], cut ? c->element_limbs[i] : whole};
+    return count;
 }
 
 /* ---- Slots --------------------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@
 #ifndef EIS_ENGINE_HE_CONTRACT_H
 #define EIS_ENGINE_HE_CONTRACT_H
 
+#include "ckks/he_keys.h"
 #include "ckks/params.h"
 #include "model/graph.h"
 
@@ -16,6 +17,7 @@
 
 #define EIS_HE_STAGES_MAX   64
 #define EIS_HE_ELEMENTS_MAX 512 /* rotation keys of one model */
+#define EIS_HE_NEEDS_MAX    (EIS_HE_ELEMENTS_MAX + 2)
 #define EIS_HE_CHAIN_BYTES  16
 #define EIS_HE_VALUES_MAX   ((uint32_t)1 << 20) /* numbers of one input or one answer */
 #define EIS_HE_LOCAL_MAX    4                   /* local steps between two stages */
@@ -85,8 +87,10 @@ typedef struct eis_he_contract {
     bool needs_relin, needs_public;
     uint32_t element_count;
     uint32_t element[EIS_HE_ELEMENTS_MAX]; /* rotation keys: Galois elements, strictly rising */
-    bool calibrated;                       /* the error bound rests on measured magnitudes, not on norms */
-    double input_max;                      /* |x| that the bound holds for, after the model's own scaling */
+    bool has_levels; /* the next two say at which level at most a key is used; else keys are whole */
+    uint32_t relin_limbs, element_limbs[EIS_HE_ELEMENTS_MAX];
+    bool calibrated;  /* the error bound rests on measured magnitudes, not on norms */
+    double input_max; /* |x| that the bound holds for, after the model's own scaling */
 } eis_he_contract;
 
 /* Checks a contract that came from elsewhere: every count in range, products that fit, slots that exist, levels and
@@ -94,6 +98,12 @@ typedef struct eis_he_contract {
  *
  * Errors:  EIS_ERR_PROTOCOL, with a text that names the member. */
 EIS_MUST_USE eis_status eis_he_contract_check(const eis_he_contract *contract);
+
+/* Lists the keys that a contract asks for and returns their number. `cut`: each for the level that it is used at, where
+ * the contract says so; else all whole.
+ * Range:   a checked contract, and its parameters. */
+size_t eis_he_contract_needs(eis_ckks_key_need need[EIS_HE_NEEDS_MAX], const eis_he_contract *contract,
+                             const eis_ckks_params *params, bool cut);
 
 /* Returns how many numbers a local step makes. Range: a checked one. */
 uint32_t eis_he_local_count(const eis_he_local *local);

@@ -29,18 +29,35 @@ void eis_he_draft_row_end(eis_he_plan_row *row, const eis_he_track *t)
     row->error = eis_he_track_error(t);
 }
 
-eis_status eis_he_draft_rotation(eis_he_draft *draft, int32_t steps)
+static uint32_t larger(uint32_t a, uint32_t b) { return a > b ? a : b; }
+
+eis_status eis_he_draft_relin(eis_he_draft *draft, uint32_t limbs)
+{
+    eis_he_contract *c = &draft->plan->contract;
+
+    if (!draft->params->has_special) return eis_fail(EIS_ERR_UNSUPPORTED, "the chain has no prime for evaluation keys");
+    c->needs_relin = true;
+    c->relin_limbs = larger(c->relin_limbs, limbs);
+    return EIS_OK;
+}
+
+eis_status eis_he_draft_rotation(eis_he_draft *draft, int32_t steps, uint32_t limbs)
 {
     eis_he_contract *c = &draft->plan->contract;
     uint32_t element = eis_ckks_rotation_element(draft->params, steps), i = 0;
 
     if (element == 1) return EIS_OK;
     while (i < c->element_count && c->element[i] < element) i++;
-    if (i < c->element_count && c->element[i] == element) return EIS_OK;
+    if (i < c->element_count && c->element[i] == element) {
+        c->element_limbs[i] = larger(c->element_limbs[i], limbs);
+        return EIS_OK;
+    }
     if (c->element_count == EIS_HE_ELEMENTS_MAX)
         return eis_fail(EIS_ERR_UNSUPPORTED, "the model needs more than %d rotation keys", EIS_HE_ELEMENTS_MAX);
     memmove(&c->element[i + 1], &c->element[i], (c->element_count - i) * sizeof c->element[0]);
+    memmove(&c->element_limbs[i + 1], &c->element_limbs[i], (c->element_count - i) * sizeof c->element_limbs[0]);
     c->element[i] = element;
+    c->element_limbs[i] = limbs;
     c->element_count++;
     return EIS_OK;
 }

@@ -21,9 +21,13 @@ eis_status eis_he_keys_check(const eis_he_keys *keys, const eis_he_contract *con
                 "the model needs a relinearisation key");
     EIS_REQUIRE(!contract->needs_public || keys->public_key.params != NULL, EIS_ERR_KEYS_INSUFFICIENT,
                 "the model needs the public key");
+    EIS_REQUIRE(!contract->needs_relin || !contract->has_levels || keys->relin.limbs >= contract->relin_limbs,
+                EIS_ERR_KEYS_INSUFFICIENT, "the relinearisation key is cut below the level that it is needed at");
     for (uint32_t i = 0; i < contract->element_count; i++) {
         EIS_REQUIRE(keys->galois.params != NULL, EIS_ERR_KEYS_INSUFFICIENT, "the model needs rotation keys");
         EIS_TRY(eis_ckks_galois_key_find(&found, &keys->galois, contract->element[i]));
+        EIS_REQUIRE(!contract->has_levels || found->key.limbs >= contract->element_limbs[i], EIS_ERR_KEYS_INSUFFICIENT,
+                    "the key %u is cut below the level that it is needed at", contract->element[i]);
     }
 out:
     return st;

@@ -92,8 +92,7 @@ static eis_status plan_square(walk *w, uint32_t i, eis_he_plan_row *row)
     if (three)
         w->layout->three = true;
     else {
-        EIS_REQUIRE(d->params->has_special, EIS_ERR_UNSUPPORTED, "the chain has no prime for evaluation keys");
-        d->plan->contract.needs_relin = true;
+        EIS_TRY(eis_he_draft_relin(d, w->t.limbs));
         eis_he_track_switch(&w->t, d->params, 1);
     }
     for (uint32_t j = 0; j < node->in; j++) {
@@ -146,7 +145,7 @@ static eis_status plan_polynomial(walk *w, uint32_t i, eis_he_plan_row *row)
     row->products = node->in * (uint64_t)cost.products;
     row->relinearisations = node->in * (uint64_t)cost.relinearisations;
     row->rescales = node->in * (uint64_t)cost.rescales;
-    if (cost.relinearisations > 0) d->plan->contract.needs_relin = true;
+    if (cost.relinearisations > 0) EIS_TRY(eis_he_draft_relin(d, w->t.limbs));
     for (uint64_t j = 0; j < row->relinearisations; j++) eis_he_cost_switch(&d->cost, w->t.limbs);
     for (uint64_t j = 0; j < row->rescales; j++) eis_he_cost_rescale(&d->cost, w->t.limbs, 2);
     for (size_t level = 0; level < cost.levels; level++) {

@@ -67,7 +67,7 @@ eis_status eis_he_fold_plan(eis_he_draft *draft, eis_he_plan_row *row, eis_he_tr
     if (count > 1) eis_he_cost_lower(&draft->cost, t->limbs);
     while (count > 1) {
         size_t radix = radix_of(count);
-        for (size_t i = 1; i < radix; i++) EIS_TRY(eis_he_draft_rotation(draft, (int32_t)(i * stride)));
+        for (size_t i = 1; i < radix; i++) EIS_TRY(eis_he_draft_rotation(draft, (int32_t)(i * stride), t->limbs));
         eis_he_track_combine(t, (double)radix, magnitude);
         eis_he_track_switch(t, draft->params, (double)(radix - 1));
         row->rotations += radix - 1;

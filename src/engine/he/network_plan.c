@@ -212,7 +212,7 @@ static eis_status plan_square(eis_he_draft *draft, eis_he_network_step *step, ei
     EIS_TRY(eis_he_track_check(&t->t, params, node->name));
     eis_he_draft_row_end(row, &t->t);
     row->magnitude = t->magnitude;
-    draft->plan->contract.needs_relin = true;
+    EIS_TRY(eis_he_draft_relin(draft, step->limbs));
 out:
     return st;
 }
@@ -281,7 +281,7 @@ static eis_status plan_polynomial(eis_he_draft *draft, eis_he_network_step *step
     EIS_TRY(eis_he_track_check(&t->t, draft->params, node->name));
     eis_he_draft_row_end(row, &t->t);
     row->magnitude = t->magnitude;
-    draft->plan->contract.needs_relin = true;
+    EIS_TRY(eis_he_draft_relin(draft, step->limbs));
 out:
     return st;
 }

@@ -108,6 +108,8 @@ static void count_bytes(eis_he_plan *plan)
 {
     const eis_he_contract *c = &plan->contract;
     const eis_ckks_params *params = plan->params;
+    eis_ckks_key_need need[EIS_HE_NEEDS_MAX];
+    size_t count;
 
     for (uint32_t i = 0; i < c->stage_count; i++) {
         const eis_he_packing *in = &c->stage[i].input;
@@ -117,11 +119,8 @@ static void count_bytes(eis_he_plan *plan)
         plan->reply_bytes +=
             out->ciphertexts * (uint64_t)eis_ckks_ct_bytes(params, out->polys, out->limbs, EIS_SEAL_FORM_4_1, false);
     }
-    if (c->needs_relin) plan->key_bytes += eis_ckks_relin_key_bytes(params, EIS_SEAL_FORM_4_1, true);
-    if (c->needs_public) plan->key_bytes += eis_ckks_public_key_bytes(params, EIS_SEAL_FORM_4_1, true);
-    if (c->element_count > 0)
-        plan->key_bytes += eis_ckks_galois_keys_bytes(params, c->element[c->element_count - 1], c->element_count,
-                                                      EIS_SEAL_FORM_4_1, true);
+    count = eis_he_contract_needs(need, c, params, true);
+    if (count > 0) plan->key_bytes = eis_ckks_key_set_bytes(params, need, count, true);
 }
 
 /* ---- Trying --------------------------------------------------------------------------------------------------------
@@ -155,6 +154,7 @@ static eis_status try_form(eis_he_plan **plan, eis_he_draft *draft, const eis_he
     draft->params = p->params;
     draft->cost = (eis_he_cost){0};
     EIS_TRY(method->plan(draft));
+    c->has_levels = c->needs_relin || c->element_count > 0;
     EIS_TRY(check_tolerance(p, draft->wish->tolerance));
     EIS_TRY(eis_he_contract_check(c));
     for (uint32_t i = 0; i < c->stage_count; i++)

@@ -42,7 +42,7 @@ typedef struct eis_he_plan {
     const eis_ckks_params *params; /* owned */
     eis_he_plan_row *rows;         /* [row_count] */
     uint32_t row_count;
-    uint64_t request_bytes, reply_bytes, key_bytes; /* seeded request and keys, full reply, one whole call */
+    uint64_t request_bytes, reply_bytes, key_bytes; /* seeded request, full reply, one whole call; seeded key set */
     double expected_ms;                             /* of the server, one thread, from unit costs measured now */
     struct eis_he_layout *layout;                   /* the packer's own decisions (plan_internal.h) */
 } eis_he_plan;

@@ -106,8 +106,10 @@ EIS_MUST_USE eis_status eis_he_draft_row(eis_he_draft *draft, const char *name, 
 /* Fills what a row says of numbers, in the end: limbs and bounds of what comes out. */
 void eis_he_draft_row_end(eis_he_plan_row *row, const eis_he_track *t);
 
-/* Adds the rotation by `steps` to the contract's elements, once. Errors: EIS_ERR_UNSUPPORTED  too many. */
-EIS_MUST_USE eis_status eis_he_draft_rotation(eis_he_draft *draft, int32_t steps);
+/* Add the rotation by `steps` to the contract's elements, and relinearisation to its needs, once; its level becomes the
+ * highest one that was asked for. Errors: EIS_ERR_UNSUPPORTED  too many; a chain without special prime. */
+EIS_MUST_USE eis_status eis_he_draft_rotation(eis_he_draft *draft, int32_t steps, uint32_t limbs);
+EIS_MUST_USE eis_status eis_he_draft_relin(eis_he_draft *draft, uint32_t limbs);
 
 /* Returns the chain's default scale, or where it has none the largest power of two below its last data prime. */
 double eis_he_draft_scale(const eis_he_draft *draft);

@@ -70,6 +70,14 @@ out:
     return st;
 }
 
+eis_status eis_he_client_key_set(eis_ckks_key_set *set, const eis_he_client *client)
+{
+    eis_ckks_key_need need[EIS_HE_NEEDS_MAX];
+    size_t count = eis_he_contract_needs(need, client->contract, client->params, true);
+
+    return eis_ckks_key_set_generate(set, &client->secret, need, count);
+}
+
 /* Moves one input, or one number of each sample, to its slots. Shape: slots[count]. */
 static void place_values(double *slots, size_t count, const eis_he_packing *p, uint32_t index, const double *x,
                          size_t batch)

@@ -30,8 +30,11 @@ EIS_MUST_USE eis_status eis_he_client_init_key(eis_he_client *client, const eis_
 /* Wipes and frees. Safe on a zeroed client. */
 void eis_he_client_clear(eis_he_client *client);
 
-/* Makes the evaluation keys that the contract asks for, all seeded. Errors: as keygen; *keys is zeroed. */
+/* Makes the evaluation keys that the contract asks for, whole, all seeded. Errors: as keygen; *keys is zeroed. */
 EIS_MUST_USE eis_status eis_he_client_keys(eis_he_keys *keys, const eis_he_client *client);
+
+/* Makes the same keys, cut to the levels that the contract gives. Errors: as keygen; *set is zeroed. */
+EIS_MUST_USE eis_status eis_he_client_key_set(eis_ckks_key_set *set, const eis_he_client *client);
 
 /* Encrypts ciphertext `index` of a request.
  *

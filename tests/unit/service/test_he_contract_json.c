@@ -27,6 +27,10 @@ static void make_contract(eis_he_contract *c, eis_he_info *info)
     c->element_count = 2;
     c->element[0] = 3;
     c->element[1] = 16383;
+    c->has_levels = true;
+    c->relin_limbs = 3;
+    c->element_limbs[0] = 1;
+    c->element_limbs[1] = 2;
     c->calibrated = true;
     c->input_max = 2.8250000000000002;
     c->stage[0] = (eis_he_stage){.input = {.kind = EIS_HE_WINDOWS,
@@ -144,6 +148,9 @@ static void every_number_comes_through(void **state)
     if (read_entry(read, &again, (const char *)text.data) != EIS_OK) fail_msg("%s", eis_error_detail());
     assert_memory_equal(read->stage, made->stage, sizeof made->stage);
     assert_memory_equal(read->element, made->element, sizeof made->element);
+    assert_true(read->has_levels);
+    assert_int_equal(read->relin_limbs, 3);
+    assert_memory_equal(read->element_limbs, made->element_limbs, sizeof made->element_limbs);
     assert_string_equal(read->chain, "A");
     assert_true(read->interactive && read->needs_relin && !read->needs_public && read->calibrated);
     assert_true(read->input_max == made->input_max);

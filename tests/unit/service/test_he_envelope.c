@@ -213,6 +213,7 @@ static void key_sets_read_back(void **state)
     assert_int_equal(read.part[EIS_HE_PART_RELIN].bytes, sizeof relin);
     assert_memory_equal(read.part[EIS_HE_PART_GALOIS].data, galois, sizeof galois);
     assert_int_equal(read.part[EIS_HE_PART_PUBLIC].bytes, 0);
+    assert_int_equal(read.part[EIS_HE_PART_SET].bytes, 0);
     for (size_t cut = 0; cut < body.bytes; cut++)
         assert_int_equal(eis_he_keys_body_read(&read, (eis_span){body.data, cut}), EIS_ERR_PARSE);
     eis_wire_writer_clear(&body);

@@ -41,6 +41,9 @@ static eis_he_contract good(eis_he_packing_kind kind)
     c.element_count = 2;
     c.element[0] = 3;
     c.element[1] = 9;
+    c.has_levels = true;
+    c.relin_limbs = c.element_limbs[0] = 3;
+    c.element_limbs[1] = 1;
     return c;
 }
 
@@ -121,6 +124,11 @@ static void hostile_members_are_refused(void **state)
         REFUSED(kind, c.element[0] = 4);
         REFUSED(kind, c.element[1] = 3);
         REFUSED(kind, c.element[1] = 16385);
+        REFUSED(kind, c.relin_limbs = 0);
+        REFUSED(kind, c.relin_limbs = 4);
+        REFUSED(kind, c.element_limbs[0] = 4);
+        REFUSED(kind, c.element_limbs[1] = 0);
+        REFUSED(kind, c.element_limbs[1] = UINT32_MAX);
     }
 }
 
