@@ -121,3 +121,10 @@ if(TARGET eis_ckks AND NOT EIS_CT_BUILD)
   add_executable(peer.node_seal tests/node-seal/peer.c)
   target_link_libraries(peer.node_seal PRIVATE eis_flags eis_ckks)
 endif()
+
+# A coordinator with everything behind it, for the clients of tests/grpc-js.
+if(TARGET eis_service AND NOT EIS_CT_BUILD)
+  add_executable(peer.grpc_js tests/grpc-js/world.c)
+  target_link_libraries(peer.grpc_js PRIVATE eis_flags ${EIS_ARCHIVES})
+  target_include_directories(peer.grpc_js PRIVATE ${PROJECT_SOURCE_DIR}/tests)
+endif()

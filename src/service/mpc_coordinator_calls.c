@@ -108,7 +108,7 @@ static eis_status register_party(char text[TEXT_BYTES], eis_mpc_coordinator *c, 
     eis_address address;
     uint32_t index = 0;
 
-    EIS_TRY(eis_coordinator_read_register(&request, set_of_path(call), message));
+    EIS_TRY(eis_coordinator_read_register(&request, message));
     if (eis_net_address_parse(&address, request.address, -1) != EIS_OK) {
         st = eis_fail(EIS_ERR_PARSE, "addr is not HOST:PORT");
         goto out;
@@ -176,7 +176,7 @@ static eis_status create(eis_coordinator_session **session, char text[TEXT_BYTES
     const eis_coordinator_peer peer = peer_of(call);
     bool other;
 
-    EIS_TRY(eis_coordinator_read_create(&request, set_of_path(call), message));
+    EIS_TRY(eis_coordinator_read_create(&request, message));
     EIS_TRY(choose_model(&model, c, &request));
     EIS_TRY(eis_coordinator_session_open(session, c, &request, model, &peer));
     other = strcmp(request.ring, "2^64") == 0;
@@ -229,7 +229,6 @@ static eis_status note_prompt(uint64_t *first_step, eis_coordinator_session *s, 
         s->tokens = request->tokens;
         s->token_count = request->token_count;
         s->prompt = count;
-        if (request->set != EIS_COORDINATOR_ANY) s->set = request->set;
         request->tokens = NULL;
         request->token_count = 0;
     }
@@ -261,19 +260,12 @@ static eis_status submit(uint64_t *first_step, char text[TEXT_BYTES], eis_mpc_co
                          eis_span message)
 {
     eis_status st = EIS_OK;
-    eis_coordinator_request request, probe = {0};
+    eis_coordinator_request request;
     eis_coordinator_session *s = NULL;
     const eis_coordinator_peer peer = peer_of(call);
-    eis_coordinator_set set = set_of_path(call);
 
-    /* What the session has shown before decides how token_ids are read, so its name is read first. */
-    EIS_TRY(eis_coordinator_read_submit(&request, set, message));
+    EIS_TRY(eis_coordinator_read_submit(&request, message));
     EIS_TRY(eis_coordinator_session_find(&s, c, request.session, &peer));
-    if (set == EIS_COORDINATOR_ANY && s->set != EIS_COORDINATOR_ANY && s->set != request.set &&
-        eis_coordinator_read_submit(&probe, s->set, message) == EIS_OK) {
-        eis_coordinator_request_clear(&request);
-        request = probe;
-    }
     EIS_TRY(check_prompt(c, s, &request));
     if (request.token_count > 0)
         eis_log(EIS_LOG_WARN, "plaintext_prompt", "%s: this coordinator sees a prompt of %zu tokens", s->name,

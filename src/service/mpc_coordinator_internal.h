@@ -45,7 +45,6 @@ typedef struct eis_coordinator_session {
     eis_mpc_session session;
     eis_writer document;
     eis_coordinator_peer creator;
-    eis_coordinator_set set;
     eis_coordinator_state state;
     unsigned users; /* calls and the loader; the last one frees a dead session */
     uint64_t used_ns;

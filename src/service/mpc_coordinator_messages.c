@@ -76,15 +76,14 @@ static eis_status end(eis_coordinator_request *request, eis_status st)
     return st;
 }
 
-eis_status eis_coordinator_read_register(eis_coordinator_request *request, eis_coordinator_set set, eis_span message)
+eis_status eis_coordinator_read_register(eis_coordinator_request *request, eis_span message)
 {
     eis_status st = EIS_OK;
     Mpcprompt__RegisterPartyReq *m = unpack(&mpcprompt__register_party_req__descriptor, message);
 
-    *request = (eis_coordinator_request){.set = set};
+    *request = (eis_coordinator_request){.set = EIS_COORDINATOR_ANY};
     EIS_REQUIRE(m != NULL, EIS_ERR_PARSE, "not a RegisterPartyReq or PartyInfo");
     request->attested = m->attestation_quote.len > 0 || m->attestation_kind[0] != '\0';
-    if (request->attested) request->set = EIS_COORDINATOR_A;
     EIS_TRY(copy_name(request->party, m->party_id, "party_id"));
     EIS_TRY(copy_text(request->address, sizeof request->address, m->addr, "addr"));
 out:
@@ -92,12 +91,12 @@ out:
     return end(request, st);
 }
 
-eis_status eis_coordinator_read_create(eis_coordinator_request *request, eis_coordinator_set set, eis_span message)
+eis_status eis_coordinator_read_create(eis_coordinator_request *request, eis_span message)
 {
     eis_status st = EIS_OK;
     Mimir__SessionSpec *m = unpack(&mimir__session_spec__descriptor, message);
 
-    *request = (eis_coordinator_request){.set = set};
+    *request = (eis_coordinator_request){.set = EIS_COORDINATOR_ANY};
     EIS_REQUIRE(m != NULL, EIS_ERR_PARSE, "not a CreateSessionReq or SessionSpec");
     EIS_TRY(copy_name(request->session, m->session_id, "session_id"));
     if (m->model_name[0] != '\0') EIS_TRY(copy_name(request->model, m->model_name, "model_name"));
@@ -122,17 +121,14 @@ static eis_status take_words(eis_coordinator_request *request, const ProtobufCBi
 {
     eis_status st = EIS_OK;
 
-    EIS_REQUIRE(data->len % 8 == 0, EIS_ERR_PARSE, "token_ids are not little-endian int64");
     EIS_TRY(new_tokens(request, data->len / 8));
-    for (size_t i = 0; i < request->token_count; i++) {
-        EIS_REQUIRE(eis_load_le32(data->data + 8 * i + 4) == 0, EIS_ERR_RANGE, "a token id is out of range");
-        request->tokens[i] = eis_load_le32(data->data + 8 * i);
-    }
+    for (size_t i = 0; i < request->token_count; i++) request->tokens[i] = eis_load_le32(data->data + 8 * i);
 out:
     return st;
 }
 
-/* Tells whether bytes are int64 words of ids: packed numbers rarely come in eights with zeros behind each four. */
+/* Tells whether bytes are int64 words of ids: four zeros behind each four bytes. Packed numbers are that only where
+ * half of a prompt is token 0. */
 static bool are_words(const ProtobufCBinaryData *data)
 {
     for (size_t i = 0; data->len % 8 == 0 && i < data->len; i += 8)
@@ -156,18 +152,17 @@ out:
     return st;
 }
 
-eis_status eis_coordinator_read_submit(eis_coordinator_request *request, eis_coordinator_set set, eis_span message)
+/* Both sets have bytes in field 3; what they are is seen from them, at either path. */
+eis_status eis_coordinator_read_submit(eis_coordinator_request *request, eis_span message)
 {
     eis_status st = EIS_OK;
-    Mimir__SubmitPromptReq *m = NULL;
+    Mimir__SubmitPromptReq *m = unpack(&mimir__submit_prompt_req__descriptor, message);
 
-    *request = (eis_coordinator_request){.set = set};
-    if (set != EIS_COORDINATOR_A) m = unpack(&mimir__submit_prompt_req__descriptor, message);
-    if (m == NULL || (set == EIS_COORDINATOR_ANY && !are_words(&m->token_ids))) {
+    *request = (eis_coordinator_request){.set = EIS_COORDINATOR_B};
+    if (m == NULL || !are_words(&m->token_ids)) {
         st = read_submit_a(request, message);
         goto out;
     }
-    if (m->token_ids.len > 0) request->set = EIS_COORDINATOR_B;
     EIS_TRY(copy_name(request->session, m->session_id, "session_id"));
     EIS_TRY(take_words(request, &m->token_ids));
     request->masked_tokens = m->masked_tokens;

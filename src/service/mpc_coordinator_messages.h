@@ -30,16 +30,15 @@ typedef struct eis_coordinator_request {
     float temperature;
 } eis_coordinator_request;
 
-/* Read a message. `set` is what is known before: by the path, or by the session.
+/* Read a message.
  *
  * Errors:  EIS_ERR_PARSE  no such message, or a name that is none;  EIS_ERR_RANGE  a number that makes no sense;
  *          EIS_ERR_LIMIT  too many tokens;  EIS_ERR_MEMORY. *request is cleared. */
-EIS_MUST_USE eis_status eis_coordinator_read_register(eis_coordinator_request *request, eis_coordinator_set set,
-                                                      eis_span message);
-EIS_MUST_USE eis_status eis_coordinator_read_create(eis_coordinator_request *request, eis_coordinator_set set,
-                                                    eis_span message);
-EIS_MUST_USE eis_status eis_coordinator_read_submit(eis_coordinator_request *request, eis_coordinator_set set,
-                                                    eis_span message);
+EIS_MUST_USE eis_status eis_coordinator_read_register(eis_coordinator_request *request, eis_span message);
+EIS_MUST_USE eis_status eis_coordinator_read_create(eis_coordinator_request *request, eis_span message);
+EIS_MUST_USE eis_status eis_coordinator_read_submit(eis_coordinator_request *request, eis_span message);
+
+/* The same; `set` is what the path says, for a message that does not tell. */
 EIS_MUST_USE eis_status eis_coordinator_read_run(eis_coordinator_request *request, eis_coordinator_set set,
                                                  eis_span message);
 

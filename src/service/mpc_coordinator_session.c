@@ -171,7 +171,7 @@ eis_status eis_coordinator_session_open(eis_coordinator_session **out_session, e
 
     EIS_NEW(s, 1);
     *s = (eis_coordinator_session){
-        .model = model, .creator = *peer, .set = request->set, .users = 1, .used_ns = eis_clock_ns(), .coordinator = c};
+        .model = model, .creator = *peer, .users = 1, .used_ns = eis_clock_ns(), .coordinator = c};
     memcpy(s->name, request->session, sizeof s->name);
     EIS_TRY(write_document(s, c->config.context_max));
     pthread_mutex_lock(&c->lock);

@@ -105,7 +105,7 @@ static eis_status create(eis_grpc_client *client, reply *r, const char *session)
     eis_writer w = writer();
 
     r->events = false;
-    eis_coordinator_write_create(&w, session, "test");
+    eis_coordinator_write_create(&w, session, COORDINATOR_MODEL);
     return call(client, r, "/mimir.Coordinator/CreateSession", &w);
 }
 
@@ -350,18 +350,18 @@ static void both_message_sets_are_understood_on_both_paths(void **state)
     (void)state;
     coordinator_world_open(&w, model, 2, false, (eis_mpc_coordinator_config){.plaintext_prompts = true});
     client = coordinator_world_client(&w, NULL);
-    for (int i = 0; i < 3; i++) { /* B at mimir, A at mpcprompt, A at mimir */
-        bool a = i != 0;
+    for (int i = 0; i < 4; i++) { /* either set at either path */
+        bool a = i % 2 != 0;
         reply r = {0};
         eis_writer text = writer();
         write_text(&text, 1, "s");
-        write_text(&text, 2, "test");
+        write_text(&text, 2, COORDINATOR_MODEL);
         write_text(&text, 3, "2^64");
         assert_int_equal(call(client, &r, "/mimir.Coordinator/CreateSession", &text), EIS_OK);
         assert_true(says(&r, "2^61-1, not in the ring 2^64"));
         text = writer();
         write_plain_prompt(&text, "s", a);
-        assert_int_equal(call(client, &r, paths[i == 1], &text), EIS_OK);
+        assert_int_equal(call(client, &r, paths[i / 2], &text), EIS_OK);
         text = writer();
         write_text(&text, 1, "s");
         eis_wire_writer_u8(&text, a ? 3 << 3 : 3 << 3 | 5); /* topk as varint, or temperature */
@@ -370,7 +370,7 @@ static void both_message_sets_are_understood_on_both_paths(void **state)
         else
             eis_wire_writer_u32(&text, 0x3f800000);
         r.events = !a;
-        assert_int_equal(call(client, &r, runs[i == 1], &text), EIS_OK);
+        assert_int_equal(call(client, &r, runs[i / 2], &text), EIS_OK);
         assert_int_equal(r.messages, 2 + 16); /* 0 new tokens are 8 */
         /* StepTiming: ms in 4 bytes for A, in 8 for B. */
         assert_int_equal(r.data[0], 2 << 3 | 2);

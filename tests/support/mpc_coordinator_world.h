@@ -11,6 +11,7 @@
 #include <stdatomic.h>
 
 #define COORDINATOR_CALL_MS 120000
+#define COORDINATOR_MODEL   "tiny" /* what clients of the original ask for */
 
 typedef struct coordinator_world {
     mpc_service service;
@@ -44,6 +45,7 @@ static inline void coordinator_world_open(coordinator_world *w, const eis_model 
     w->model = model;
     eis_mpc_tuning_default(&tuning);
     mpc_service_open(&w->service, model, &tuning, parties, "template");
+    snprintf(w->service.session.model, sizeof w->service.session.model, COORDINATOR_MODEL);
     if (config.plaintext_prompts) w->service.session.prompt_owner = w->service.session.coordinator;
     if (tls) config.tls = mpc_service_tls(&w->service, &w->service.coordinator_papers);
     snprintf(config.listen.host, sizeof config.listen.host, "127.0.0.1");
