@@ -78,8 +78,6 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         return 0;
     case ARGP_KEY_END:
         if (f->he.url == NULL) argp_error(state, "--url is missing");
-        if (f->he.key_file != NULL || f->he.passphrase_file != NULL)
-            argp_error(state, "--key-file has no use here: keys are thrown away");
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -222,18 +220,20 @@ out:
 
 int eis_cmd_conform(int argc, char **argv)
 {
-    static const struct argp_child children[] = {
-        {&eis_cli_common_argp, 0, NULL, 0}, {&eis_cli_he_argp, 0, NULL, 0}, {&eis_cli_access_argp, 0, NULL, 0}, {0}};
+    static const struct argp_child children[] = {{&eis_cli_common_argp, 0, NULL, 0},
+                                                 {&eis_cli_he_server_argp, 0, NULL, 0},
+                                                 {&eis_cli_access_argp, 0, NULL, 0},
+                                                 {0}};
     static const struct argp argp = {
         options,
         parse,
         NULL,
         "Hold a server against the contract of the Encrypted Inference API, from outside: valid requests, every error, "
         "every hostile ciphertext, jobs, keys and values. Ends with 1 where a check fails.\v"
-        "It needs no secret of the server, and some hundred calls: a server that limits them is waited for. Start it "
-        "with a higher --rate to be quick.\n\n"
+        "It needs no secret of the server and throws its own keys away. It makes some hundred calls: a server that "
+        "limits them is waited for. Start it with --rate 0 to be quick.\n\n"
         "Example:\n\n"
-        "  eis serve api --registry models/registry --rate 100000/60 &\n"
+        "  eis serve api --registry models/registry --rate 0 &\n"
         "  eis conform --url http://127.0.0.1:8000\n",
         children,
         NULL,

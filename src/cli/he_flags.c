@@ -22,14 +22,9 @@ enum { KEY_CA = EIS_CLI_KEY_ACCESS, KEY_CERT, KEY_KEY, KEY_PIN, KEY_TOKEN_FILE, 
 
 /* ---- a server that is named ---- */
 
-static const struct argp_option he_options[] = {
+static const struct argp_option server_options[] = {
     {"url", KEY_URL, "URL", 0, "A server of the Encrypted Inference API, such as http://127.0.0.1:8000", 30},
     {"tenant", KEY_TENANT, "NAME", 0, "The tenant that we are there (default: the server's default)", 30},
-    {"key-file", KEY_KEY_FILE, "FILE", 0,
-     "Where the secret key is kept, made where there is none (default: one per server and chain in "
-     "~/.local/share/eis/he)",
-     30},
-    {"passphrase-file", KEY_PASSPHRASE, "FILE", 0, "Seal the key in its file with the first line of this one", 30},
     {"security-policy", KEY_POLICY, "NAME", 0,
      "The security bound that parameters must keep: he-guidelines-2024-128 (default), he-guidelines-2024-192, "
      "he-guidelines-2024-256 or he-standard-2018",
@@ -39,7 +34,7 @@ static const struct argp_option he_options[] = {
     {0},
 };
 
-static error_t parse_he(int key, char *arg, struct argp_state *state)
+static error_t parse_server(int key, char *arg, struct argp_state *state)
 {
     eis_cli_he *f = state->input;
     eis_ckks_policy policy;
@@ -50,12 +45,6 @@ static error_t parse_he(int key, char *arg, struct argp_state *state)
         return 0;
     case KEY_TENANT:
         f->tenant = arg;
-        return 0;
-    case KEY_KEY_FILE:
-        f->key_file = arg;
-        return 0;
-    case KEY_PASSPHRASE:
-        f->passphrase_file = arg;
         return 0;
     case KEY_POLICY:
         if (!eis_ckks_policy_parse(&policy, arg)) argp_error(state, "there is no security policy \"%s\"", arg);
@@ -74,7 +63,38 @@ static error_t parse_he(int key, char *arg, struct argp_state *state)
     }
 }
 
-const struct argp eis_cli_he_argp = {.options = he_options, .parser = parse_he};
+const struct argp eis_cli_he_server_argp = {.options = server_options, .parser = parse_server};
+
+static const struct argp_option key_options[] = {
+    {"key-file", KEY_KEY_FILE, "FILE", 0,
+     "Where the secret key is kept, made where there is none (default: one per server and chain in "
+     "~/.local/share/eis/he)",
+     30},
+    {"passphrase-file", KEY_PASSPHRASE, "FILE", 0, "Seal the key in its file with the first line of this one", 30},
+    {0},
+};
+
+static error_t parse_key(int key, char *arg, struct argp_state *state)
+{
+    eis_cli_he *f = state->input;
+
+    switch (key) {
+    case ARGP_KEY_INIT:
+        state->child_inputs[0] = f;
+        return 0;
+    case KEY_KEY_FILE:
+        f->key_file = arg;
+        return 0;
+    case KEY_PASSPHRASE:
+        f->passphrase_file = arg;
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static const struct argp_child server_child[] = {{&eis_cli_he_server_argp, 0, NULL, 0}, {0}};
+const struct argp eis_cli_he_argp = {.options = key_options, .parser = parse_key, .children = server_child};
 
 bool eis_cli_he_any(const eis_cli_he *f)
 {

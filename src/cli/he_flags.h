@@ -24,6 +24,7 @@ typedef struct eis_cli_he {
 } eis_cli_he;
 
 extern const struct argp eis_cli_he_argp;
+extern const struct argp eis_cli_he_server_argp; /* without the flags of the key's file */
 
 /* How a model of one's own is to be computed. */
 typedef struct eis_cli_he_own {
