@@ -225,6 +225,7 @@ eis_status eis_mpc_classifier_init(eis_mpc_classifier *c, const eis_model *model
 
     memset(c, 0, sizeof *c);
     EIS_REQUIRE(model->kind == EIS_MODEL_CLASSIFIER, EIS_ERR_MODEL, "this is a language model");
+    EIS_TRY(eis_mpc_tuning_check(tuning));
     c->inputs = m->channels * m->height * m->width;
     c->classes = m->class_count;
     c->input_bound = input_bound(m);

@@ -17,6 +17,28 @@ void eis_mpc_tuning_default(eis_mpc_tuning *tuning)
         .frac = 16, .exp_degree = 11, .exp_range = 12, .per_octave = 4, .newton_steps = 1, .digit_bits_max = 0};
 }
 
+eis_status eis_mpc_tuning_check(const eis_mpc_tuning *t)
+{
+    eis_status st = EIS_OK;
+    const struct {
+        const char *name;
+        double value, min, max;
+        bool automatic; /* 0 is allowed too */
+    } rows[] = {
+        {"fixed_point.scale_bits", t->frac, 12, 20, false}, {"cheby.deg", t->exp_degree, 5, 15, false},
+        {"cheby.range", t->exp_range, 8, 16, false},        {"act.deg", t->act_degree, 5, 15, true},
+        {"act.range", t->act_range, 2, 16, true},           {"spline.per_octave", t->per_octave, 1, 8, false},
+        {"newton.steps", t->newton_steps, 1, 2, false},     {"compare.digit_bits", t->digit_bits_max, 4, 7, true}};
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        bool fits = rows[i].value >= rows[i].min && rows[i].value <= rows[i].max;
+        EIS_REQUIRE(fits || (rows[i].automatic && rows[i].value == 0), EIS_ERR_RANGE, "%s is %g, not %s%g to %g",
+                    rows[i].name, rows[i].value, rows[i].automatic ? "0 or " : "", rows[i].min, rows[i].max);
+    }
+out:
+    return st;
+}
+
 static unsigned digit_bits_max(const eis_mpc_tuning *tuning)
 {
     return tuning->digit_bits_max == 0 ? 7 : tuning->digit_bits_max;

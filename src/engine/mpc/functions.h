@@ -8,15 +8,19 @@
 
 /* The tunables that shape graphs. */
 typedef struct eis_mpc_tuning {
-    unsigned frac;           /* fixed_point.scale_bits */
+    unsigned frac;           /* fixed_point.scale_bits: 12 .. 20 */
     unsigned exp_degree;     /* cheby.deg: 5 .. 15 */
     double exp_range;        /* cheby.range: 8 .. 16 */
     unsigned act_degree;     /* act.deg: 5 .. 15; 0: 11 for SiLU and sigmoid, 9 for GELU */
-    double act_range;        /* act.range; 0: 8 for SiLU and sigmoid, 4 for GELU */
-    unsigned per_octave;     /* spline.per_octave */
+    double act_range;        /* act.range: 2 .. 16; 0: 8 for SiLU and sigmoid, 4 for GELU */
+    unsigned per_octave;     /* spline.per_octave: 1 .. 8 */
     unsigned newton_steps;   /* newton.steps: 1 or 2 */
     unsigned digit_bits_max; /* compare.digit_bits: 4 .. 7; 0: chosen */
+    bool softmax_static;     /* softmax.max: the largest score is taken to be its bound, where that is small enough */
 } eis_mpc_tuning;
+
+/* Errors: EIS_ERR_RANGE  a tunable is out of its range; the text names it. */
+EIS_MUST_USE eis_status eis_mpc_tuning_check(const eis_mpc_tuning *tuning);
 
 /* The defaults: 16, 11, 12, 0, 0, 4, 1, 0. */
 void eis_mpc_tuning_default(eis_mpc_tuning *tuning);

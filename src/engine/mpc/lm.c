@@ -363,6 +363,7 @@ eis_status eis_mpc_lm_shape(eis_mpc_lm *lm)
     eis_status st = EIS_OK;
 
     EIS_TRY(check_numbers(lm));
+    EIS_TRY(eis_mpc_tuning_check(&lm->tuning));
     lm->shape_count = EIS_MPC_LM_BLOCKS + 4 * lm->layers + (lm->family == EIS_LM_GPT2 ? 2 : 1);
     EIS_NEW(lm->shapes, lm->shape_count);
     EIS_NEW(lm->growth, 2 * (size_t)lm->layers);

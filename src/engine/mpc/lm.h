@@ -27,6 +27,8 @@ typedef struct eis_mpc_lm {
     double embedding_norm;      /* the largest norm of a row of the embedding */
     double *growth;             /* [2 layers]: Frobenius norms of W_o and W_2 */
     double position_norm;       /* the largest norm of a row of the positions; 0 without */
+    double residual_bound;      /* range.policy calibrated: the owner's word that no residual is longer, its margin
+                                   included; 0: theorems alone. What is longer gives wrong tokens, never a leak */
     eis_mpc_lm_vector *vectors; /* [vector_count]: biases, secrets of the owner like the weights */
     uint32_t vector_count;
     double *value_norm;            /* [layers]: the largest norm of a row of W_v */
@@ -52,12 +54,13 @@ static inline uint32_t eis_mpc_lm_slot_count(const eis_mpc_lm *lm) { return 2 * 
 
 /* Makes the arrays of a manifest whose numbers are set, family to vector_count: shapes with their sizes, norms of 0.
  *
- * Errors:  EIS_ERR_MODEL  numbers that do not go together; EIS_ERR_MEMORY. The arrays are then for eis_mpc_lm_clear. */
+ * Errors:  EIS_ERR_MODEL  numbers that do not go together; EIS_ERR_RANGE  a tunable; EIS_ERR_MEMORY. The arrays are
+ * then for eis_mpc_lm_clear. */
 EIS_MUST_USE eis_status eis_mpc_lm_shape(eis_mpc_lm *lm);
 
 /* Reads the manifest off a model with weights: what its owner publishes.
  *
- * Errors:  EIS_ERR_UNSUPPORTED, EIS_ERR_MODEL, EIS_ERR_MEMORY; *lm is zeroed. */
+ * Errors:  EIS_ERR_UNSUPPORTED, EIS_ERR_MODEL, EIS_ERR_RANGE, EIS_ERR_MEMORY; *lm is zeroed. */
 EIS_MUST_USE eis_status eis_mpc_lm_init(eis_mpc_lm *lm, const eis_model *model, const eis_mpc_tuning *tuning);
 
 /* Frees. Safe on a zeroed one. */

@@ -3,8 +3,9 @@
 
 #include <math.h>
 
-#define ROPE_FRAC 14
-#define PI        3.14159265358979323846
+#define ROPE_FRAC        14
+#define STATIC_SCORE_MAX 2.7 /* exp(-2 * 2.7) is a little above 2^-8, where the reciprocal's scales end */
+#define PI               3.14159265358979323846
 
 static const eis_mpc_node *node_of(const eis_mpc_graph *graph, eis_mpc_id id) { return eis_mpc_node_of(graph, id); }
 
@@ -222,20 +223,52 @@ static eis_mpc_id weighted_values(eis_mpc_graph *graph, const heads *h, eis_mpc_
     return eis_mpc_rescale_auth(graph, eis_mpc_dot(graph, e, h->v, &shape, count, 0), lm->tuning.frac);
 }
 
+/* Scores less the largest of their row: each level of the tournament may have lost 1/8, and with that much taken off no
+ * difference is positive. */
+static eis_mpc_id below_maximum(eis_mpc_graph *graph, eis_mpc_id score, uint32_t length, unsigned levels,
+                                const eis_mpc_lm *lm)
+{
+    unsigned frac = node_of(graph, score)->frac;
+    eis_mpc_id largest = eis_mpc_row_max(graph, score, length, frac - 3,
+                                         lm->tuning.digit_bits_max == 0 ? 7 : lm->tuning.digit_bits_max, NULL);
+
+    score = eis_mpc_sub(graph, score, eis_mpc_repeat(graph, largest, length));
+    return eis_mpc_offset(graph, score, -(int64_t)levels * (INT64_C(1) << (frac - 3)));
+}
+
+/* With the bound of all scores in place of the largest one, no exponential may be cut off, and their sum not be too
+ * small for its reciprocal. */
+static bool static_maximum_fits(eis_mpc_graph *graph, double bound, const eis_mpc_lm *lm)
+{
+    if (2 * bound <= lm->tuning.exp_range && bound <= STATIC_SCORE_MAX) return true;
+    if (graph->st == EIS_OK)
+        graph->st =
+            eis_fail(EIS_ERR_RANGE,
+                     "softmax.max static: scores may be as large as %.1f, and no more than %.1f is allowed; use "
+                     "tournament",
+                     bound, fmin(STATIC_SCORE_MAX, lm->tuning.exp_range / 2));
+    return false;
+}
+
 /* softmax(scores) v, as a wire [heads * head_size]. */
 static eis_mpc_id attend(eis_mpc_graph *graph, const heads *h, const eis_mpc_lm *lm)
 {
-    eis_mpc_id score = scores(graph, h, lm), largest, e, sum, o;
-    unsigned frac, levels = levels_of(h->length), full;
-    double floor_of_sum = exp(-(double)levels / 8) - h->length * ldexp(64, -(int)lm->tuning.frac);
+    eis_mpc_id score = scores(graph, h, lm), e, sum, o;
+    unsigned levels = levels_of(h->length), full;
+    double floor_of_sum = exp(-(double)levels / 8), bound;
 
     if (score == EIS_MPC_NONE) return score;
-    frac = node_of(graph, score)->frac;
-    largest = eis_mpc_row_max(graph, score, h->length, frac - 3,
-                              lm->tuning.digit_bits_max == 0 ? 7 : lm->tuning.digit_bits_max, NULL);
-    /* Each level may have lost 1/8: with that much taken off, no difference is positive. */
-    e = eis_mpc_sub(graph, score, eis_mpc_repeat(graph, largest, h->length));
-    e = eis_mpc_exp(graph, eis_mpc_offset(graph, e, -(int64_t)levels * (INT64_C(1) << (frac - 3))), &lm->tuning);
+    bound = node_of(graph, score)->bound;
+    if (lm->tuning.softmax_static) {
+        double most = ldexp(bound, -(int)node_of(graph, score)->frac);
+        if (!static_maximum_fits(graph, most, lm)) return EIS_MPC_NONE;
+        floor_of_sum = h->length * exp(-2 * most);
+        e = eis_mpc_offset(graph, score, -(int64_t)ceil(bound));
+    } else {
+        e = below_maximum(graph, score, h->length, levels, lm);
+    }
+    floor_of_sum -= h->length * ldexp(64, -(int)lm->tuning.frac);
+    e = eis_mpc_exp(graph, e, &lm->tuning);
     sum = eis_mpc_sum(graph, e, h->length);
     o = weighted_values(graph, h, e, lm);
     sum = eis_mpc_reciprocal(graph, sum, floor_of_sum, h->length + 1, &lm->tuning);
@@ -258,6 +291,7 @@ static void add_to_residual(eis_mpc_residual *x, eis_mpc_graph *graph, const eis
 
     x->norm += growth;
     if (count == 2) x->norm += lm->vectors[4 * layer + which].bound * sqrt((double)lm->dim);
+    if (lm->residual_bound > 0) x->norm = fmin(x->norm, lm->residual_bound);
     x->wire = eis_mpc_apply(graph, matrix, y, addends, count, ldexp(x->norm, (int)frac));
 }
 
