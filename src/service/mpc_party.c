@@ -19,6 +19,7 @@ struct eis_mpc_party_server {
     eis_tls_pin pin;        /* our own key's */
     eis_span cert, key, ca; /* copies, for calls */
     eis_mpc_party_server_config config;
+    eis_material_store *records;
     pthread_mutex_t lock;
     pthread_cond_t changed; /* a session has begun */
     eis_mpc_seat *seats;
@@ -84,6 +85,7 @@ static eis_status create(eis_mpc_seat **made, eis_mpc_party_server *server, eis_
     seat->round_ms = server->config.round_ms;
     seat->dial_ms = server->config.dial_ms;
     seat->owner_ms = server->config.owner_ms;
+    EIS_TRY(eis_mpc_lease_begin(&seat->lease, server->records, seat->session.hash));
     pthread_mutex_lock(&server->lock);
     for (const eis_mpc_seat *other = server->seats; other != NULL; other = other->next)
         twice |= other->number == seat->number;
@@ -393,6 +395,7 @@ static eis_status prepare(eis_mpc_party_server *server, const eis_mpc_party_serv
     EIS_TRY(copy_span(&server->key, config->tls.key_pem));
     EIS_TRY(copy_span(&server->ca, config->tls.client_ca_pem));
     EIS_TRY(eis_net_tls_pin_of_pem(&server->pin, server->cert));
+    EIS_TRY(eis_store_material_open(&server->records, config->store_path));
 out:
     return st;
 }
@@ -438,6 +441,7 @@ void eis_mpc_party_server_stop(eis_mpc_party_server *server, uint32_t drain_ms)
     if (server->listener != NULL) (void)eis_net_listener_drain(server->listener, drain_ms);
     eis_net_listener_free(server->listener);
     eis_net_tls_free(server->tls);
+    eis_store_material_close(server->records);
     clear_span(&server->cert);
     clear_span(&server->key);
     clear_span(&server->ca);

@@ -21,9 +21,10 @@ typedef struct eis_mpc_party_server_config {
     uint32_t round_ms;         /* a round of the protocol; 0: 10 s */
     uint32_t dial_ms;          /* until links are up; 0: 5 s */
     uint32_t owner_ms;         /* until an owner has sent what is waited for; 0: 60 s */
+    const char *store_path;    /* records of steps (store/material.h); NULL: in memory */
 } eis_mpc_party_server_config;
 
-/* Starts. Errors: EIS_ERR_USAGE  no client CA; those of the listener. *server is then NULL. */
+/* Starts. Errors: EIS_ERR_USAGE  no client CA; those of the listener and of the store. *server is then NULL. */
 EIS_MUST_USE eis_status eis_mpc_party_server_start(eis_mpc_party_server **server,
                                                    const eis_mpc_party_server_config *config);
 

@@ -43,6 +43,7 @@ out:
 void eis_mpc_seat_free(eis_mpc_seat *seat)
 {
     if (seat == NULL) return;
+    eis_mpc_lease_end(&seat->lease);
     eis_mpc_party_clear(&seat->party);
     eis_mpc_cache_clear(&seat->cache);
     for (uint32_t i = 0; seat->weights != NULL && i < seat->session.lm.shape_count; i++) eis_mem_free(seat->weights[i]);
@@ -362,10 +363,11 @@ static eis_status walk(eis_mpc_run *run, eis_mpc_seat *seat, const eis_mpc_graph
     bool tested = seat->session.sacrifice_level > 0;
     eis_mpc_reader unit = {0}, reader, tests;
     eis_mpc_test_size size;
-    uint64_t *corrections = NULL, *material = NULL, number = eis_mpc_unit_number(kind, seat->step);
+    uint64_t *corrections = NULL, *material = NULL, number;
     size_t words = eis_mpc_graph_words(graph);
 
     eis_mpc_test_size_graph(&size, graph);
+    number = eis_mpc_unit_number(kind, seat->step, seat->last_secret);
     seat->links.step = (uint32_t)seat->step;
     EIS_TRY(fetch_unit(&unit, &corrections, seat, kind));
     material = eis_mem_new_secret(words + 1, sizeof *material);
@@ -482,6 +484,7 @@ eis_status eis_mpc_seat_load(eis_mpc_seat *seat)
     EIS_REQUIRE(seat->linked && !seat->loaded, EIS_ERR_PROTOCOL, "the weights are loaded once, when links are up");
     EIS_TRY(load_matrices(seat));
     EIS_TRY(load_vectors(seat));
+    eis_mpc_lease_used(&seat->lease, seat->step);
     next_step(seat);
     seat->loaded = true;
 out:
@@ -514,6 +517,8 @@ eis_status eis_mpc_seat_step(eis_mpc_seat *seat, uint32_t *next, bool secret, ui
     eis_mpc_unit_kind kind = !secret ? EIS_MPC_UNIT_NEXT : head ? EIS_MPC_UNIT_LAST : EIS_MPC_UNIT_PROMPT;
 
     EIS_REQUIRE(seat->loaded, EIS_ERR_PROTOCOL, "the weights are not loaded");
+    EIS_TRY(eis_mpc_lease_step(&seat->lease, seat->step));
+    if (secret) seat->last_secret = seat->step;
     EIS_TRY(eis_mpc_lm_step_init(&step, lm, seat->position, secret, head));
     if (!secret) step.graph.nodes[step.token].row = token;
     EIS_TRY(walk(&run, seat, &step.graph, kind));
@@ -524,6 +529,7 @@ eis_status eis_mpc_seat_step(eis_mpc_seat *seat, uint32_t *next, bool secret, ui
         EIS_TRY(eis_mpc_cache_keep(&seat->cache, i, &run.values[id], step.graph.nodes[id].count));
     }
     seat->position++;
+    eis_mpc_lease_used(&seat->lease, seat->step);
     next_step(seat);
 out:
     eis_mpc_run_clear(&run);

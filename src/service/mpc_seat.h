@@ -6,6 +6,7 @@
 
 #include "engine/mpc/cache.h"
 #include "engine/mpc/party.h"
+#include "service/mpc_lease.h"
 #include "service/mpc_links.h"
 #include "service/mpc_session.h"
 
@@ -47,7 +48,8 @@ typedef struct eis_mpc_seat {
     eis_mpc_cache cache;
     uint8_t seed[EIS_MPC_SEED_BYTES];
     bool linked, loaded;
-    uint64_t step;
+    eis_mpc_lease lease;
+    uint64_t step, last_secret; /* the step of the prompt's last token */
     uint32_t position;
     uint64_t units, unit_words, input_words;
     eis_mpc_counters counted; /* under the lock: as they were after the last step */

@@ -63,10 +63,11 @@ void eis_mpc_counters_write(eis_writer *w, const eis_mpc_counters *counters);
 void eis_mpc_counters_read(eis_reader *r, eis_mpc_counters *counters);
 
 /* The number under which the material of a step is drawn. A unit that follows a public token is dealt ahead, and is
- * thrown away where a prompt comes instead: the two kinds of unit of one step have streams of their own. */
-static inline uint64_t eis_mpc_unit_number(eis_mpc_unit_kind kind, uint64_t step)
+ * thrown away where a prompt comes instead. So its number also names the step of the last secret token, which is above
+ * 0: no stream is dealt from twice. Range: steps below 2^32. */
+static inline uint64_t eis_mpc_unit_number(eis_mpc_unit_kind kind, uint64_t step, uint64_t last_secret)
 {
-    return kind == EIS_MPC_UNIT_NEXT ? step | UINT64_C(1) << 40 : step;
+    return kind == EIS_MPC_UNIT_NEXT ? step | last_secret << 32 : step;
 }
 
 /* Sends a frame: the bytes of a writer (NULL: none) and a run of words (NULL: none). The writer is rewound. */

@@ -103,7 +103,6 @@ static eis_status create(eis_triple_dealt **made, eis_triple_service *service, e
         d->next = service->sessions;
         service->sessions = d;
         service->session_count++;
-        service->stats.sessions++;
         *made = d;
     }
     pthread_mutex_unlock(&service->lock);
@@ -115,7 +114,7 @@ out:
     return st;
 }
 
-static eis_status serve_unit(eis_triple_service *service, eis_triple_dealt *d, eis_stream *stream, eis_reader *r)
+static eis_status serve_unit(eis_triple_dealt *d, eis_stream *stream, eis_reader *r)
 {
     eis_status st = EIS_OK;
     eis_mpc_corrections c = {0};
@@ -126,10 +125,6 @@ static eis_status serve_unit(eis_triple_service *service, eis_triple_dealt *d, e
     EIS_TRY(eis_wire_reader_end(r));
     EIS_TRY(eis_triple_units_take(&c, d, kind, step, position));
     EIS_TRY(eis_mpc_send(stream, EIS_MPC_MESSAGE_UNIT_IS, d->number, NULL, c.words, c.count));
-    pthread_mutex_lock(&service->lock);
-    service->stats.consumed++;
-    service->stats.words += c.count;
-    pthread_mutex_unlock(&service->lock);
 out:
     eis_mpc_corrections_clear(&c);
     return st;
@@ -140,8 +135,7 @@ out:
 static bool pin_is(const eis_tls_pin *pin, const eis_tls_pin *named) { return memcmp(pin, named, sizeof *pin) == 0; }
 
 /* A party: its seed, once; then units, for the last one. */
-static eis_status serve_party(eis_triple_service *service, eis_triple_dealt *d, eis_stream *stream,
-                              const eis_tls_pin *pin, uint32_t index)
+static eis_status serve_party(eis_triple_dealt *d, eis_stream *stream, const eis_tls_pin *pin, uint32_t index)
 {
     eis_status st = EIS_OK;
     eis_writer w;
@@ -164,7 +158,7 @@ static eis_status serve_party(eis_triple_service *service, eis_triple_dealt *d, 
         if (frame.header.type == EIS_MPC_MESSAGE_CLOSE) break;
         EIS_REQUIRE(index + 1 == d->session.party_count, EIS_ERR_FORBIDDEN, "units are for the last party");
         EIS_TRY(eis_mpc_open_frame(&r, &frame, EIS_MPC_MESSAGE_UNIT, d->number));
-        EIS_TRY(serve_unit(service, d, stream, &r));
+        EIS_TRY(serve_unit(d, stream, &r));
     }
 out:
     eis_wire_writer_clear(&w);
@@ -299,7 +293,7 @@ static eis_status serve(void *context, eis_stream *stream)
     d = take(service, number);
     EIS_REQUIRE(d != NULL, EIS_ERR_NOT_FOUND, "there is no such session");
     if (role == EIS_MPC_ROLE_PARTY)
-        EIS_TRY(serve_party(service, d, stream, &pin, index));
+        EIS_TRY(serve_party(d, stream, &pin, index));
     else
         EIS_TRY(serve_owner(d, stream, &pin));
 out:
@@ -325,6 +319,7 @@ eis_status eis_triple_service_start(eis_triple_service **out_service, const eis_
     service->pool_bytes_max = config->pool_bytes_max != 0 ? config->pool_bytes_max : POOL_BYTES_MAX_DEFAULT;
     service->sessions_max = config->sessions_max != 0 ? config->sessions_max : SESSIONS_MAX_DEFAULT;
     tls.alpn = EIS_MPC_ALPN;
+    EIS_TRY(eis_store_material_open(&service->records, config->store_path));
     EIS_TRY(eis_net_tls_server_new(&service->tls, &tls));
     listener = (eis_listener_config){.address = config->listen,
                                      .tls = service->tls,
@@ -347,8 +342,17 @@ void eis_triple_service_address(eis_address *address, const eis_triple_service *
 
 void eis_triple_service_stats(eis_triple_stats *stats, eis_triple_service *service)
 {
+    eis_material_totals t = {0};
+
+    *stats = (eis_triple_stats){0};
+    if (eis_store_material_totals(service->records, &t) == EIS_OK)
+        *stats = (eis_triple_stats){.sessions = t.sessions,
+                                    .consumed = t.units[EIS_MATERIAL_GIVEN],
+                                    .burned = t.units[EIS_MATERIAL_BURNED],
+                                    .words = t.words_given};
+    for (int i = 1; i <= EIS_MATERIAL_BURNED; i++) stats->produced += t.units[i];
     pthread_mutex_lock(&service->lock);
-    *stats = service->stats;
+    stats->ready = service->units_ready;
     pthread_mutex_unlock(&service->lock);
 }
 
@@ -358,6 +362,7 @@ void eis_triple_service_stop(eis_triple_service *service, uint32_t drain_ms)
     if (service->listener != NULL) (void)eis_net_listener_drain(service->listener, drain_ms);
     eis_net_listener_free(service->listener);
     eis_net_tls_free(service->tls);
+    eis_store_material_close(service->records);
     pthread_mutex_destroy(&service->lock);
     eis_mem_free(service);
 }

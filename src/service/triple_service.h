@@ -21,14 +21,16 @@ typedef struct eis_triple_service_config {
     unsigned sessions_max;     /* 0: 16 */
     unsigned pool_target;      /* steps dealt ahead of each session; 0: 4. EIS_TRIPLE_NO_POOL: none */
     uint64_t pool_bytes_max;   /* of all units that wait; wins over the target; 0: 2 GiB */
+    const char *store_path;    /* records of units (store/material.h); NULL: in memory */
 } eis_triple_service_config;
 
 typedef struct eis_triple_stats {
-    uint64_t sessions, produced, consumed, burned, words; /* units dealt, given, thrown away; words of corrections */
+    uint64_t sessions, produced, consumed, burned, words; /* by the records: units dealt, given, thrown away; words
+                                                             of corrections given */
     uint64_t ready;                                       /* units that wait now */
 } eis_triple_stats;
 
-/* Starts. Errors: EIS_ERR_USAGE  no client CA; those of the listener. *service is then NULL. */
+/* Starts. Errors: EIS_ERR_USAGE  no client CA; those of the listener and of the store. *service is then NULL. */
 EIS_MUST_USE eis_status eis_triple_service_start(eis_triple_service **service, const eis_triple_service_config *config);
 
 /* Gives the address that is really in use. */

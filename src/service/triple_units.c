@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "service/mpc_stream.h"
 
+#include <openssl/sha.h>
 #include <string.h>
 
 static void free_unit(eis_triple_unit *u)
@@ -15,36 +16,51 @@ static void free_unit(eis_triple_unit *u)
 
 /* ---- what the service counts ---- */
 
-static void note_produced(eis_triple_service *service)
-{
-    pthread_mutex_lock(&service->lock);
-    service->stats.produced++;
-    pthread_mutex_unlock(&service->lock);
-}
-
 static void note_waits(eis_triple_service *service, const eis_triple_unit *u)
 {
     pthread_mutex_lock(&service->lock);
-    service->stats.ready++;
+    service->units_ready++;
     service->pool_bytes += u->corrections.count * sizeof(uint64_t);
     pthread_mutex_unlock(&service->lock);
 }
 
-static void note_gone(eis_triple_service *service, const eis_triple_unit *u, bool burned)
+static void note_gone(eis_triple_service *service, const eis_triple_unit *u)
 {
     pthread_mutex_lock(&service->lock);
-    service->stats.ready--;
-    service->stats.burned += burned;
+    service->units_ready--;
     service->pool_bytes -= u->corrections.count * sizeof(uint64_t);
     pthread_mutex_unlock(&service->lock);
+}
+
+/* ---- what the service records ---- */
+
+/* The unit's line in the records: the same stream of words is the same line. */
+static eis_material_unit record_of(const eis_triple_dealt *d, eis_mpc_unit_kind kind, uint64_t step)
+{
+    eis_material_unit record = {.step = step, .kind = (uint32_t)kind};
+
+    if (kind == EIS_MPC_UNIT_NEXT) record.kind |= (uint32_t)d->last_secret << 8;
+    memcpy(record.session, d->session.hash, sizeof record.session);
+    return record;
+}
+
+/* Records what was dealt, on the disk, before anybody can ask for it. */
+static eis_status record_dealt(const eis_triple_dealt *d, const eis_material_unit *record, const eis_mpc_corrections *c)
+{
+    uint8_t digest[EIS_MATERIAL_DIGEST_BYTES];
+
+    SHA256((const uint8_t *)c->words, c->count * sizeof *c->words, digest);
+    return eis_store_material_add(d->service->records, record, digest, c->count);
 }
 
 /* ---- dealing ---- */
 
 /* Deals a step and keeps its masks. Who calls has set `dealing`. */
-static eis_status deal_step(eis_mpc_corrections *c, eis_triple_dealt *d, eis_mpc_unit_kind kind, uint64_t step,
+static eis_status deal_step(eis_mpc_corrections *c, eis_triple_dealt *d, const eis_material_unit *record,
                             uint32_t position)
 {
+    eis_mpc_unit_kind kind = (eis_mpc_unit_kind)(record->kind & 0xff);
+    uint64_t number = eis_mpc_unit_number(kind, record->step, d->last_secret);
     eis_status st = EIS_OK;
     const eis_mpc_lm *lm = &d->session.lm;
     eis_mpc_mask_source source = {.context = &d->masks, .kept = eis_mpc_cache_kept_masks};
@@ -52,14 +68,13 @@ static eis_status deal_step(eis_mpc_corrections *c, eis_triple_dealt *d, eis_mpc
     eis_mpc_masks masks = {0};
 
     EIS_TRY(eis_mpc_lm_step_init(&s, lm, position, kind != EIS_MPC_UNIT_NEXT, kind != EIS_MPC_UNIT_PROMPT));
-    EIS_TRY(eis_mpc_deal_graph(&masks, c, &d->dealer, &s.graph, eis_mpc_unit_number(kind, step), &source));
-    if (d->session.sacrifice_level > 0)
-        EIS_TRY(eis_mpc_deal_test_graph(c, &d->dealer, &s.graph, eis_mpc_unit_number(kind, step)));
+    EIS_TRY(eis_mpc_deal_graph(&masks, c, &d->dealer, &s.graph, number, &source));
+    if (d->session.sacrifice_level > 0) EIS_TRY(eis_mpc_deal_test_graph(c, &d->dealer, &s.graph, number));
+    EIS_TRY(record_dealt(d, record, c));
     for (uint32_t i = 0; i < 2 * lm->layers; i++) {
         eis_mpc_id id = i % 2 != 0 ? s.values[i / 2] : s.keys[i / 2];
         EIS_TRY(eis_mpc_cache_keep_masks(&d->masks, i, masks.of[id], s.graph.nodes[id].count));
     }
-    note_produced(d->service);
 out:
     eis_mpc_masks_clear(&masks);
     eis_mpc_lm_step_clear(&s);
@@ -82,7 +97,8 @@ static void burn_ahead(eis_triple_dealt *d)
     while (d->ahead != NULL) {
         eis_triple_unit *u = d->ahead;
         d->ahead = u->next;
-        note_gone(d->service, u, true);
+        note_gone(d->service, u);
+        eis_store_material_move_later(d->service->records, &u->record, EIS_MATERIAL_BURNED);
         free_unit(u);
     }
     d->ahead_count = 0;
@@ -113,14 +129,14 @@ static void append(eis_triple_dealt *d, eis_triple_unit *u)
 /* Deals one unit ahead. Under the lock, which is open meanwhile. */
 static eis_status deal_one(eis_triple_dealt *d)
 {
-    uint64_t step = d->next_step + d->ahead_count;
     uint32_t position = d->next_position + d->ahead_count;
     eis_triple_unit *u = eis_mem_new(1, sizeof *u);
     eis_status st = u == NULL ? EIS_ERR_MEMORY : EIS_OK;
 
+    if (st == EIS_OK) u->record = record_of(d, EIS_MPC_UNIT_NEXT, d->next_step + d->ahead_count);
     d->dealing = true;
     pthread_mutex_unlock(&d->lock);
-    if (st == EIS_OK) st = deal_step(&u->corrections, d, EIS_MPC_UNIT_NEXT, step, position);
+    if (st == EIS_OK) st = deal_step(&u->corrections, d, &u->record, position);
     pthread_mutex_lock(&d->lock);
     d->dealing = false;
     /* Units may have been taken meanwhile: step and position are what they were, since both sides moved. */
@@ -149,9 +165,19 @@ static void *deal_ahead(void *context)
 
 eis_status eis_triple_units_start(eis_triple_dealt *d)
 {
-    if (d->service->pool_target == EIS_TRIPLE_NO_POOL) return EIS_OK;
+    const eis_material_unit load = record_of(d, EIS_MPC_UNIT_LOAD, 0);
+    eis_status st = EIS_OK;
+    bool known = true;
+
+    EIS_TRY(eis_store_material_known(d->service->records, &known, d->session.hash));
+    EIS_REQUIRE(!known, EIS_ERR_FORBIDDEN, "this session has been here before; a new one needs a new name");
+    EIS_TRY(record_dealt(d, &load, &d->load));
+    d->recorded = true;
+    if (d->service->pool_target == EIS_TRIPLE_NO_POOL) goto out;
     d->has_thread = pthread_create(&d->thread, NULL, deal_ahead, d) == 0;
-    return d->has_thread ? EIS_OK : eis_fail(EIS_ERR_LIMIT, "no thread to deal ahead");
+    EIS_REQUIRE(d->has_thread, EIS_ERR_LIMIT, "no thread to deal ahead");
+out:
+    return st;
 }
 
 void eis_triple_units_stop(eis_triple_dealt *d)
@@ -165,13 +191,15 @@ void eis_triple_units_stop(eis_triple_dealt *d)
         d->has_thread = false;
     }
     burn_ahead(d);
+    if (d->recorded) eis_store_material_end_later(d->service->records, d->session.hash);
+    d->recorded = false;
 }
 
 /* ---- giving ---- */
 
 /* A step's unit. Under the lock. */
-static eis_status take_step(eis_mpc_corrections *c, eis_triple_dealt *d, eis_mpc_unit_kind kind, uint64_t step,
-                            uint32_t position)
+static eis_status take_step(eis_mpc_corrections *c, eis_material_unit *record, eis_triple_dealt *d,
+                            eis_mpc_unit_kind kind, uint64_t step, uint32_t position)
 {
     eis_status st = EIS_OK;
 
@@ -179,17 +207,21 @@ static eis_status take_step(eis_mpc_corrections *c, eis_triple_dealt *d, eis_mpc
                     position == d->next_position && position < d->session.context,
                 EIS_ERR_PROTOCOL, "a unit was asked for out of order");
     if (kind != EIS_MPC_UNIT_NEXT || d->ahead == NULL) wait_for_dealing(d);
-    if (kind != EIS_MPC_UNIT_NEXT) burn_ahead(d);
+    if (kind != EIS_MPC_UNIT_NEXT) {
+        burn_ahead(d);
+        d->last_secret = step;
+    }
+    *record = record_of(d, kind, step);
     if (d->ahead != NULL) {
         eis_triple_unit *u = d->ahead;
         d->ahead = u->next;
         d->ahead_count--;
-        note_gone(d->service, u, false);
+        note_gone(d->service, u);
         *c = u->corrections;
         memset(&u->corrections, 0, sizeof u->corrections);
         free_unit(u);
     } else {
-        EIS_TRY(deal_step(c, d, kind, step, position));
+        EIS_TRY(deal_step(c, d, record, position));
     }
     d->next_step++;
     d->next_position++;
@@ -200,7 +232,7 @@ out:
 }
 
 /* Step 0: the biases, which are kept. */
-static eis_status deal_vectors(eis_mpc_corrections *c, eis_triple_dealt *d)
+static eis_status deal_vectors(eis_mpc_corrections *c, const eis_material_unit *record, eis_triple_dealt *d)
 {
     eis_status st = EIS_OK;
     const eis_mpc_lm *lm = &d->session.lm;
@@ -215,9 +247,9 @@ static eis_status deal_vectors(eis_mpc_corrections *c, eis_triple_dealt *d)
     EIS_TRY(eis_mpc_lm_vectors_graph(&graph, nodes, lm));
     EIS_TRY(eis_mpc_deal_graph(&masks, c, &d->dealer, &graph, 0, &none));
     if (d->session.sacrifice_level > 0) EIS_TRY(eis_mpc_deal_test_graph(c, &d->dealer, &graph, 0));
+    EIS_TRY(record_dealt(d, record, c));
     for (uint32_t v = 0; v < lm->vector_count; v++)
         EIS_TRY(eis_mpc_cache_keep_masks(&d->masks, 2 * lm->layers + v, masks.of[nodes[v]], lm->vectors[v].count));
-    note_produced(d->service);
 out:
     eis_mpc_masks_clear(&masks);
     eis_mpc_graph_clear(&graph);
@@ -233,7 +265,6 @@ static eis_status give_load(eis_mpc_corrections *c, eis_triple_dealt *d)
     d->load_given = true;
     *c = d->load;
     memset(&d->load, 0, sizeof d->load);
-    note_produced(d->service);
 out:
     return st;
 }
@@ -241,18 +272,21 @@ out:
 eis_status eis_triple_units_take(eis_mpc_corrections *c, eis_triple_dealt *d, unsigned kind, uint64_t step,
                                  uint32_t position)
 {
+    eis_material_unit record;
     eis_status st;
 
     pthread_mutex_lock(&d->lock);
+    record = record_of(d, (eis_mpc_unit_kind)kind, 0); /* of the two of step 0; those of others are made there */
     if (kind == EIS_MPC_UNIT_LOAD)
         st = give_load(c, d);
     else if (kind == EIS_MPC_UNIT_VECTORS)
-        st = deal_vectors(c, d);
+        st = deal_vectors(c, &record, d);
     else
-        st = take_step(c, d, (eis_mpc_unit_kind)kind, step, position);
+        st = take_step(c, &record, d, (eis_mpc_unit_kind)kind, step, position);
     if (st == EIS_OK) {
         d->units++;
         d->unit_words += c->count;
+        eis_store_material_move_later(d->service->records, &record, EIS_MATERIAL_GIVEN);
     }
     pthread_mutex_unlock(&d->lock);
     return st;

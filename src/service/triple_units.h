@@ -9,12 +9,14 @@
 #include "net/listener.h"
 #include "service/mpc_session.h"
 #include "service/triple_service.h"
+#include "store/material.h"
 
 #include <pthread.h>
 
 /* A step's material, dealt ahead. The masks that the step keeps are in the session's cache already. */
 typedef struct eis_triple_unit {
     struct eis_triple_unit *next;
+    eis_material_unit record;
     eis_mpc_corrections corrections;
 } eis_triple_unit;
 
@@ -27,9 +29,10 @@ typedef struct eis_triple_dealt {
     eis_mpc_dealer dealer;
     eis_mpc_cache masks;
     eis_mpc_corrections load;
-    uint64_t units, unit_words; /* given to the last party */
-    uint64_t next_step;
+    uint64_t units, unit_words;      /* given to the last party */
+    uint64_t next_step, last_secret; /* the step of the prompt's last token */
     uint32_t next_position;
+    bool recorded;          /* the records hold this session, and it is ours */
     eis_triple_unit *ahead; /* units that follow public tokens, in order, from next_step on */
     unsigned ahead_count;
     bool dealing; /* somebody deals, and reads and extends the cache without the lock */
@@ -51,14 +54,16 @@ struct eis_triple_service {
     pthread_mutex_t lock;
     eis_triple_dealt *sessions;
     unsigned session_count, sessions_max, pool_target;
-    uint64_t pool_bytes_max, pool_bytes; /* pool_bytes: of units that wait, under the lock */
-    eis_triple_stats stats;
+    uint64_t pool_bytes_max, pool_bytes, units_ready; /* the last two: of units that wait, under the lock */
+    eis_material_store *records;
 };
 
-/* Starts the session's thread, where the service has a pool. Errors: EIS_ERR_LIMIT. */
+/* Records the session with its first unit, which is dealt, and starts its thread, where the service has a pool.
+ * Errors:  EIS_ERR_FORBIDDEN  there are records of this session: what was dealt may have been given;  EIS_ERR_STORE,
+ *          EIS_ERR_LIMIT. */
 EIS_MUST_USE eis_status eis_triple_units_start(eis_triple_dealt *d);
 
-/* Ends the thread and throws away what waits. Safe where nothing was started. */
+/* Ends the thread, throws away what waits, and burns what the records hold open. Safe where nothing was started. */
 void eis_triple_units_stop(eis_triple_dealt *d);
 
 /* Gives the unit of a kind (mpc_stream.h): one that waits, or one that is dealt now. Steps and positions strictly rise,
