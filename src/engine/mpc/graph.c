@@ -503,6 +503,13 @@ void eis_mpc_set_bound(eis_mpc_graph *graph, eis_mpc_id a, double bound)
     if (a != EIS_MPC_NONE && bound < node_at(graph, a)->bound) node_at(graph, a)->bound = bound;
 }
 
+void eis_mpc_set_one_hot(eis_mpc_graph *graph, eis_mpc_id input, uint32_t width)
+{
+    if (input == EIS_MPC_NONE) return;
+    EIS_ASSERT(node_at(graph, input)->op == EIS_MPC_OP_INPUT && node_at(graph, input)->count % width == 0);
+    node_at(graph, input)->one_hot = width;
+}
+
 /* ---- costs ---- */
 
 void eis_mpc_node_cost(eis_mpc_cost *cost, const eis_mpc_graph *graph, eis_mpc_id id)

@@ -97,9 +97,10 @@ typedef struct eis_mpc_node {
     unsigned shift; /* TRUNCATE */
     eis_mpc_dot_shape dot;
     eis_mpc_digits_shape cmp;
-    uint32_t matrix; /* MATRIX, ROW: its number in the session */
-    uint32_t row;    /* ROW: which one; set before each step, it does not shape the graph */
-    uint32_t slot;   /* INPUT, KEPT: which one */
+    uint32_t matrix;  /* MATRIX, ROW: its number in the session */
+    uint32_t row;     /* ROW: which one; set before each step, it does not shape the graph */
+    uint32_t slot;    /* INPUT, KEPT: which one */
+    uint32_t one_hot; /* INPUT: rows of so many words, of which one is 1 and the others are 0; 0: any words */
 } eis_mpc_node;
 
 /* A matrix of the session: W is [rows][columns], its weights are wires without MACs. */
@@ -205,6 +206,9 @@ eis_mpc_id eis_mpc_flip(eis_mpc_graph *graph, eis_mpc_id digits, eis_mpc_id x, e
  * has proved. */
 void eis_mpc_set_gated(eis_mpc_graph *graph, eis_mpc_id a, double bound_where_open);
 void eis_mpc_set_bound(eis_mpc_graph *graph, eis_mpc_id a, double bound);
+
+/* Says that an input has rows of `width` words, of which one is 1 and the others are 0: to be tested (sacrifice.h). */
+void eis_mpc_set_one_hot(eis_mpc_graph *graph, eis_mpc_id input, uint32_t width);
 
 /* ---- Costs, from the shapes alone ------------------------------------------------------------------------------- */
 

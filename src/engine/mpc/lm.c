@@ -470,6 +470,15 @@ static void draw_token(eis_mpc_lm_step *step, const eis_mpc_residual *x, const e
     step->next = eis_mpc_sample(&step->graph, &step->coin, logits, sampling, &lm->tuning);
 }
 
+/* A token as its owner puts it in: a row of zeros with a one. */
+static eis_mpc_id secret_row(eis_mpc_graph *graph, const eis_mpc_lm *lm)
+{
+    eis_mpc_id row = eis_mpc_input(graph, 0, lm->vocabulary, 0, 1);
+
+    eis_mpc_set_one_hot(graph, row, lm->vocabulary);
+    return row;
+}
+
 /* The embedding of a token, plus that of its position. */
 static eis_mpc_residual embed(eis_mpc_lm_step *step, const eis_mpc_lm *lm, uint32_t position, bool secret_token)
 {
@@ -478,8 +487,7 @@ static eis_mpc_residual embed(eis_mpc_lm_step *step, const eis_mpc_lm *lm, uint3
     eis_mpc_id at;
 
     if (secret_token)
-        x.wire = eis_mpc_apply(g, EIS_MPC_LM_TOKENS, eis_mpc_input(g, 0, lm->vocabulary, 0, 1), NULL, 0,
-                               ldexp(x.norm, (int)lm->tuning.frac));
+        x.wire = eis_mpc_apply(g, EIS_MPC_LM_TOKENS, secret_row(g, lm), NULL, 0, ldexp(x.norm, (int)lm->tuning.frac));
     else
         x.wire = step->token = eis_mpc_row(g, EIS_MPC_LM_EMBEDDING, ldexp(x.norm, (int)lm->tuning.frac));
     if (lm->family != EIS_LM_GPT2) return x;

@@ -151,6 +151,7 @@ static size_t pairs_of(const eis_mpc_node *node)
 {
     if (node->op == EIS_MPC_OP_PRODUCT)
         return (size_t)node->count * (((size_t)1 << node->in_count) - 1 - node->in_count);
+    if (node->op == EIS_MPC_OP_INPUT && node->one_hot > 0) return node->count / node->one_hot;
     if (node->op == EIS_MPC_OP_DOT) return (size_t)node->count * node->dot.inner;
     if (node->op == EIS_MPC_OP_DIGITS) return (size_t)node->cmp.elements * (node->cmp.digits + 2);
     return 0;

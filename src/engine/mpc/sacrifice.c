@@ -157,6 +157,30 @@ out:
     return st;
 }
 
+/* Rows of an input of which one word is 1 and the others are 0: X^2 = Y, and the sum is 1. x = D - l. */
+static eis_status test_one_hot(testing *t, const eis_mpc_node *node, const eis_mpc_words *x)
+{
+    eis_status st = EIS_OK;
+    size_t n = node->one_hot;
+    uint64_t *r = t->r, *square = t->scratch, key = t->party->key;
+
+    EIS_TRY(eis_mpc_stream_words(&t->coin[COIN_SKETCH], r, n));
+    for (size_t i = 0; i < n; i++) square[i] = eis_fp_mul(r[i], r[i]);
+    for (size_t at = 0; at < node->count; at += n) {
+        const uint64_t *pub = x->pub + at, *share = x->share + at, *mac = x->mac + at;
+        uint64_t c, d = eis_fp_dot(r, pub, n), zero = eis_fp_neg(key);
+        pair_word sum = {eis_fp_sub(eis_fp_mul(t->one, d), eis_fp_dot(r, share, n)),
+                         eis_fp_sub(eis_fp_mul(key, d), eis_fp_dot(r, mac, n))};
+        EIS_TRY(eis_mpc_stream_words(&t->coin[COIN_PRODUCTS], &c, 1));
+        claim(t, c, eis_fp_sub(eis_fp_mul(t->one, eis_fp_dot(square, pub, n)), eis_fp_dot(square, share, n)));
+        add_pair(t, c, sum, sum);
+        for (size_t i = 0; i < n; i++) zero = eis_fp_add(zero, eis_fp_sub(eis_fp_mul(key, pub[i]), mac[i]));
+        EIS_TRY(eis_mpc_check_add(&t->party->check, &zero, 1));
+    }
+out:
+    return st;
+}
+
 /* ---- MACs ---- */
 
 /* Blocks of n words with their MACs behind each. */
@@ -360,6 +384,7 @@ static eis_status test_nodes(testing *t, const uint64_t *material)
     for (eis_mpc_id id = 0; id < t->graph->node_count; id++) {
         const eis_mpc_node *node = &t->graph->nodes[id];
         EIS_TRY(combine(t, material, blocks_of(node), node->count));
+        if (node->op == EIS_MPC_OP_INPUT && node->one_hot > 0) EIS_TRY(test_one_hot(t, node, &t->run->values[id]));
         if (node->op == EIS_MPC_OP_PRODUCT) EIS_TRY(test_product(t, node, material));
         if (node->op == EIS_MPC_OP_DOT) EIS_TRY(test_dot(t, node, material));
         if (node->op == EIS_MPC_OP_DIGITS) EIS_TRY(test_digits(t, node, material));

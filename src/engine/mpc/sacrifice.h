@@ -4,17 +4,19 @@
  * or not depending on data would learn of them by the abort; with these tests every lie of the kinds below ends the
  * session whatever the data are.
  *
- *   MACs        one random combination of all masks and derived values, opened under a spare mask
- *   products    of masks in PRODUCT and DOT: each pair of factors is opened under spare masks, whose products the
- * dealer gives as one sum digits      X^2 = Y for X = <r, E> and Y = <r r, E> says that a vector is one-hot, with the
- * sign q of a highest digit X^2 = q Y and q^2 = 1: products like the others matrices    l_W l by Freivalds' test, one
- * random combination for all products of a node tags        of the load: a product with public random numbers under a
- * spare mask
+ *   MACs      one random combination of masks and derived values, opened under a spare mask
+ *   products  of masks in PRODUCT and DOT: each pair of factors is opened under spare masks, of whose
+ *             products the dealer gives the sum
+ *   digits    X^2 = Y for X = <r, E> and Y = <r r, E> says that a vector is one-hot; with the sign q of a
+ *             highest digit X^2 = q Y and q^2 = 1: products like the others
+ *   prompts   inputs that have to be one-hot, the same way: here it is their owner who could lie
+ *   matrices  l_W l by Freivalds' test, one random combination for all products of a node
+ *   tags      of the load: a product with public random numbers under a spare mask
  *
  * Every test ends in a number that must be 0; it joins the residues of the check and is never opened by itself. Parts
- * of truncations, and that digits are those of the mask that they belong to, are not tested: such lies change results
- * and never the abort. Source: [DPSZ12], [CKRRSW20], [BBCGI21, section 4.2], [Fre79]; docs/mpc.md says what each test
- * catches. */
+ * of truncations, and that digits are those of their mask, are not tested: such lies change results and never the
+ * abort.
+ * Source: [DPSZ12], [CKRRSW20], [BBCGI21, section 4.2], [Fre79]; docs/mpc.md says what each test catches. */
 #ifndef EIS_ENGINE_MPC_SACRIFICE_H
 #define EIS_ENGINE_MPC_SACRIFICE_H
 

@@ -270,12 +270,89 @@ static void test_needed(void **state)
     finish(&s);
 }
 
+/* An input that has to be one-hot, and what its owner puts in instead. */
+typedef struct prompt {
+    mpc_world world; /* the first member */
+    eis_mpc_graph graph;
+    size_t step_words;
+} prompt;
+
+static void *walk_prompt(void *context)
+{
+    mpc_world_party *p = context;
+    prompt *s = (prompt *)p->world;
+    eis_status st = EIS_OK;
+    const eis_mpc_source source = {.context = &s->world, .input = mpc_world_input};
+    const eis_mpc_corrections *c = &s->world.corrections;
+    bool last = p->index + 1 == s->world.count;
+    eis_mpc_reader unit = {.seed = s->world.dealer.seed[p->index],
+                           .corrections = last ? c->words : NULL,
+                           .correction_count = s->step_words},
+                   tests = {.seed = unit.seed,
+                            .corrections = last ? c->words + s->step_words : NULL,
+                            .correction_count = c->count - s->step_words};
+    eis_mpc_test_size size;
+    uint64_t *m[2];
+
+    eis_mpc_test_size_graph(&size, &s->graph);
+    m[0] = eis_mem_new(eis_mpc_graph_words(&s->graph), 8);
+    m[1] = eis_mem_new(size.words, 8);
+    EIS_TRY(eis_mpc_reader_graph(&unit, m[0], &s->graph, s->world.step));
+    EIS_TRY(eis_mpc_party_run(&p->run, &p->party, &s->graph, m[0], &source));
+    EIS_TRY(eis_mpc_reader_test_graph(&tests, m[1], &s->graph, s->world.step));
+    EIS_TRY(eis_mpc_sacrifice_run(&p->party, &s->graph, &p->run, m[0], m[1]));
+    EIS_TRY(eis_mpc_check_run(&p->party.check));
+out:
+    eis_mem_free(m[0]);
+    eis_mem_free(m[1]);
+    return mpc_world_keep_error(p, st);
+}
+
+static void test_prompts(void **state)
+{
+    enum { WIDTH = 6 };
+    static const struct {
+        int64_t row[2][WIDTH];
+        bool good;
+    } inputs[] = {
+        {{{0, 0, 1, 0, 0, 0}, {1, 0, 0, 0, 0, 0}}, true},   {{{0, 0, 0, 0, 0, 1}, {0, 0, 0, 0, 0, 1}}, true},
+        {{{0, 0, 1, 0, 0, 0}, {0, 0, 0, 0, 0, 0}}, false},  {{{1, 0, 1, 0, 0, 0}, {1, 0, 0, 0, 0, 0}}, false},
+        {{{0, 0, 2, 0, 0, 0}, {1, 0, 0, 0, 0, 0}}, false},  {{{1, 1, -1, 0, 0, 0}, {1, 0, 0, 0, 0, 0}}, false},
+        {{{-1, 0, 0, 0, 0, 0}, {1, 0, 0, 0, 0, 0}}, false}, {{{0, 2, 0, 0, -1, 0}, {1, 0, 0, 0, 0, 0}}, false},
+    };
+    const eis_mpc_mask_source none = {0};
+    static prompt s;
+    (void)state;
+
+    for (size_t i = 0; i < sizeof inputs / sizeof inputs[0]; i++) {
+        mpc_world *w = &s.world;
+        eis_status st;
+        memset(&s, 0, sizeof s);
+        mpc_world_open(w, 2 + (uint32_t)i % 2);
+        w->step = 1;
+        w->graph = &s.graph;
+        eis_mpc_graph_init(&s.graph, NULL, 0);
+        eis_mpc_set_one_hot(&s.graph, eis_mpc_input(&s.graph, 0, 2 * WIDTH, 0, 1), WIDTH);
+        assert_int_equal(eis_mpc_deal_graph(&w->masks, &w->corrections, &w->dealer, &s.graph, 1, &none), EIS_OK);
+        s.step_words = w->corrections.count;
+        assert_int_equal(eis_mpc_deal_test_graph(&w->corrections, &w->dealer, &s.graph, 1), EIS_OK);
+        w->input_pub[0] = eis_mem_new(2 * WIDTH, 8);
+        for (uint32_t k = 0; k < 2 * WIDTH; k++)
+            w->input_pub[0][k] = eis_fp_add(eis_fp_from_i64(inputs[i].row[k / WIDTH][k % WIDTH]), w->masks.of[0][k]);
+        st = mpc_world_together(w, walk_prompt);
+        if ((st == EIS_OK) != inputs[i].good) fail_msg("input %zu: %s", i, eis_error_detail());
+        mpc_world_close(w);
+        eis_mpc_graph_clear(&s.graph);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_honest),
         cmocka_unit_test(test_lies),
         cmocka_unit_test(test_needed),
+        cmocka_unit_test(test_prompts),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
