@@ -16,10 +16,7 @@ typedef struct build {
 
 static const eis_mpc_node *node_of(const build *b, eis_mpc_id id) { return eis_mpc_node_of(b->graph, id); }
 
-static unsigned digit_bits(const build *b)
-{
-    return b->c->tuning.digit_bits_max == 0 ? 7 : b->c->tuning.digit_bits_max;
-}
+static unsigned digit_bits(const build *b) { return eis_mpc_digit_bits(&b->c->tuning); }
 
 /* What is known of x, in integers. */
 static void tell_bound(const build *b)
@@ -214,12 +211,11 @@ static void affine(build *b, const eis_mpc_layer *l)
 /* Divides by n: a power of two only renames the scale. */
 static void divide(build *b, uint32_t n)
 {
-    unsigned bits = 0, levels = 0;
+    unsigned bits = 0;
 
-    while (((uint32_t)1 << levels) < n) levels++;
     if (b->x == EIS_MPC_NONE) return;
     if ((n & (n - 1)) == 0) {
-        b->x = eis_mpc_scale(b->graph, b->x, 1, levels);
+        b->x = eis_mpc_scale(b->graph, b->x, 1, eis_mpc_levels(n));
         return;
     }
     while (bits < 20 && ldexp(node_of(b, b->x)->bound, (int)bits + 1) < EIS_MPC_BOUND_TRUNCATED * n / 2) bits++;
@@ -305,13 +301,11 @@ static void step(build *b, const eis_mpc_layer *l)
 /* The class: levels together may lose 2^-8 of a logit. */
 static eis_mpc_id best_of(build *b)
 {
-    unsigned levels = 0, bits = 8, frac;
+    unsigned bits = 8 + eis_mpc_levels(eis_mpc_levels(b->c->classes)), frac;
     eis_mpc_id best = EIS_MPC_NONE;
 
     to_wire(b);
     if (b->x == EIS_MPC_NONE) return b->x;
-    while (((uint32_t)1 << levels) < b->c->classes) levels++;
-    while ((1u << (bits - 8)) < levels) bits++;
     frac = node_of(b, b->x)->frac;
     (void)eis_mpc_row_max(b->graph, b->x, b->c->classes, frac > bits ? frac - bits : 0, digit_bits(b), &best);
     return best;

@@ -39,11 +39,6 @@ out:
     return st;
 }
 
-static unsigned digit_bits_max(const eis_mpc_tuning *tuning)
-{
-    return tuning->digit_bits_max == 0 ? 7 : tuning->digit_bits_max;
-}
-
 static eis_mpc_id refuse(eis_mpc_graph *graph, const char *what, double bits)
 {
     if (graph->st == EIS_OK)
@@ -54,7 +49,7 @@ static eis_mpc_id refuse(eis_mpc_graph *graph, const char *what, double bits)
 /* Cuts a comparison of numbers up to `bound`, resolving 2^low. */
 static bool cut_for(eis_mpc_cut *cut, eis_mpc_graph *graph, double bound, unsigned low, const eis_mpc_tuning *tuning)
 {
-    if (eis_mpc_cut_choose(cut, bound, low, digit_bits_max(tuning))) return true;
+    if (eis_mpc_cut_choose(cut, bound, low, eis_mpc_digit_bits(tuning))) return true;
     (void)refuse(graph, "a comparison", log2(bound) - low);
     return false;
 }
@@ -441,7 +436,7 @@ static eis_mpc_id first_guess(eis_mpc_graph *graph, eis_mpc_id wire, eis_mpc_id 
     for (uint32_t i = 0; i < l.count; i++) edge[i] = llround(ldexp(l.edge[i], (int)frac));
     low = resolution(from, tuning->per_octave, frac);
     widest = fmax(node_of(graph, wire)->bound, (double)edge[l.count - 1]); /* both are positive */
-    while (!eis_mpc_cut_choose(&cut, widest, low, digit_bits_max(tuning)))
+    while (!eis_mpc_cut_choose(&cut, widest, low, eis_mpc_digit_bits(tuning)))
         if (++low > resolution(from, tuning->per_octave, frac) + 1)
             return refuse(graph, "the range of a reciprocal", log2(node_of(graph, wire)->bound) - low);
     eis_mpc_compare_begin(&compare, graph, wire, cut, edge, l.count, widest);

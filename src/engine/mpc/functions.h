@@ -19,6 +19,12 @@ typedef struct eis_mpc_tuning {
     bool softmax_static;     /* softmax.max: the largest score is taken to be its bound, where that is small enough */
 } eis_mpc_tuning;
 
+/* The widest digits of comparisons. */
+static inline unsigned eis_mpc_digit_bits(const eis_mpc_tuning *tuning)
+{
+    return tuning->digit_bits_max == 0 ? 7 : tuning->digit_bits_max;
+}
+
 /* Errors: EIS_ERR_RANGE  a tunable is out of its range; the text names it. */
 EIS_MUST_USE eis_status eis_mpc_tuning_check(const eis_mpc_tuning *tuning);
 

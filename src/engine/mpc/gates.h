@@ -6,6 +6,15 @@
 
 #include "engine/mpc/graph.h"
 
+/* The levels of a tournament of `count`: ceil(log2 count). Range: count <= 2^31. */
+static inline unsigned eis_mpc_levels(uint32_t count)
+{
+    unsigned levels = 0;
+
+    while (((uint32_t)1 << levels) < count) levels++;
+    return levels;
+}
+
 /* A wire at fewer bits of fraction: truncated and masked again. Cost: 1 round, 1 word. */
 eis_mpc_id eis_mpc_rescale(eis_mpc_graph *graph, eis_mpc_id wire, unsigned frac);
 

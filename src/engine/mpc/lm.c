@@ -11,15 +11,6 @@
 
 #define ROWS_AT_ONCE 64
 
-/* Returns the bits of a small number: ceil(log2 n). */
-static unsigned log2_up(unsigned n)
-{
-    unsigned bits = 0;
-
-    while ((1u << bits) < n) bits++;
-    return bits;
-}
-
 /* ---- weights ---- */
 
 /* The norm in front of a matrix; weight NULL where there is none. */
@@ -455,8 +446,8 @@ static void choose_likeliest(eis_mpc_lm_step *step, const eis_mpc_residual *x, c
     unsigned frac = lm->tuning.frac + lm->shapes[eis_mpc_lm_head_matrix(lm)].frac;
 
     (void)eis_mpc_row_max(&step->graph, raw_logits(step, x, lm), lm->vocabulary,
-                          frac - 12 - log2_up(log2_up(lm->vocabulary)),
-                          lm->tuning.digit_bits_max == 0 ? 7 : lm->tuning.digit_bits_max, &step->next);
+                          frac - 12 - eis_mpc_levels(eis_mpc_levels(lm->vocabulary)), eis_mpc_digit_bits(&lm->tuning),
+                          &step->next);
 }
 
 /* With the norm behind it a row of the head, and its bias, gives no more than its length times sqrt(dim) (+ 1). */

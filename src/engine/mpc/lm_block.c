@@ -11,14 +11,6 @@ static const eis_mpc_node *node_of(const eis_mpc_graph *graph, eis_mpc_id id) { 
 
 static uint32_t matrix_of(uint32_t layer, uint32_t which) { return EIS_MPC_LM_BLOCKS + 4 * layer + which; }
 
-static unsigned levels_of(uint32_t count)
-{
-    unsigned levels = 0;
-
-    while (((uint32_t)1 << levels) < count) levels++;
-    return levels;
-}
-
 /* A residual wire at `frac` bits. */
 static eis_mpc_id at_scale(eis_mpc_graph *graph, eis_mpc_id wire, unsigned frac)
 {
@@ -50,7 +42,7 @@ typedef struct norm_parts {
 static eis_mpc_id centred(double *factor, eis_mpc_graph *graph, const eis_mpc_residual *x, unsigned frac,
                           const eis_mpc_lm *lm)
 {
-    unsigned levels = levels_of(lm->dim), have;
+    unsigned levels = eis_mpc_levels(lm->dim), have;
     eis_mpc_id y;
 
     *factor = 1;
@@ -82,7 +74,7 @@ static norm_parts norm_of(eis_mpc_graph *graph, const eis_mpc_residual *x, const
     parts.mean = eis_mpc_dot(graph, narrow, narrow, &shape, 1, bound);
     over = 1 / (d * factor * factor);
     if ((d & (d - 1)) == 0 && factor == 1) { /* this only renames the scale */
-        parts.mean = eis_mpc_scale(graph, parts.mean, 1, levels_of(d));
+        parts.mean = eis_mpc_scale(graph, parts.mean, 1, eis_mpc_levels(d));
     } else {
         while (bits > 4 && bound * over * ldexp(1, (int)bits) > EIS_MPC_BOUND_TRUNCATED / 4) bits--;
         parts.mean = eis_mpc_scale(graph, parts.mean, llround(ldexp(over, (int)bits)), bits);
@@ -229,8 +221,7 @@ static eis_mpc_id below_maximum(eis_mpc_graph *graph, eis_mpc_id score, uint32_t
                                 const eis_mpc_lm *lm)
 {
     unsigned frac = node_of(graph, score)->frac;
-    eis_mpc_id largest = eis_mpc_row_max(graph, score, length, frac - 3,
-                                         lm->tuning.digit_bits_max == 0 ? 7 : lm->tuning.digit_bits_max, NULL);
+    eis_mpc_id largest = eis_mpc_row_max(graph, score, length, frac - 3, eis_mpc_digit_bits(&lm->tuning), NULL);
 
     score = eis_mpc_sub(graph, score, eis_mpc_repeat(graph, largest, length));
     return eis_mpc_offset(graph, score, -(int64_t)levels * (INT64_C(1) << (frac - 3)));
@@ -254,7 +245,7 @@ static bool static_maximum_fits(eis_mpc_graph *graph, double bound, const eis_mp
 static eis_mpc_id attend(eis_mpc_graph *graph, const heads *h, const eis_mpc_lm *lm)
 {
     eis_mpc_id score = scores(graph, h, lm), e, sum, o;
-    unsigned levels = levels_of(h->length), full;
+    unsigned levels = eis_mpc_levels(h->length), full;
     double floor_of_sum = exp(-(double)levels / 8), bound;
 
     if (score == EIS_MPC_NONE) return score;

@@ -117,7 +117,7 @@ static void merge(sorter *s, uint32_t size, bool both)
 static bool begin(sorter *s, eis_mpc_graph *graph, eis_mpc_id logits, uint32_t size, const eis_mpc_tuning *tuning)
 {
     uint32_t have = node_of(graph, logits)->count, n = (have + size - 1) / size * size;
-    unsigned frac = node_of(graph, logits)->frac, bits = tuning->digit_bits_max == 0 ? 7 : tuning->digit_bits_max;
+    unsigned frac = node_of(graph, logits)->frac, bits = eis_mpc_digit_bits(tuning);
     double bound = node_of(graph, logits)->bound;
     int64_t *fill = eis_mpc_graph_new(graph, n, sizeof *fill), *place = eis_mpc_graph_new(graph, n, sizeof *place);
 
@@ -221,8 +221,7 @@ static eis_mpc_id choose(eis_mpc_graph *graph, eis_mpc_sample_coin *coin, eis_mp
     z = eis_mpc_sub(graph, eis_mpc_scale(graph, sums, INT64_C(1) << BITS, 0), eis_mpc_repeat(graph, part, k));
     if (z == EIS_MPC_NONE) return z;
     /* Neighbours differ by at least 2^BITS (2^-extra - error), so the zone has room for one of them. */
-    if (!eis_mpc_cut_choose(&cut, node_of(graph, z)->bound, frac + BITS - extra - 1,
-                            tuning->digit_bits_max == 0 ? 7 : tuning->digit_bits_max)) {
+    if (!eis_mpc_cut_choose(&cut, node_of(graph, z)->bound, frac + BITS - extra - 1, eis_mpc_digit_bits(tuning))) {
         graph->st = eis_fail(EIS_ERR_RANGE, "topk %u needs more bits than the field has", k);
         return EIS_MPC_NONE;
     }

@@ -303,7 +303,7 @@ static void a_declared_residual(void **state)
     assert_int_equal(eis_mpc_lm_step_init(&step, &lm, 127, false, true), EIS_OK);
     eis_mpc_graph_cost(&cost, &step.graph);
     /* Check and output add 6 rounds. */
-    assert_true(cost.rounds + 6 <= 800 && cost.opened * 8 <= 20e6);
+    assert_true(cost.rounds + 6 <= 800 && cost.opened * 8 <= 20000000);
     eis_mpc_lm_step_clear(&step);
     eis_mpc_lm_clear(&lm);
 }
