@@ -37,7 +37,8 @@ eis_status eis_cli_backend_open(eis_cli_backend *backend, const eis_cli_split *f
         EIS_TRY(eis_plain_backend_new(&backend->plain, model, backend->pool));
         backend->seam = eis_plain_backend_seam(backend->plain);
     } else if (flags->engine == EIS_ENGINE_MPC) {
-        EIS_TRY(eis_cli_mpc_open(&backend->mpc, flags->mpc, common, model));
+        const eis_cli_access access = {.ca = flags->ca, .cert = flags->cert, .key = flags->key};
+        EIS_TRY(eis_cli_mpc_open(&backend->mpc, flags->mpc, &access, common, model));
     } else if (flags->engine == EIS_ENGINE_HE) {
         EIS_TRY(open_he(&backend->he, flags, common, model_path));
     } else {

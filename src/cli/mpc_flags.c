@@ -8,7 +8,7 @@
 #define PARTIES_DEFAULT 3
 
 enum { KEY_CONFIG = EIS_CLI_KEY_SETTINGS, KEY_SET, KEY_LIST };
-enum { KEY_PARTIES = EIS_CLI_KEY_MPC };
+enum { KEY_PARTIES = EIS_CLI_KEY_MPC, KEY_COORDINATOR, KEY_SESSION };
 
 static const struct argp_option settings_options[] = {
     {"config", KEY_CONFIG, "FILE", 0, "Read settings of the engine mpc from a YAML file", 32},
@@ -71,6 +71,9 @@ out:
 static const struct argp_option options[] = {
     {"parties", KEY_PARTIES, "N", 0, "With --engine mpc: start N parties, 2 to 8 (default 3), and a Triple Service",
      32},
+    {"coordinator", KEY_COORDINATOR, "HOST:PORT", 0,
+     "With --engine mpc: use what others run, with --ca, --cert and --key", 32},
+    {"session", KEY_SESSION, "FILE", 0, "The session that was agreed on: who takes part, and on what model", 32},
     {0},
 };
 
@@ -85,6 +88,12 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case KEY_PARTIES:
         f->parties = (unsigned)eis_cli_number(state, "--parties", arg, EIS_MPC_PARTIES_MIN, EIS_MPC_PARTIES_MAX);
         return 0;
+    case KEY_COORDINATOR:
+        f->coordinator = arg;
+        return 0;
+    case KEY_SESSION:
+        f->session = arg;
+        return 0;
     default:
         return ARGP_ERR_UNKNOWN;
     }
@@ -95,22 +104,32 @@ const struct argp eis_cli_mpc_argp = {.options = options, .parser = parse, .chil
 
 bool eis_cli_mpc_any(const eis_cli_mpc *f)
 {
-    return f->parties != 0 || f->settings.config != NULL || f->settings.set_count > 0;
+    return f->parties != 0 || f->coordinator != NULL || f->session != NULL || f->settings.config != NULL ||
+           f->settings.set_count > 0;
 }
 
-eis_status eis_cli_mpc_open(eis_mpc_text **text, const eis_cli_mpc *flags, const eis_cli_common *common,
-                            const eis_model *model)
+eis_status eis_cli_mpc_open(eis_mpc_text **text, const eis_cli_mpc *flags, const eis_cli_access *access,
+                            const eis_cli_common *common, const eis_model *model)
 {
     eis_status st = EIS_OK;
     eis_mpc_settings settings;
     eis_cli_progress progress;
     const eis_mpc_text_wish wish = {.settings = &settings,
                                     .parties = flags->parties != 0 ? flags->parties : PARTIES_DEFAULT,
+                                    .coordinator = flags->coordinator,
+                                    .session = flags->session,
+                                    .ca = access->ca,
+                                    .cert = access->cert,
+                                    .key = access->key,
                                     .cancel = eis_cli_cancel(),
                                     .progress = eis_cli_progress_step,
                                     .progress_context = &progress};
 
     *text = NULL;
+    EIS_REQUIRE((flags->coordinator == NULL) == (flags->session == NULL), EIS_ERR_USAGE,
+                "--coordinator and --session go together");
+    EIS_REQUIRE(flags->coordinator == NULL || flags->parties == 0, EIS_ERR_USAGE,
+                "--parties starts processes here; a session says how many there are");
     EIS_TRY(eis_cli_settings_read(&settings, &flags->settings));
     eis_cli_progress_start(&progress, "masking weights", common);
     st = eis_mpc_text_open(text, &wish, model);

@@ -4,6 +4,7 @@
 #define EIS_CLI_MPC_FLAGS_H
 
 #include "cli/cli.h"
+#include "cli/he_flags.h"
 #include "service/mpc_text.h"
 
 #include <argp.h>
@@ -24,6 +25,7 @@ EIS_MUST_USE eis_status eis_cli_settings_read(eis_mpc_settings *settings, const 
 typedef struct eis_cli_mpc {
     eis_cli_settings settings;
     unsigned parties;
+    const char *coordinator, *session;
 } eis_cli_mpc;
 
 /* The argp child that parses them; its input is an eis_cli_mpc. */
@@ -34,7 +36,7 @@ bool eis_cli_mpc_any(const eis_cli_mpc *flags);
 
 /* Opens a text with the processes that the flags ask for.
  * Errors: those of eis_mpc_text_open and of the settings. */
-EIS_MUST_USE eis_status eis_cli_mpc_open(eis_mpc_text **text, const eis_cli_mpc *flags, const eis_cli_common *common,
-                                         const eis_model *model);
+EIS_MUST_USE eis_status eis_cli_mpc_open(eis_mpc_text **text, const eis_cli_mpc *flags, const eis_cli_access *access,
+                                         const eis_cli_common *common, const eis_model *model);
 
 #endif

@@ -120,6 +120,12 @@ static bool any_access(const eis_cli_split *f)
     return f->ca != NULL || f->cert != NULL || f->pins != NULL || f->token_file != NULL;
 }
 
+/* Certificates are also for a coordinator of the engine mpc. */
+static bool of_coordinator(const eis_cli_split *f)
+{
+    return f->engine == EIS_ENGINE_MPC && f->mpc != NULL && f->mpc->coordinator != NULL;
+}
+
 /* The flags of the engine he, and those that it does not have. */
 static eis_status check_he(const eis_cli_split *f)
 {
@@ -145,7 +151,7 @@ eis_status eis_cli_split_check(const eis_cli_split *f)
 {
     eis_status st = EIS_OK;
     bool any = f->servers != NULL || f->shares || f->threshold || f->profile != NULL || f->verify || f->prefetch ||
-               f->truncate || f->pack != NULL || (any_access(f) && f->engine != EIS_ENGINE_HE);
+               f->truncate || f->pack != NULL || (any_access(f) && f->engine != EIS_ENGINE_HE && !of_coordinator(f));
 
     EIS_REQUIRE(f->engine == EIS_ENGINE_SPLIT || !any, EIS_ERR_USAGE,
                 "flags about servers and shares go with --engine split");
@@ -163,7 +169,7 @@ eis_status eis_cli_split_check(const eis_cli_split *f)
                 "--verify needs profile f61 (or f61-8), not %s", f->profile);
     EIS_REQUIRE(f->prefetch == 0 || f->threshold == 0, EIS_ERR_USAGE,
                 "--prefetch goes with additive shares, not with --threshold");
-    EIS_REQUIRE(f->servers != NULL || f->engine == EIS_ENGINE_HE || !any_access(f), EIS_ERR_USAGE,
+    EIS_REQUIRE(f->servers != NULL || f->engine == EIS_ENGINE_HE || of_coordinator(f) || !any_access(f), EIS_ERR_USAGE,
                 "certificates, pins and tokens are for --servers; embedded servers have their own");
 out:
     return st;

@@ -6,12 +6,17 @@
 #include "net/grpc.h"
 #include "rand/entropy.h"
 #include "service/mpc_coordinator_messages.h"
+#include "service/pem_file.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 struct eis_mpc_text {
-    eis_mpc_embedded *embedded;
+    eis_mpc_embedded *embedded; /* NULL: others run everything */
+    eis_span ca, cert, key;     /* ours, for a coordinator of others */
+    char name[EIS_MPC_NAME_BYTES];
+    bool owns_model;
     eis_mpc_session session;
     eis_mpc_member coordinator;
     eis_grpc_client *client;
@@ -24,7 +29,7 @@ struct eis_mpc_text {
 };
 
 #define MODEL_NAME   "model"
-#define SESSION_NAME "text"
+#define PORT_DEFAULT 8080
 
 static double ms_since(uint64_t begin_ns) { return (double)(eis_clock_ns() - begin_ns) / 1e6; }
 
@@ -92,6 +97,7 @@ static eis_status take_document(eis_mpc_text *text, const uint8_t *document, siz
     eis_wire_writer_init(&ours, EIS_MPC_SESSION_BYTES_MAX);
     EIS_TRY(eis_mpc_session_read(&theirs, document, bytes));
     memcpy(text->session.id, theirs.id, sizeof theirs.id);
+    if (theirs.context < text->session.context) text->session.context = theirs.context; /* its own limit */
     EIS_TRY(eis_mpc_session_write(&ours, &text->session));
     EIS_REQUIRE(ours.bytes == bytes && memcmp(ours.data, document, bytes) == 0, EIS_ERR_INTEGRITY,
                 "the coordinator has opened another session than the one that was agreed on");
@@ -110,7 +116,7 @@ static eis_status create(eis_mpc_text *text)
     size_t bytes = 0;
 
     eis_wire_writer_init(&w, EIS_COORDINATOR_BYTES_MAX);
-    eis_coordinator_write_create(&w, SESSION_NAME, MODEL_NAME);
+    eis_coordinator_write_create(&w, text->name, text->session.model);
     EIS_TRY(ask(text, "CreateSession", &w, text->timeout_ms, keep_answer, &a));
     EIS_TRY(eis_coordinator_read_session_ack(&document, &bytes, (eis_span){a.data, a.bytes}));
     EIS_TRY(take_document(text, document, bytes));
@@ -127,11 +133,77 @@ static eis_status submit(uint64_t *first_step, eis_mpc_text *text)
     eis_writer w;
 
     eis_wire_writer_init(&w, EIS_COORDINATOR_BYTES_MAX);
-    eis_coordinator_write_submit(&w, SESSION_NAME, text->prompt_tokens);
+    eis_coordinator_write_submit(&w, text->name, text->prompt_tokens);
     EIS_TRY(ask(text, "SubmitPrompt", &w, text->timeout_ms, keep_answer, &a));
     EIS_TRY(eis_coordinator_read_submit_ack(first_step, (eis_span){a.data, a.bytes}));
 out:
     eis_mem_free(a.data);
+    return st;
+}
+
+/* A name that no other session has. */
+static eis_status draw_name(char name[EIS_MPC_NAME_BYTES])
+{
+    eis_status st = EIS_OK;
+    uint64_t random;
+
+    EIS_TRY(eis_entropy_draw(&random, sizeof random));
+    snprintf(name, EIS_MPC_NAME_BYTES, "text-%016llx", (unsigned long long)random);
+out:
+    return st;
+}
+
+/* ---- members that others run ---- */
+
+/* Reads the session that was agreed on: who takes part, and the tunables. The manifest is read off our own model. */
+static eis_status read_session(eis_mpc_text *text, eis_mpc_tuning *tuning, const char *path)
+{
+    eis_status st = EIS_OK;
+    eis_mpc_session file = {0}, *s = &text->session;
+    FILE *stream = fopen(path, "rb");
+    uint8_t *data = NULL;
+    size_t bytes;
+
+    if (stream == NULL) return eis_fail(EIS_ERR_FILE, "%s: %s", path, strerror(errno));
+    EIS_NEW(data, EIS_MPC_SESSION_BYTES_MAX);
+    bytes = fread(data, 1, EIS_MPC_SESSION_BYTES_MAX, stream);
+    EIS_REQUIRE(!ferror(stream), EIS_ERR_FILE, "%s cannot be read", path);
+    st = eis_mpc_session_read(&file, data, bytes);
+    if (st != EIS_OK) {
+        st = eis_fail_prefix(st, "%s", path);
+        goto out;
+    }
+    memcpy(s->model, file.model, sizeof s->model);
+    s->party_count = file.party_count;
+    memcpy(s->party, file.party, sizeof s->party);
+    s->dealer = file.dealer;
+    s->coordinator = file.coordinator;
+    s->model_owner = file.model_owner;
+    s->prompt_owner = file.prompt_owner;
+    s->context = file.context;
+    s->stop_count = file.stop_count;
+    memcpy(s->stop, file.stop, sizeof s->stop);
+    s->sacrifice_level = file.sacrifice_level;
+    *tuning = file.lm.tuning;
+out:
+    fclose(stream);
+    eis_mem_free(data);
+    eis_mpc_session_clear(&file);
+    return st;
+}
+
+static eis_status name_others(eis_mpc_text *text, eis_mpc_tuning *tuning, const eis_mpc_text_wish *wish)
+{
+    eis_status st = EIS_OK;
+
+    EIS_REQUIRE(wish->session != NULL && wish->ca != NULL && wish->cert != NULL && wish->key != NULL, EIS_ERR_USAGE,
+                "a coordinator needs --session, --ca, --cert and --key: who takes part, and who we are");
+    EIS_TRY(eis_net_address_parse(&text->coordinator.address, wish->coordinator, PORT_DEFAULT));
+    EIS_TRY(eis_pem_file_read(&text->ca, wish->ca, false));
+    EIS_TRY(eis_pem_file_read(&text->cert, wish->cert, false));
+    EIS_TRY(eis_pem_file_read(&text->key, wish->key, true));
+    EIS_TRY(read_session(text, tuning, wish->session));
+out:
     return st;
 }
 
@@ -150,22 +222,62 @@ static eis_status connect_to_coordinator(eis_mpc_text *text, const eis_mpc_calle
     return eis_net_grpc_client_new(&text->client, &config);
 }
 
+/* Starts or names the coordinator, and says who we are to it. */
+static eis_status reach_coordinator(eis_mpc_caller *caller, eis_mpc_text *text, const eis_mpc_text_wish *wish)
+{
+    eis_status st = EIS_OK;
+
+    if (text->embedded != NULL) {
+        *caller = eis_mpc_embedded_caller(text->embedded);
+        EIS_TRY(eis_mpc_embedded_coordinate(&text->coordinator, text->embedded, &text->session));
+        text->owns_model = true;
+    } else {
+        eis_tls_pin ours;
+        *caller = (eis_mpc_caller){.cert_pem = text->cert, .key_pem = text->key, .ca_pem = text->ca};
+        EIS_TRY(eis_net_tls_pin_of_pem(&ours, text->cert));
+        text->owns_model = memcmp(&ours, &text->session.model_owner, sizeof ours) == 0;
+        EIS_REQUIRE(memcmp(&ours, &text->session.prompt_owner, sizeof ours) == 0, EIS_ERR_USAGE,
+                    "%s: the session names another owner of prompts than --cert", wish->session);
+        text->coordinator.pin = text->session.coordinator;
+    }
+    caller->cancel = wish->cancel;
+    caller->timeout_ms = text->timeout_ms = wish->settings->owner_ms;
+    EIS_TRY(connect_to_coordinator(text, caller));
+out:
+    return st;
+}
+
 static eis_status load(eis_mpc_text *text, const eis_mpc_text_wish *wish, const eis_model *model)
 {
     eis_status st = EIS_OK;
     uint64_t begin = eis_clock_ns();
-    eis_mpc_caller caller = eis_mpc_embedded_caller(text->embedded);
+    eis_mpc_caller caller;
 
-    caller.cancel = wish->cancel;
-    caller.timeout_ms = text->timeout_ms = wish->settings->owner_ms;
-    EIS_TRY(eis_mpc_embedded_coordinate(&text->coordinator, text->embedded, &text->session));
-    EIS_TRY(connect_to_coordinator(text, &caller));
+    EIS_TRY(draw_name(text->name));
+    EIS_TRY(reach_coordinator(&caller, text, wish));
     EIS_TRY(create(text));
     EIS_TRY(eis_mpc_owner_open(&text->owner, &text->session, &caller));
-    EIS_TRY(eis_mpc_owner_send_model(text->owner, model, wish->progress, wish->progress_context));
+    if (text->owns_model) EIS_TRY(eis_mpc_owner_send_model(text->owner, model, wish->progress, wish->progress_context));
     text->load_ms = ms_since(begin);
 out:
     return st;
+}
+
+static eis_status start_here(eis_mpc_text *text, const eis_mpc_text_wish *wish, const eis_model *model)
+{
+    eis_status st = EIS_OK;
+
+    EIS_TRY(eis_mpc_embedded_start(&text->embedded, wish->program, wish->parties, wish->settings));
+    for (uint32_t p = 0; p <= wish->parties + 1; p++) text->processes[p] = eis_mpc_embedded_process(text->embedded, p);
+    EIS_TRY(describe(text, wish->settings, model));
+out:
+    return st;
+}
+
+/* Processes of ours that have ended are named. */
+static eis_status blame(const eis_mpc_text *text, eis_status st)
+{
+    return text->embedded != NULL ? eis_mpc_embedded_blame(text->embedded, st) : st;
 }
 
 eis_status eis_mpc_text_open(eis_mpc_text **out_text, const eis_mpc_text_wish *wish, const eis_model *model)
@@ -173,15 +285,15 @@ eis_status eis_mpc_text_open(eis_mpc_text **out_text, const eis_mpc_text_wish *w
     eis_status st = EIS_OK;
     eis_mpc_text *text = NULL;
     uint64_t begin = eis_clock_ns();
+    eis_mpc_tuning tuning = wish->settings->tuning;
 
     *out_text = NULL;
     EIS_NEW(text, 1);
-    EIS_TRY(eis_mpc_lm_init(&text->session.lm, model, &wish->settings->tuning)); /* before anything is started */
-    EIS_TRY(eis_mpc_embedded_start(&text->embedded, wish->program, wish->parties, wish->settings));
-    for (uint32_t p = 0; p <= wish->parties + 1; p++) text->processes[p] = eis_mpc_embedded_process(text->embedded, p);
-    EIS_TRY(describe(text, wish->settings, model));
+    if (wish->coordinator != NULL) EIS_TRY(name_others(text, &tuning, wish));
+    EIS_TRY(eis_mpc_lm_init(&text->session.lm, model, &tuning)); /* before anything is started */
+    if (wish->coordinator == NULL) EIS_TRY(start_here(text, wish, model));
     text->start_ms = ms_since(begin);
-    st = eis_mpc_embedded_blame(text->embedded, load(text, wish, model));
+    st = blame(text, load(text, wish, model));
     if (st != EIS_OK) goto out;
     *out_text = text;
     text = NULL;
@@ -196,6 +308,9 @@ void eis_mpc_text_close(eis_mpc_text *text)
     eis_mpc_owner_close(text->owner);
     eis_net_grpc_client_free(text->client);
     eis_mpc_embedded_stop(text->embedded);
+    eis_pem_file_clear(&text->ca);
+    eis_pem_file_clear(&text->cert);
+    eis_pem_file_clear(&text->key);
     eis_mpc_session_clear(&text->session);
     eis_mem_free(text);
 }
@@ -243,7 +358,7 @@ static eis_status run(eis_mpc_text *text, telling *t)
     for (uint32_t i = 0; i < text->prompt_tokens; i++)
         EIS_TRY(eis_mpc_owner_send_token(text->owner, step + i, t->ids->ids[i]));
     eis_wire_writer_init(&w, EIS_COORDINATOR_BYTES_MAX);
-    eis_coordinator_write_run(&w, SESSION_NAME, t->growth->most);
+    eis_coordinator_write_run(&w, text->name, t->growth->most);
     st = ask(text, "RunInference", &w, 0, tell, t);
     if (st == EIS_ERR_INTERRUPTED) st = eis_fail(st, "interrupted");
     if (st != EIS_OK) goto out;
@@ -263,7 +378,7 @@ eis_status eis_mpc_text_generate(eis_ids *ids, eis_mpc_text *text, const eis_tex
                 "the engine mpc takes the likeliest token; leave out the sampling flags");
     EIS_TRY(eis_text_growth_begin(&growth, generation, ids, text->session.context));
     text->prompt_tokens = (uint32_t)ids->count;
-    st = eis_mpc_embedded_blame(text->embedded, run(text, &t));
+    st = blame(text, run(text, &t));
     if (st != EIS_OK) goto out;
     EIS_TRY(eis_text_growth_end(&growth));
 out:

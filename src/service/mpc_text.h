@@ -10,9 +10,12 @@ typedef struct eis_mpc_text eis_mpc_text;
 
 typedef struct eis_mpc_text_wish {
     const eis_mpc_settings *settings;
-    uint32_t parties;                             /* to start on this machine */
-    const char *program;                          /* what they run; NULL: this very program */
-    const eis_cancel *cancel;                     /* must outlive the text; may be NULL */
+    uint32_t parties;            /* to start on this machine */
+    const char *program;         /* what they run; NULL: this very program */
+    const char *coordinator;     /* HOST:PORT of one that somebody else runs; NULL: start everything here */
+    const char *session;         /* with it: the file of the session that was agreed on */
+    const char *ca, *cert, *key; /* with it: PEM files; ours must be the key of an owner that the session names */
+    const eis_cancel *cancel;    /* must outlive the text; may be NULL */
     void (*progress)(void *context, double part); /* of sending the weights; may be NULL */
     void *progress_context;
 } eis_mpc_text_wish;
