@@ -34,7 +34,7 @@ static void try_replies(eis_span message, unsigned kind)
         EIS_ASSERT(bytes > 0 && bytes <= message.bytes);
         eis_mem_free(document);
     }
-    if (kind == 6) (void)eis_coordinator_read_submit_ack(&step, message);
+    if (kind == 6 && eis_coordinator_read_submit_ack(&step, message) != EIS_OK) EIS_ASSERT(step == 0);
     if (kind == 7 && eis_coordinator_read_event(&event, message) == EIS_OK)
         EIS_ASSERT(event.kind >= EIS_COORDINATOR_TOKEN && event.kind <= EIS_COORDINATOR_LOG);
 }
