@@ -344,9 +344,11 @@ static eis_status square_one(void *arg, size_t i)
     bool last = r->op == &r->f->op[r->f->count - 1];
 
     EIS_TRY(eis_ckks_ct_square(ct, ct));
-    if (!(last && r->layout->three)) EIS_TRY(eis_ckks_ct_relinearise(ct, ct, &r->keys->relin, EIS_CKKS_DIGITS_CENTRED));
+    if (last && r->layout->three)
+        EIS_TRY(eis_ckks_ct_rescale(ct));
+    else
+        EIS_TRY(eis_ckks_ct_relinearise_rescale(ct, ct, &r->keys->relin, EIS_CKKS_DIGITS_CENTRED));
     if (r->op->factor < 0) EIS_TRY(eis_ckks_ct_neg(ct, ct));
-    EIS_TRY(eis_ckks_ct_rescale(ct));
     if (r->op->shift != 0) EIS_TRY(eis_ckks_ct_add_real(ct, r->op->shift));
 out:
     return st;

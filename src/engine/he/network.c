@@ -197,8 +197,7 @@ static eis_status run_square(const run *r, eis_ckks_ct *ct, const eis_he_network
     eis_status st = EIS_OK;
 
     EIS_TRY(eis_ckks_ct_square(ct, ct));
-    EIS_TRY(eis_ckks_ct_relinearise(ct, ct, &r->keys->relin, EIS_CKKS_DIGITS_CENTRED));
-    EIS_TRY(eis_ckks_ct_rescale(ct));
+    EIS_TRY(eis_ckks_ct_relinearise_rescale(ct, ct, &r->keys->relin, EIS_CKKS_DIGITS_CENTRED));
     if (step->factor < 0) EIS_TRY(eis_ckks_ct_neg(ct, ct));
     if (step->shift != 0) EIS_TRY(eis_ckks_ct_add_real(ct, step->shift));
 out:
