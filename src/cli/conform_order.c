@@ -37,6 +37,8 @@ static void check_envelope_first(eis_conform *c)
              &(eis_conform_request){.binary = true, .payload = &tiny, .payload_count = 1, .count = 1});
     else
         eis_conform_skip(c, "order.size-before-count", CLAUSE, "the model has one ciphertext");
+    send(c, "order.characters-before-size", "INVALID_ENCODING",
+         &(eis_conform_request){.text = "XqEQBAEA/+==zz", .batch_size = 1000000});
     send(c, "order.size-before-batch", "INVALID_CIPHERTEXT",
          &(eis_conform_request){
              .binary = true, .payload = &tiny, .payload_count = 1, .batch_size = 1000000, .count = 1});

@@ -171,6 +171,10 @@ test('of two faults the earlier step decides', async () => {
   await expect(infer({ ...request(), model_id: 'none', inputs: wrongSize, extra: 1 }), 400, 'INVALID_SCHEMA')
   await expect(infer({ ...request(), model_id: 'none', inputs: wrongSize }), 404, 'MODEL_NOT_FOUND')
   await expect(infer({ ...request(), batch_size: 1000000, inputs: wrongSize }), 400, 'INVALID_CIPHERTEXT')
+  const foreign = [{ encoding: 'hex', payload: 'XqEQBAEA/+==' }] // base64 that says it is hex
+  await expect(infer({ ...request(), batch_size: 1000000, inputs: foreign }), 400, 'INVALID_ENCODING')
+  const late = [{ encoding: 'hex', payload: '00'.repeat(2048) + 'zz' }]
+  await expect(infer({ ...request(), batch_size: 1000000, inputs: late }), 400, 'INVALID_CIPHERTEXT')
   await expect(infer({ ...request({}, bent(b => { b[16] ^= 1 })), batch_size: 1000000 }), 409, 'CIPHERTEXT_INCOMPATIBLE')
   await expect(infer({ ...request({}, inputs.slice(0, 1)), batch_size: 1000000 }), 400, 'INPUT_COUNT')
 })
