@@ -25,6 +25,7 @@
 
 #define EIS_HE_MODEL_ID_BYTES 65 /* with their zero, as all sizes of texts here */
 #define EIS_HE_VERSION_BYTES  33
+#define EIS_HE_TENANT_BYTES   65 /* of X-Tenant-ID */
 #define EIS_HE_JOB_ID_BYTES   33 /* 32 hex digits */
 #define EIS_HE_DIGEST_BYTES   32
 #define EIS_HE_INPUTS_MAX     ((size_t)1 << 17) /* payloads of one message, whatever a caller allows */

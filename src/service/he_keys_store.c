@@ -7,7 +7,6 @@
 #include "base/mem.h"
 #include "ckks/seal_keys.h"
 #include "net/address.h"
-#include "service/he_server.h"
 
 #include <pthread.h>
 #include <stdio.h>

@@ -7,14 +7,14 @@
 #include "base/bytes.h"
 #include "base/status.h"
 #include "net/http_client.h"
+#include "service/he_envelope.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#define EIS_HE_URL_BYTES    512 /* of any URL that we send to, with its zero */
-#define EIS_HE_TENANT_BYTES 65
-#define EIS_HE_LINES_MAX    8 /* header lines of one call */
+#define EIS_HE_URL_BYTES 512 /* of any URL that we send to, with its zero */
+#define EIS_HE_LINES_MAX 8   /* header lines of one call */
 
 typedef struct eis_he_link eis_he_link; /* one thread at a time */
 

@@ -11,14 +11,13 @@
 #include "net/address.h"
 #include "net/tls.h"
 #include "net/token.h"
+#include "service/he_envelope.h"
 #include "service/he_registry.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
 typedef struct eis_he_server eis_he_server;
-
-#define EIS_HE_TENANT_BYTES 65
 
 /* A credential that fixes its tenant. */
 typedef struct eis_he_tenant {
