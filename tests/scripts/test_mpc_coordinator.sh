@@ -1,55 +1,65 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Everybody runs their own process, as they would on hosts of their own: a coordinator, a Triple Service and two
-# parties; an owner asks by `eis generate --coordinator`. The owner checks that the session that is opened is the one
-# that was agreed on.
+# A coordinator as its owner starts it: sessions written down by one program and served by another, health and metrics,
+# TLS 1.3 with certificates alone, an end in order.
 . "$(dirname "$0")/../support/cli.sh"
 "$eis" ca init --dir "$scratch/ca" >/dev/null || fail "ca init"
-for name in dealer a b coordinator owner stranger; do
-    "$eis" ca issue --dir "$scratch/ca" --host 127.0.0.1 --server --client --name $name --out "$scratch/$name" >/dev/null || fail "ca issue"
-done
+for name in a b t c o; do "$eis" ca issue --dir "$scratch/ca" --host 127.0.0.1 --server --client --name $name --out "$scratch/$name" >/dev/null || fail "ca issue"; done
 
-start() { # NAME ROLE FLAGS...
-    local name=$1 role=$2; shift 2
-    "$eis" serve "$role" --listen 127.0.0.1:0 --tls-cert "$scratch/$name.crt" --tls-key "$scratch/$name.key" --client-ca "$scratch/ca/ca.crt" \
-        "$@" >"$scratch/$name.out" 2>"$scratch/$name.log" </dev/null &
+start() { # PROGRAM FLAGS...
+    : >"$scratch/out"
+    "$@" >"$scratch/out" 2>"$scratch/log" </dev/null &
     pid=$!
     pids+=("$pid")
     for _ in $(seq 200); do
-        [ -s "$scratch/$name.out" ] && break
-        kill -0 "$pid" 2>/dev/null || fail "$name ended: $(cat "$scratch/$name.log")"
+        [ "$(wc -l <"$scratch/out")" -ge 2 ] && break
+        kill -0 "$pid" 2>/dev/null || fail "$* ended: $(cat "$scratch/log")"
         sleep 0.05
     done
-    address=$(sed -n 's/^listening //p' "$scratch/$name.out")
+    address=$(sed -n 's/^listening //p' "$scratch/out")
+    admin=$(sed -n 's/^admin //p' "$scratch/out")
+    [ -n "$address" ] && [ -n "$admin" ] || fail "$* prints $(cat "$scratch/out")"
 }
-agree() { # FILE FLAGS...
-    local file=$1; shift
-    "$eis" serve coordinator --write-session "$file" --party "$a=$scratch/a.crt" --party "$b=$scratch/b.crt" --triples "$dealer=$scratch/dealer.crt" \
-        --model-owner "$scratch/owner.crt" --prompt-owner "$scratch/owner.crt" --tls-cert "$scratch/coordinator.crt" "$@" >/dev/null 2>"$scratch/err" ||
-        fail "--write-session: $(cat "$scratch/err")"
+stop() {
+    kill -TERM "$pid"
+    wait "$pid" || fail "exit code $? after SIGTERM: $(cat "$scratch/log")"
+    grep -q '"stopped"' "$scratch/log" || fail "the log does not say that it stopped: $(cat "$scratch/log")"
 }
-start dealer triples; dealer=$address
-start a party; a=$address
-start b party; b=$address
-agree "$scratch/stories.session" --model "stories=$stories"
-agree "$scratch/other.session" --model "stories=$stories" --set cheby.deg=9
-start coordinator coordinator --session "$scratch/stories.session"; coordinator=$address
+tls=(--tls-cert "$scratch/c.crt" --tls-key "$scratch/c.key" --client-ca "$scratch/ca/ca.crt")
+who=(--party "127.0.0.1:1=$scratch/a.crt" --party "127.0.0.1:2=$scratch/b.crt" --triples "127.0.0.1:3=$scratch/t.crt" --model-owner "$scratch/o.crt")
+model=$root/models/tiny-stories
 
-us=(--engine mpc --coordinator "$coordinator" --ca "$scratch/ca/ca.crt" --cert "$scratch/owner.crt" --key "$scratch/owner.key")
-ask=("$eis" generate --model "$stories" --prompt "Once upon a time" --max-tokens 6)
-"${ask[@]}" >"$scratch/right" || fail "plain"
-for _ in 1 2; do # one session after the other
-    timeout 120 "${ask[@]}" "${us[@]}" --session "$scratch/stories.session" >"$scratch/text" 2>"$scratch/err" || fail "$(cat "$scratch/err" "$scratch/coordinator.log")"
-    cmp "$scratch/right" "$scratch/text" || fail "another text: $(cat "$scratch/text")"
+"$eis" serve coordinator --write-session "$scratch/s" --model "tiny=$model" "${who[@]}" --tls-cert "$scratch/c.crt" || fail "--write-session"
+[ -s "$scratch/s" ] && [ "$(wc -c <"$scratch/s")" -lt 10000 ] || fail "a session of $(wc -c <"$scratch/s") bytes"
+expect 3 'exists' "$eis" serve coordinator --write-session "$scratch/s" --model "$model" "${who[@]}" --tls-cert "$scratch/c.crt"
+
+for program in "$eis" "$build/eis-server"; do
+    [ -x "$program" ] || continue
+    start "$program" serve coordinator --session "$scratch/s" --listen 127.0.0.1:0 --admin 127.0.0.1:0 "${tls[@]}" --plaintext-prompts --tokenizer "$model"
+    grep -q 'plaintext_prompts' "$scratch/log" || fail "nobody says that prompts come in the clear"
+    if command -v curl >/dev/null; then
+        [ "$(curl -s "http://$admin/healthz")" = '{"ok":true}' ] || fail "healthz: $(curl -s "http://$admin/healthz")"
+        curl -s "http://$admin/metrics" | grep -q '^mimir_generated_tokens_total 0$' || fail "metrics"
+    fi
+    if command -v curl >/dev/null && curl --version | grep -q HTTP2; then
+        call() { curl -s -o /dev/null -w '%{http_version} %{http_code}' --max-time 20 --http2 --cacert "$scratch/ca/ca.crt" "$@" -X POST -H 'content-type: application/grpc' "https://$address/mimir.Coordinator/FetchMetrics"; }
+        [ "$(call --cert "$scratch/o.crt" --key "$scratch/o.key" --data-binary $'\x01')" = '2 200' ] || fail "with a certificate: $(call --cert "$scratch/o.crt" --key "$scratch/o.key")"
+        call >"$scratch/call" && fail "without a certificate: $(cat "$scratch/call")"
+    fi
+    if command -v openssl >/dev/null; then
+        timeout 20 openssl s_client -connect "$address" -tls1_2 </dev/null >/dev/null 2>&1 && fail "TLS 1.2"
+    fi
+    stop
 done
+start "$eis" serve coordinator --model "tiny=$model" "${who[@]}" --listen 127.0.0.1:0 --admin 127.0.0.1:0 "${tls[@]}" --plaintext-grpc
+stop
 
-expect 5 'another session than the one that was agreed on' "$eis" generate --model "$stories" --prompt-ids 1 --max-tokens 1 "${us[@]}" --session "$scratch/other.session"
-expect 2 'another owner of prompts' "$eis" generate --model "$stories" --prompt-ids 1 --max-tokens 1 --engine mpc --coordinator "$coordinator" --ca "$scratch/ca/ca.crt" \
-    --cert "$scratch/stranger.crt" --key "$scratch/stranger.key" --session "$scratch/stories.session"
-expect 4 '' "$eis" generate --model "$stories" --prompt-ids 1 --max-tokens 1 --engine mpc --coordinator 127.0.0.1:1 --ca "$scratch/ca/ca.crt" \
-    --cert "$scratch/owner.crt" --key "$scratch/owner.key" --session "$scratch/stories.session"
-expect 2 'go together' "$eis" generate --model "$stories" --prompt-ids 1 "${us[@]}"
-expect 2 'needs --session, --ca, --cert and --key' "$eis" generate --model "$stories" --prompt-ids 1 --engine mpc --coordinator "$coordinator" --session "$scratch/stories.session"
-expect 3 'nowhere' "$eis" generate --model "$stories" --prompt-ids 1 "${us[@]}" --session "$scratch/nowhere"
-expect 3 'right' "$eis" generate --model "$stories" --prompt-ids 1 "${us[@]}" --session "$scratch/right"
+expect 2 'session FILE' "$eis" serve coordinator "${tls[@]}"
+expect 2 'client-ca' "$eis" serve coordinator --session "$scratch/s"
+expect 2 'model-owner' "$eis" serve coordinator --model "$model" "${tls[@]}"
+expect 2 'HOST:PORT=CERT' "$eis" serve coordinator --model "$model" --party 127.0.0.1:1 --party 127.0.0.1:2 --triples x --model-owner "$scratch/o.crt" "${tls[@]}"
+expect 2 'loopback' "$eis" serve coordinator --session "$scratch/s" --listen 0.0.0.0:0 --plaintext-grpc "${tls[@]}"
+expect 2 'another coordinator' "$eis" serve coordinator --session "$scratch/s" --tls-cert "$scratch/o.crt" --tls-key "$scratch/o.key" --client-ca "$scratch/ca/ca.crt"
+expect 3 'key' "$eis" serve coordinator --model "$model" --party "127.0.0.1:1=$scratch/a.crt" --party "127.0.0.1:2=$scratch/a.crt" --triples "127.0.0.1:3=$scratch/t.crt" --model-owner "$scratch/o.crt" "${tls[@]}"
+expect 3 'not a session' "$eis" serve coordinator --session "$scratch/a.crt" "${tls[@]}"
 echo ok
