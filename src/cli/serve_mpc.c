@@ -74,6 +74,11 @@ typedef struct start_wish {
     const eis_mpc_settings *settings;
 } start_wish;
 
+static const char *store_of(const eis_mpc_settings *settings)
+{
+    return settings->store_path[0] != 0 ? settings->store_path : NULL;
+}
+
 static eis_status start_party(void **server, eis_address *address, const start_wish *wish)
 {
     const eis_mpc_party_server_config config = {.listen = wish->listen,
@@ -81,7 +86,8 @@ static eis_status start_party(void **server, eis_address *address, const start_w
                                                 .sessions_max = wish->settings->party_sessions,
                                                 .round_ms = wish->settings->round_ms,
                                                 .dial_ms = wish->settings->dial_ms,
-                                                .owner_ms = wish->settings->owner_ms};
+                                                .owner_ms = wish->settings->owner_ms,
+                                                .store_path = store_of(wish->settings)};
     eis_mpc_party_server *party = NULL;
     eis_status st = eis_mpc_party_server_start(&party, &config);
 
@@ -94,8 +100,10 @@ static void stop_party(void *server, uint32_t drain_ms) { eis_mpc_party_server_s
 
 static eis_status start_triples(void **server, eis_address *address, const start_wish *wish)
 {
-    const eis_triple_service_config config = {
-        .listen = wish->listen, .tls = wish->tls, .sessions_max = wish->settings->dealer_sessions};
+    const eis_triple_service_config config = {.listen = wish->listen,
+                                              .tls = wish->tls,
+                                              .sessions_max = wish->settings->dealer_sessions,
+                                              .store_path = store_of(wish->settings)};
     eis_triple_service *service = NULL;
     eis_status st = eis_triple_service_start(&service, &config);
 

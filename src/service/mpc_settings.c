@@ -50,6 +50,8 @@ static const key keys[] = {
     {"tls", "cert", TEXT, AT(tls_cert), 0, 0, "", "file of a server's certificate, good for both ends"},
     {"tls", "key", TEXT, AT(tls_key), 0, 0, "", "file of its key"},
     {"tls", "client_ca", TEXT, AT(tls_client_ca), 0, 0, "", "file of the CA of all others"},
+    {"store", "path", TEXT, AT(store_path), 0, 0, "",
+     "file where a party or a Triple Service records what material was used; empty: in memory"},
 };
 
 #define KEY_COUNT (sizeof keys / sizeof keys[0])

@@ -22,6 +22,7 @@ typedef struct eis_mpc_settings {
     char listen[EIS_MPC_SETTING_TEXT_BYTES];  /* of servers; empty: their default */
     char tls_cert[EIS_MPC_SETTING_TEXT_BYTES], tls_key[EIS_MPC_SETTING_TEXT_BYTES];
     char tls_client_ca[EIS_MPC_SETTING_TEXT_BYTES];
+    char store_path[EIS_MPC_SETTING_TEXT_BYTES]; /* empty: in memory */
 } eis_mpc_settings;
 
 /* Sets everything to its default. */

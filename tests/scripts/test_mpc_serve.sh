@@ -57,6 +57,16 @@ stop
 start "$eis" serve triples --config "$scratch/party.yaml" --listen 127.0.0.1:0
 stop
 
+# records of material: a file for its owner alone, and for one server
+for role in party triples; do
+    start "$eis" serve $role --config "$scratch/party.yaml" --set listen=127.0.0.1:0 --set store.path="$scratch/$role.db"
+    [ "$(stat -c %a "$scratch/$role.db")" = 600 ] || fail "$role: mode of the records: $(stat -c %a "$scratch/$role.db")"
+    timeout 20 "$eis" serve $role --config "$scratch/party.yaml" --set listen=127.0.0.1:0 --set store.path="$scratch/$role.db" \
+        >/dev/null 2>"$scratch/second" && fail "$role: two servers with one file"
+    grep -q "$role.db" "$scratch/second" || fail "$role: the second server says: $(cat "$scratch/second")"
+    stop
+done
+
 expect 2 'client-ca' "$eis" serve party --tls-cert "$scratch/a.crt" --tls-key "$scratch/a.key"
 expect 2 'no flag' "$eis" serve triples hello
 expect 2 'no setting "net.rounds"' "$eis" serve party --set net.rounds=3
