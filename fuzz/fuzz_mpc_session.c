@@ -13,7 +13,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static bool is_small(const eis_mpc_session *s)
 {
     const eis_mpc_lm *lm = &s->lm;
+    const eis_mpc_classifier *c = &s->classifier;
 
+    if (s->kind == EIS_MPC_MODEL_CLASSIFIER) {
+        bool small = c->layer_count <= 16 && c->inputs <= 256;
+        for (uint32_t i = 0; i < c->layer_count; i++) {
+            const eis_mpc_layer *l = &c->layers[i];
+            uint64_t words = (uint64_t)l->out_channels * l->out_height * l->out_width;
+            small &= words <= 256 && words * (l->kernel_height + 1) * (l->kernel_width + 1) <= 4096;
+        }
+        return small;
+    }
     return lm->layers <= 2 && lm->dim <= 32 && lm->hidden <= 32 && lm->vocabulary <= 64 && lm->heads <= 4 &&
            lm->head_size <= 16 && s->context <= 16;
 }
@@ -28,6 +38,17 @@ static void build(const eis_mpc_session *s, uint32_t position, bool secret)
         eis_error_clear();
 }
 
+static void build_classifier(const eis_mpc_session *s)
+{
+    eis_mpc_graph graph;
+    eis_mpc_id best;
+
+    if (eis_mpc_classifier_graph(&graph, &best, NULL, &s->classifier) == EIS_OK)
+        eis_mpc_graph_clear(&graph);
+    else
+        eis_error_clear();
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     eis_mpc_session s, again;
@@ -35,7 +56,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     if (eis_mpc_session_read(&s, data, size) != EIS_OK) {
         eis_error_clear();
-        EIS_ASSERT(s.lm.shapes == NULL && s.party_count == 0);
+        EIS_ASSERT(s.lm.shapes == NULL && s.classifier.layers == NULL && s.party_count == 0);
         return 0;
     }
     EIS_ASSERT(s.party_count >= EIS_MPC_PARTIES_MIN && s.party_count <= EIS_MPC_PARTIES_MAX);
@@ -43,7 +64,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     EIS_ASSERT(eis_mpc_session_write(&w, &s) == EIS_OK);
     EIS_ASSERT(eis_mpc_session_read(&again, w.data, w.bytes) == EIS_OK);
     EIS_ASSERT(memcmp(again.hash, s.hash, sizeof s.hash) == 0);
-    if (is_small(&s)) {
+    if (s.kind == EIS_MPC_MODEL_CLASSIFIER) {
+        if (is_small(&s)) build_classifier(&s);
+    } else if (is_small(&s)) {
         build(&s, 0, true);
         build(&s, s.context - 1, false);
     }

@@ -52,10 +52,29 @@ out:
     return st;
 }
 
+/* Parties tell classes, one input after the other. */
+static eis_status classify_mpc(const eis_cli_backend *backend, double *logits, const double *x, size_t batch,
+                               const eis_he_watch *watch)
+{
+    eis_status st = EIS_OK;
+    size_t inputs = eis_classifier_input_count(backend->model), classes = backend->model->classifier.class_count;
+    uint32_t best;
+
+    memset(logits, 0, batch * classes * sizeof *logits);
+    for (size_t i = 0; i < batch; i++) {
+        EIS_TRY(eis_mpc_text_classify(&best, backend->mpc, backend->model, x + i * inputs));
+        logits[i * classes + best] = 1;
+        if (watch != NULL && watch->progress != NULL) watch->progress(watch->context, (double)(i + 1) / (double)batch);
+    }
+out:
+    return st;
+}
+
 eis_status eis_cli_backend_classify(const eis_cli_backend *backend, double *logits, bool *replaced, const double *x,
                                     size_t batch, const eis_he_watch *watch)
 {
     if (backend->he != NULL) return eis_he_session_classify(backend->he, logits, backend->model, x, batch, watch);
+    if (backend->mpc != NULL) return classify_mpc(backend, logits, x, batch, watch);
     return eis_classifier_run(backend->model, &backend->seam, logits, replaced, x, batch);
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Whoever computes for a command: the model's own weights, a session with split servers, or (classifiers) a server that
- * computes on ciphertexts, or (texts) parties of the engine mpc. */
+ * computes on ciphertexts, or parties of the engine mpc. */
 #ifndef EIS_CLI_BACKEND_H
 #define EIS_CLI_BACKEND_H
 
@@ -16,7 +16,7 @@ typedef struct eis_cli_backend {
     eis_plain_backend *plain;   /* with --engine plain */
     eis_split_session *session; /* with --engine split */
     eis_he_session *he;         /* with --engine he; it has no seam, since it computes whole models */
-    eis_mpc_text *mpc;          /* with --engine mpc; no seam either: it computes texts */
+    eis_mpc_text *mpc;          /* with --engine mpc; no seam either: it computes texts and classes */
     bool verified;              /* answers of servers are checked */
     eis_pool *pool;
     uint64_t opened_ns;
@@ -29,7 +29,8 @@ EIS_MUST_USE eis_status eis_cli_backend_open(eis_cli_backend *backend, const eis
                                              size_t input_count);
 
 /* Classifies a batch with whichever engine it is; `replaced` as for eis_classifier_run. watch (NULL: none) hears of the
- * progress within the batch, with --engine he. Errors: those of the engine. */
+ * progress within the batch, with --engine he. With --engine mpc only classes come out: the class has the logit 1, all
+ * others 0. Errors: those of the engine. */
 EIS_MUST_USE eis_status eis_cli_backend_classify(const eis_cli_backend *backend, double *logits, bool *replaced,
                                                  const double *x, size_t batch, const eis_he_watch *watch);
 

@@ -32,6 +32,7 @@ typedef struct flags {
     eis_cli_split split;
     eis_cli_he he;
     eis_cli_he_own own;
+    eis_cli_mpc mpc;
     const char *model, *weights, *input, *labels, *label_column;
     size_t limit, batch;
     bool json, report;
@@ -60,8 +61,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         state->child_inputs[1] = &f->split;
         state->child_inputs[2] = &f->he;
         state->child_inputs[3] = &f->own;
+        state->child_inputs[4] = &f->mpc;
         f->split.he = &f->he;
         f->split.own = &f->own;
+        f->split.mpc = &f->mpc;
         f->batch = BATCH_DEFAULT;
         return 0;
     case KEY_MODEL:
@@ -112,7 +115,7 @@ typedef struct run {
     const eis_labels *labels; /* NULL: none */
     eis_json_writer json;
     size_t correct;
-    bool replaced;
+    bool replaced, classes_only; /* the engine tells no logits */
 } run;
 
 static void print_json_line(run *r, size_t index, uint32_t best, const double *logits)
@@ -128,9 +131,13 @@ static void print_json_line(run *r, size_t index, uint32_t best, const double *l
     eis_json_writer_key(w, "label");
     eis_json_writer_text(w, eis_classifier_class_name(r->model, best, name));
     eis_json_writer_key(w, "logits");
-    eis_json_writer_begin_array(w);
-    for (uint32_t i = 0; i < r->model->classifier.class_count; i++) eis_json_writer_f32(w, (float)logits[i]);
-    eis_json_writer_end_array(w);
+    if (r->classes_only) {
+        eis_json_writer_null(w);
+    } else {
+        eis_json_writer_begin_array(w);
+        for (uint32_t i = 0; i < r->model->classifier.class_count; i++) eis_json_writer_f32(w, (float)logits[i]);
+        eis_json_writer_end_array(w);
+    }
     eis_json_writer_end_object(w);
     eis_json_writer_newline(w);
 }
@@ -240,6 +247,7 @@ static eis_status run_classify(const flags *f)
     eis_json_writer_to_file(&r.json, stdout);
     EIS_TRY(eis_cli_backend_open(&backend, &f->split, &f->common, model, f->model, NULL, inputs.x,
                                  inputs.count < calibration_max ? inputs.count : calibration_max));
+    r.classes_only = backend.mpc != NULL;
     EIS_TRY(classify_all(&r, &backend));
     if (f->json) EIS_TRY(print_summary(&r, &backend));
     if (r.labels != NULL && !f->common.quiet)
@@ -258,11 +266,9 @@ out:
 
 int eis_cmd_classify(int argc, char **argv)
 {
-    static const struct argp_child children[] = {{&eis_cli_common_argp, 0, NULL, 0},
-                                                 {&eis_cli_split_argp, 0, NULL, 0},
-                                                 {&eis_cli_he_argp, 0, NULL, 0},
-                                                 {&eis_cli_he_own_argp, 0, NULL, 0},
-                                                 {0}};
+    static const struct argp_child children[] = {{&eis_cli_common_argp, 0, NULL, 0}, {&eis_cli_split_argp, 0, NULL, 0},
+                                                 {&eis_cli_he_argp, 0, NULL, 0},     {&eis_cli_he_own_argp, 0, NULL, 0},
+                                                 {&eis_cli_mpc_argp, 0, NULL, 0},    {0}};
     static const struct argp argp = {
         options,
         parse,
@@ -272,7 +278,10 @@ int eis_cmd_classify(int argc, char **argv)
         "  eis classify --engine split --model models/digits \\\n"
         "      --input models/digits/samples/3.pgm\n"
         "  eis classify --engine he --model models/digits-square \\\n"
-        "      --input models/digits/samples/3.pgm --report\n",
+        "      --input models/digits/samples/3.pgm --report\n\n"
+        "With --engine mpc the parties see neither inputs nor weights, and only the class comes out:\n\n"
+        "  eis classify --engine mpc --parties 2 --model models/digits \\\n"
+        "      --input models/digits/samples/3.pgm\n",
         children,
         NULL,
         NULL};

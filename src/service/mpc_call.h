@@ -65,6 +65,12 @@ EIS_MUST_USE eis_status eis_mpc_owner_send_model(eis_mpc_owner *owner, const eis
 /* Masks and sends one token of a prompt, for one step. Secret: token. */
 EIS_MUST_USE eis_status eis_mpc_owner_send_token(eis_mpc_owner *owner, uint64_t step, uint32_t token);
 
+/* The same for one input of a classifier, as read from a file. Shape: x[inputs]. Secret: x. The model must be the
+ * session's.
+ * Errors:  EIS_ERR_RANGE  an input that the session has no room for. */
+EIS_MUST_USE eis_status eis_mpc_owner_send_image(eis_mpc_owner *owner, uint64_t step, const eis_model *model,
+                                                 const double *x);
+
 /* Asks what everybody has counted. Shape: parties[party_count]. Errors: those of streams. */
 EIS_MUST_USE eis_status eis_mpc_owner_count(eis_mpc_counters *parties, eis_mpc_counters *dealer, eis_mpc_owner *owner);
 

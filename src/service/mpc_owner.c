@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "engine/mpc/stream.h"
 #include "service/mpc_call.h"
+#include "service/mpc_model.h"
 
 #include <string.h>
 
@@ -104,12 +105,13 @@ out:
 static eis_status send_matrix(eis_mpc_owner *o, const eis_model *model, uint32_t matrix)
 {
     eis_status st = EIS_OK;
-    const eis_mpc_matrix_shape *shape = &o->session->lm.shapes[matrix];
+    uint32_t all;
+    const eis_mpc_matrix_shape *shape = &eis_mpc_model_shapes(&all, o->session)[matrix];
     size_t count = (size_t)shape->rows * shape->columns;
     uint64_t *words = eis_mem_new_secret(count, sizeof *words);
 
     if (words == NULL) return EIS_ERR_MEMORY;
-    EIS_TRY(eis_mpc_lm_weights(words, &o->session->lm, model, matrix));
+    EIS_TRY(eis_mpc_model_weights(words, o->session, model, matrix));
     EIS_TRY(add_masks(words, count, o, EIS_MPC_PURPOSE_WEIGHTS, matrix));
     EIS_TRY(send_to_all(o, EIS_MPC_MESSAGE_WEIGHTS, (uint64_t[2]){0, matrix}, words, count));
 out:
@@ -128,19 +130,25 @@ out:
     return st;
 }
 
-static eis_status send_vector(eis_mpc_owner *o, const eis_model *model, uint32_t vector)
+/* The same for integers. Secret: values. */
+static eis_status send_values(eis_mpc_owner *o, uint64_t step, uint32_t slot, int64_t *values, size_t count)
 {
-    eis_status st = EIS_OK;
-    uint32_t count = o->session->lm.vectors[vector].count;
-    int64_t *values = eis_mem_new_secret(count, sizeof *values);
-
-    if (values == NULL) return EIS_ERR_MEMORY;
-    EIS_TRY(eis_mpc_lm_vector_values(values, &o->session->lm, model, vector));
-    for (uint32_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < count; i++) {
         uint64_t word = eis_fp_from_i64(values[i]);
         memcpy(&values[i], &word, sizeof word);
     }
-    EIS_TRY(send_input(o, 0, vector, (uint64_t *)values, count));
+    return send_input(o, step, slot, (uint64_t *)values, count);
+}
+
+static eis_status send_vector(eis_mpc_owner *o, const eis_model *model, uint32_t vector)
+{
+    eis_status st = EIS_OK;
+    uint32_t all, count = eis_mpc_model_vectors(&all, o->session)[vector].count;
+    int64_t *values = eis_mem_new_secret(count, sizeof *values);
+
+    if (values == NULL) return EIS_ERR_MEMORY;
+    EIS_TRY(eis_mpc_model_vector_values(values, o->session, model, vector));
+    EIS_TRY(send_values(o, 0, vector, values, count));
 out:
     eis_mem_free_wiped(values, count, sizeof *values);
     return st;
@@ -150,14 +158,16 @@ eis_status eis_mpc_owner_send_model(eis_mpc_owner *o, const eis_model *model,
                                     void (*progress)(void *context, double part), void *context)
 {
     eis_status st = EIS_OK;
-    const eis_mpc_lm *lm = &o->session->lm;
-    uint32_t all = lm->shape_count + lm->vector_count, done = 0;
+    uint32_t shapes, vectors, all, done = 0;
 
-    for (uint32_t i = 0; i < lm->shape_count; i++) {
+    (void)eis_mpc_model_shapes(&shapes, o->session);
+    (void)eis_mpc_model_vectors(&vectors, o->session);
+    all = shapes + vectors;
+    for (uint32_t i = 0; i < shapes; i++) {
         EIS_TRY(send_matrix(o, model, i));
         if (progress != NULL) progress(context, (double)++done / all);
     }
-    for (uint32_t v = 0; v < lm->vector_count; v++) {
+    for (uint32_t v = 0; v < vectors; v++) {
         EIS_TRY(send_vector(o, model, v));
         if (progress != NULL) progress(context, (double)++done / all);
     }
@@ -177,6 +187,22 @@ eis_status eis_mpc_owner_send_token(eis_mpc_owner *o, uint64_t step, uint32_t to
     EIS_TRY(send_input(o, step, 0, row, count));
 out:
     eis_mem_free_wiped(row, count, sizeof *row);
+    return st;
+}
+
+eis_status eis_mpc_owner_send_image(eis_mpc_owner *o, uint64_t step, const eis_model *model, const double *x)
+{
+    eis_status st = EIS_OK;
+    const eis_mpc_classifier *c = &o->session->classifier;
+    int64_t *values = NULL;
+
+    EIS_REQUIRE(o->session->kind == EIS_MPC_MODEL_CLASSIFIER, EIS_ERR_MODEL, "this session's model is no classifier");
+    values = eis_mem_new_secret(c->inputs, sizeof *values);
+    if (values == NULL) return EIS_ERR_MEMORY;
+    EIS_TRY(eis_mpc_classifier_input(values, c, model, x));
+    EIS_TRY(send_values(o, step, 0, values, c->inputs));
+out:
+    eis_mem_free_wiped(values, c->inputs, sizeof *values);
     return st;
 }
 

@@ -184,6 +184,8 @@ static eis_status run(eis_stream *stream, eis_mpc_seat *seat, eis_reader *r)
     EIS_TRY(eis_wire_reader_end(r));
     EIS_REQUIRE(prompt > 0 && most > 0 && most <= TOKENS_MAX, EIS_ERR_PROTOCOL, "a run of %u and %u tokens", prompt,
                 most);
+    EIS_REQUIRE(seat->session.kind == EIS_MPC_MODEL_LM || (prompt == 1 && most == 1), EIS_ERR_PROTOCOL,
+                "a classifier takes one input, and tells one class");
     EIS_REQUIRE(prompt <= seat->session.context - seat->position, EIS_ERR_CONTEXT_LENGTH,
                 "the prompt does not fit the session's %u positions", seat->session.context);
     for (;;) {

@@ -5,7 +5,7 @@
 #include "base/mem.h"
 #include "engine/mpc/material.h"
 #include "engine/mpc/sacrifice.h"
-#include "service/mpc_stream.h"
+#include "service/mpc_model.h"
 
 #include <errno.h>
 #include <string.h>
@@ -30,9 +30,10 @@ eis_status eis_mpc_seat_new(eis_mpc_seat **out_seat, uint32_t index, const void 
     EIS_REQUIRE(index < seat->session.party_count, EIS_ERR_PROTOCOL, "there is no party %u in this session", index);
     seat->index = index;
     seat->number = eis_mpc_session_number(&seat->session);
-    EIS_NEW(seat->weights, seat->session.lm.shape_count);
-    EIS_NEW(seat->weights_sent, seat->session.lm.shape_count);
-    EIS_TRY(eis_mpc_cache_init(&seat->cache, eis_mpc_lm_slot_count(&seat->session.lm)));
+    seat->shapes = eis_mpc_model_shapes(&seat->shape_count, &seat->session);
+    EIS_NEW(seat->weights, seat->shape_count);
+    EIS_NEW(seat->weights_sent, seat->shape_count);
+    EIS_TRY(eis_mpc_cache_init(&seat->cache, eis_mpc_model_slot_count(&seat->session)));
     *out_seat = seat;
     seat = NULL;
 out:
@@ -46,7 +47,7 @@ void eis_mpc_seat_free(eis_mpc_seat *seat)
     eis_mpc_lease_end(&seat->lease);
     eis_mpc_party_clear(&seat->party);
     eis_mpc_cache_clear(&seat->cache);
-    for (uint32_t i = 0; seat->weights != NULL && i < seat->session.lm.shape_count; i++) eis_mem_free(seat->weights[i]);
+    for (uint32_t i = 0; seat->weights != NULL && i < seat->shape_count; i++) eis_mem_free(seat->weights[i]);
     eis_mem_free(seat->weights);
     eis_mem_free(seat->weights_sent);
     for (eis_mpc_inbox *in = seat->inbox, *next; in != NULL; in = next) {
@@ -200,13 +201,12 @@ out:
 eis_status eis_mpc_seat_put_weights(eis_mpc_seat *seat, uint32_t matrix, eis_reader *r)
 {
     eis_status st = EIS_OK;
-    const eis_mpc_lm *lm = &seat->session.lm;
     uint64_t *words = NULL;
     size_t count;
     bool twice;
 
-    EIS_REQUIRE(matrix < lm->shape_count, EIS_ERR_PROTOCOL, "the model has no matrix %u", matrix);
-    count = (size_t)lm->shapes[matrix].rows * lm->shapes[matrix].columns;
+    EIS_REQUIRE(matrix < seat->shape_count, EIS_ERR_PROTOCOL, "the model has no matrix %u", matrix);
+    count = (size_t)seat->shapes[matrix].rows * seat->shapes[matrix].columns;
     EIS_NEW(words, count);
     EIS_TRY(eis_mpc_read_words(words, count, r));
     pthread_mutex_lock(&seat->lock);
@@ -289,7 +289,7 @@ static eis_status wait_for_weights(eis_mpc_seat *seat)
     uint64_t until = deadline(seat->owner_ms);
 
     pthread_mutex_lock(&seat->lock);
-    for (uint32_t i = 0; i < seat->session.lm.shape_count && st == EIS_OK;) {
+    for (uint32_t i = 0; i < seat->shape_count && st == EIS_OK;) {
         if (seat->weights_sent[i])
             i++;
         else
@@ -388,14 +388,13 @@ out:
 static eis_status test_load(eis_mpc_seat *seat, const uint64_t *material, const eis_mpc_reader *tests)
 {
     eis_status st = EIS_OK;
-    const eis_mpc_lm *lm = &seat->session.lm;
     eis_mpc_test_size size;
     uint64_t *words;
 
-    eis_mpc_test_size_load(&size, lm->shapes, lm->shape_count);
+    eis_mpc_test_size_load(&size, seat->shapes, seat->shape_count);
     words = eis_mem_new_secret(size.words, sizeof *words);
     if (words == NULL) return EIS_ERR_MEMORY;
-    EIS_TRY(eis_mpc_reader_test_load(tests, words, lm->shapes, lm->shape_count));
+    EIS_TRY(eis_mpc_reader_test_load(tests, words, seat->shapes, seat->shape_count));
     EIS_TRY(eis_mpc_sacrifice_load(&seat->party, material, words));
 out:
     eis_mem_free_wiped(words, size.words, sizeof *words);
@@ -405,27 +404,26 @@ out:
 static eis_status load_matrices(eis_mpc_seat *seat)
 {
     eis_status st = EIS_OK;
-    const eis_mpc_lm *lm = &seat->session.lm;
+    const eis_mpc_matrix_shape *shapes = seat->shapes;
     bool tested = seat->session.sacrifice_level > 0;
     eis_mpc_reader unit = {0}, reader, tests;
     eis_mpc_test_size size;
     uint64_t *corrections = NULL, *material = NULL;
     size_t words = 0;
 
-    eis_mpc_test_size_load(&size, lm->shapes, lm->shape_count);
-    for (uint32_t i = 0; i < lm->shape_count; i++) words += eis_mpc_load_words(&lm->shapes[i]);
+    eis_mpc_test_size_load(&size, seat->shapes, seat->shape_count);
+    for (uint32_t i = 0; i < seat->shape_count; i++) words += eis_mpc_load_words(&shapes[i]);
     EIS_TRY(wait_for_weights(seat));
     EIS_TRY(fetch_unit(&unit, &corrections, seat, EIS_MPC_UNIT_LOAD));
     material = eis_mem_new_secret(words + 1, sizeof *material);
     if (material == NULL) return EIS_ERR_MEMORY;
     split_unit(&reader, &tests, &unit, tested ? size.corrections : 0);
-    EIS_TRY(eis_mpc_reader_load(&reader, material, lm->shapes, lm->shape_count));
-    for (uint32_t i = 0; i < lm->shape_count; i++)
+    EIS_TRY(eis_mpc_reader_load(&reader, material, shapes, seat->shape_count));
+    for (uint32_t i = 0; i < seat->shape_count; i++)
         eis_mpc_check_note(&seat->party.check, seat->weights[i],
-                           (size_t)lm->shapes[i].rows * lm->shapes[i].columns * sizeof(uint64_t));
-    for (uint32_t i = 0; i < lm->shape_count; i++)
-        seat->input_words += (uint64_t)lm->shapes[i].rows * lm->shapes[i].columns;
-    EIS_TRY(eis_mpc_party_load(&seat->party, lm->shapes, seat->weights, lm->shape_count, material));
+                           (size_t)shapes[i].rows * shapes[i].columns * sizeof(uint64_t));
+    for (uint32_t i = 0; i < seat->shape_count; i++) seat->input_words += (uint64_t)shapes[i].rows * shapes[i].columns;
+    EIS_TRY(eis_mpc_party_load(&seat->party, shapes, seat->weights, seat->shape_count, material));
     if (tested) EIS_TRY(test_load(seat, material, &tests));
     EIS_TRY(eis_mpc_check_run(&seat->party.check));
 out:
@@ -437,17 +435,19 @@ out:
 static eis_status load_vectors(eis_mpc_seat *seat)
 {
     eis_status st = EIS_OK;
-    const eis_mpc_lm *lm = &seat->session.lm;
+    uint32_t count;
+    const eis_mpc_lm_vector *vectors = eis_mpc_model_vectors(&count, &seat->session);
     eis_mpc_graph graph = {0};
     eis_mpc_run run = {0};
     eis_mpc_id *nodes = NULL;
 
-    EIS_NEW(nodes, lm->vector_count);
-    EIS_TRY(eis_mpc_lm_vectors_graph(&graph, nodes, lm));
+    EIS_NEW(nodes, count);
+    EIS_TRY(eis_mpc_model_vectors_graph(&graph, nodes, &seat->session));
     EIS_TRY(walk(&run, seat, &graph, EIS_MPC_UNIT_VECTORS));
     EIS_TRY(eis_mpc_check_run(&seat->party.check));
-    for (uint32_t v = 0; v < lm->vector_count; v++)
-        EIS_TRY(eis_mpc_cache_keep(&seat->cache, 2 * lm->layers + v, &run.values[nodes[v]], lm->vectors[v].count));
+    for (uint32_t v = 0; v < count; v++)
+        EIS_TRY(
+            eis_mpc_cache_keep(&seat->cache, 2 * seat->session.lm.layers + v, &run.values[nodes[v]], vectors[v].count));
 out:
     eis_mpc_run_clear(&run);
     eis_mpc_graph_clear(&graph);
@@ -502,7 +502,8 @@ static eis_status tell(uint32_t *token, eis_mpc_seat *seat, const eis_mpc_words 
 
     EIS_TRY(eis_mpc_check_output(&party->check, &value, eis_fp_sub(seat->index == 0 ? d : 0, wire->share[0]),
                                  eis_fp_sub(eis_fp_mul(d, party->key), wire->mac[0]), party->key));
-    EIS_REQUIRE(value < seat->session.lm.vocabulary, EIS_ERR_INTEGRITY, "the parties' token is none of the model's");
+    EIS_REQUIRE(value < eis_mpc_model_answers(&seat->session), EIS_ERR_INTEGRITY,
+                "what the parties tell is no answer of the model");
     *token = (uint32_t)value;
 out:
     return st;
@@ -519,7 +520,8 @@ eis_status eis_mpc_seat_step(eis_mpc_seat *seat, uint32_t *next, bool secret, ui
     EIS_REQUIRE(seat->loaded, EIS_ERR_PROTOCOL, "the weights are not loaded");
     EIS_TRY(eis_mpc_lease_step(&seat->lease, seat->step));
     if (secret) seat->last_secret = seat->step;
-    EIS_TRY(eis_mpc_lm_step_init(&step, lm, seat->position, secret, head));
+    if (seat->session.kind == EIS_MPC_MODEL_CLASSIFIER) kind = EIS_MPC_UNIT_CLASSIFY;
+    EIS_TRY(eis_mpc_model_step(&step, &seat->session, kind, seat->position));
     if (!secret) step.graph.nodes[step.token].row = token;
     EIS_TRY(walk(&run, seat, &step.graph, kind));
     EIS_TRY(eis_mpc_check_run(&seat->party.check));

@@ -31,6 +31,8 @@ typedef struct eis_mpc_seat {
     eis_mpc_session session;
     uint64_t number;
     uint32_t index;
+    const eis_mpc_matrix_shape *shapes; /* [shape_count], of the session */
+    uint32_t shape_count;
     uint32_t round_ms, dial_ms, owner_ms;
 
     pthread_mutex_t lock;
@@ -76,7 +78,7 @@ EIS_MUST_USE eis_status eis_mpc_seat_link(eis_mpc_seat *seat, eis_mpc_dial dial,
 EIS_MUST_USE eis_status eis_mpc_seat_load(eis_mpc_seat *seat);
 
 /* Walks one step: a secret token of the prompt (with the head where it is the last), or a public one. *next gets the
- * token that follows, where there was a head. */
+ * token that follows, where there was a head. With a classifier each step takes a secret input and gives its class. */
 EIS_MUST_USE eis_status eis_mpc_seat_step(eis_mpc_seat *seat, uint32_t *next, bool secret, uint32_t token, bool head);
 
 /* Reads what the session had counted when its last step ended; any thread. */

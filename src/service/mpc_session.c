@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "service/mpc_session.h"
+#include "service/mpc_session_fields.h"
 
 #include "base/mem.h"
 
@@ -30,6 +30,7 @@ uint64_t eis_mpc_session_number(const eis_mpc_session *session)
 void eis_mpc_session_clear(eis_mpc_session *session)
 {
     eis_mpc_lm_clear(&session->lm);
+    eis_mpc_classifier_clear(&session->classifier);
     memset(session, 0, sizeof *session);
 }
 
@@ -64,7 +65,7 @@ static void write_member(eis_writer *w, const eis_mpc_member *member)
     write_pin(w, &member->pin);
 }
 
-static void write_tuning(eis_writer *w, const eis_mpc_tuning *t)
+void eis_mpc_session_tuning_write(eis_writer *w, const eis_mpc_tuning *t)
 {
     eis_wire_writer_u32(w, t->frac);
     eis_wire_writer_u32(w, t->exp_degree);
@@ -88,7 +89,7 @@ static void write_manifest(eis_writer *w, const eis_mpc_lm *lm)
     eis_wire_writer_f64(w, lm->mean_from);
     eis_wire_writer_f64(w, lm->embedding_norm);
     eis_wire_writer_f64(w, lm->position_norm);
-    write_tuning(w, &lm->tuning);
+    eis_mpc_session_tuning_write(w, &lm->tuning);
     for (uint32_t i = 0; i < lm->layers; i++) {
         eis_wire_writer_f64(w, lm->growth[2 * i]);
         eis_wire_writer_f64(w, lm->growth[2 * i + 1]);
@@ -119,7 +120,11 @@ eis_status eis_mpc_session_write(eis_writer *w, eis_mpc_session *session)
     eis_wire_writer_u32(w, session->stop_count);
     for (uint32_t i = 0; i < session->stop_count; i++) eis_wire_writer_u32(w, session->stop[i]);
     eis_wire_writer_u32(w, session->sacrifice_level);
-    write_manifest(w, &session->lm);
+    eis_wire_writer_u8(w, (uint8_t)session->kind);
+    if (session->kind == EIS_MPC_MODEL_CLASSIFIER)
+        eis_mpc_session_classifier_write(w, &session->classifier);
+    else
+        write_manifest(w, &session->lm);
     st = eis_wire_writer_status(w);
     return st == EIS_OK ? hash_document(session->hash, w->data + begin, w->bytes - begin) : st;
 }
@@ -150,7 +155,7 @@ static void read_member(eis_reader *r, eis_mpc_member *member)
     read_pin(r, &member->pin);
 }
 
-static uint32_t read_number(eis_reader *r, uint32_t min, uint32_t max, const char *what)
+uint32_t eis_mpc_session_number_read(eis_reader *r, uint32_t min, uint32_t max, const char *what)
 {
     uint32_t value = eis_wire_reader_u32(r);
 
@@ -159,7 +164,7 @@ static uint32_t read_number(eis_reader *r, uint32_t min, uint32_t max, const cha
     return value;
 }
 
-static double read_real(eis_reader *r, double min, double max, const char *what)
+double eis_mpc_session_real_read(eis_reader *r, double min, double max, const char *what)
 {
     double value = eis_wire_reader_f64(r);
 
@@ -168,16 +173,16 @@ static double read_real(eis_reader *r, double min, double max, const char *what)
     return value;
 }
 
-static void read_tuning(eis_reader *r, eis_mpc_tuning *t)
+void eis_mpc_session_tuning_read(eis_reader *r, eis_mpc_tuning *t)
 {
-    t->frac = read_number(r, 12, 20, "fixed_point.scale_bits");
-    t->exp_degree = read_number(r, 5, 15, "cheby.deg");
-    t->exp_range = read_real(r, 8, 16, "cheby.range");
-    t->act_degree = read_number(r, 0, 15, "act.deg");
-    t->act_range = read_real(r, 0, 16, "act.range");
-    t->per_octave = read_number(r, 1, 8, "spline.per_octave");
-    t->newton_steps = read_number(r, 1, 2, "newton.steps");
-    t->digit_bits_max = read_number(r, 0, 7, "compare.digit_bits");
+    t->frac = eis_mpc_session_number_read(r, 12, 20, "fixed_point.scale_bits");
+    t->exp_degree = eis_mpc_session_number_read(r, 5, 15, "cheby.deg");
+    t->exp_range = eis_mpc_session_real_read(r, 8, 16, "cheby.range");
+    t->act_degree = eis_mpc_session_number_read(r, 0, 15, "act.deg");
+    t->act_range = eis_mpc_session_real_read(r, 0, 16, "act.range");
+    t->per_octave = eis_mpc_session_number_read(r, 1, 8, "spline.per_octave");
+    t->newton_steps = eis_mpc_session_number_read(r, 1, 2, "newton.steps");
+    t->digit_bits_max = eis_mpc_session_number_read(r, 0, 7, "compare.digit_bits");
 }
 
 /* Reads what eis_mpc_lm_shape needs, then its arrays. */
@@ -186,34 +191,34 @@ static eis_status read_manifest(eis_reader *r, eis_mpc_lm *lm)
     eis_status st = EIS_OK;
     static const char norm[] = "a norm of the manifest";
 
-    lm->family = (eis_lm_family)read_number(r, EIS_LM_LLAMA, EIS_LM_GPT2, "family");
-    lm->dim = read_number(r, 1, WIDTH_MAX, "dim");
-    lm->hidden = read_number(r, 1, WIDTH_MAX, "hidden");
-    lm->layers = read_number(r, 1, LAYERS_MAX, "layers");
-    lm->heads = read_number(r, 1, WIDTH_MAX, "heads");
-    lm->kv_heads = read_number(r, 1, WIDTH_MAX, "kv_heads");
-    lm->head_size = read_number(r, 1, WIDTH_MAX, "head_size");
-    lm->vocabulary = read_number(r, 2, WIDTH_MAX, "vocabulary");
-    lm->context = read_number(r, 1, WIDTH_MAX, "context");
-    lm->rope = (eis_rope)read_number(r, EIS_ROPE_NONE, EIS_ROPE_HALVES, "rope");
-    lm->vector_count = read_number(r, 0, 4 * LAYERS_MAX, "vectors");
-    lm->rope_theta = read_real(r, 0, 1e12, "rope_theta");
-    lm->norm_eps = read_real(r, 0, 1, "norm_eps");
-    lm->mean_from = read_real(r, 0x1p-24, 1, "mean_from");
-    lm->embedding_norm = read_real(r, 0, 1e6, norm);
-    lm->position_norm = read_real(r, 0, 1e6, norm);
-    read_tuning(r, &lm->tuning);
+    lm->family = (eis_lm_family)eis_mpc_session_number_read(r, EIS_LM_LLAMA, EIS_LM_GPT2, "family");
+    lm->dim = eis_mpc_session_number_read(r, 1, WIDTH_MAX, "dim");
+    lm->hidden = eis_mpc_session_number_read(r, 1, WIDTH_MAX, "hidden");
+    lm->layers = eis_mpc_session_number_read(r, 1, LAYERS_MAX, "layers");
+    lm->heads = eis_mpc_session_number_read(r, 1, WIDTH_MAX, "heads");
+    lm->kv_heads = eis_mpc_session_number_read(r, 1, WIDTH_MAX, "kv_heads");
+    lm->head_size = eis_mpc_session_number_read(r, 1, WIDTH_MAX, "head_size");
+    lm->vocabulary = eis_mpc_session_number_read(r, 2, WIDTH_MAX, "vocabulary");
+    lm->context = eis_mpc_session_number_read(r, 1, WIDTH_MAX, "context");
+    lm->rope = (eis_rope)eis_mpc_session_number_read(r, EIS_ROPE_NONE, EIS_ROPE_HALVES, "rope");
+    lm->vector_count = eis_mpc_session_number_read(r, 0, 4 * LAYERS_MAX, "vectors");
+    lm->rope_theta = eis_mpc_session_real_read(r, 0, 1e12, "rope_theta");
+    lm->norm_eps = eis_mpc_session_real_read(r, 0, 1, "norm_eps");
+    lm->mean_from = eis_mpc_session_real_read(r, 0x1p-24, 1, "mean_from");
+    lm->embedding_norm = eis_mpc_session_real_read(r, 0, 1e6, norm);
+    lm->position_norm = eis_mpc_session_real_read(r, 0, 1e6, norm);
+    eis_mpc_session_tuning_read(r, &lm->tuning);
     EIS_TRY(eis_wire_reader_status(r));
     EIS_TRY(eis_mpc_lm_shape(lm));
     for (uint32_t i = 0; i < lm->layers; i++) {
-        lm->growth[2 * i] = read_real(r, 0, 1e9, norm);
-        lm->growth[2 * i + 1] = read_real(r, 0, 1e9, norm);
-        lm->value_norm[i] = read_real(r, 0, 1e6, norm);
-        lm->query_norm[i] = read_real(r, 0, 1e6, norm);
-        lm->key_norm[i] = read_real(r, 0, 1e6, norm);
+        lm->growth[2 * i] = eis_mpc_session_real_read(r, 0, 1e9, norm);
+        lm->growth[2 * i + 1] = eis_mpc_session_real_read(r, 0, 1e9, norm);
+        lm->value_norm[i] = eis_mpc_session_real_read(r, 0, 1e6, norm);
+        lm->query_norm[i] = eis_mpc_session_real_read(r, 0, 1e6, norm);
+        lm->key_norm[i] = eis_mpc_session_real_read(r, 0, 1e6, norm);
     }
-    for (uint32_t i = 0; i < lm->shape_count; i++) lm->shapes[i].row_norm = read_real(r, 0, 1e6, norm);
-    for (uint32_t i = 0; i < lm->vector_count; i++) lm->vectors[i].bound = read_real(r, 0, 1e6, norm);
+    for (uint32_t i = 0; i < lm->shape_count; i++) lm->shapes[i].row_norm = eis_mpc_session_real_read(r, 0, 1e6, norm);
+    for (uint32_t i = 0; i < lm->vector_count; i++) lm->vectors[i].bound = eis_mpc_session_real_read(r, 0, 1e6, norm);
     EIS_TRY(eis_wire_reader_status(r));
 out:
     return st;
@@ -240,6 +245,26 @@ out:
     return st;
 }
 
+/* Reads which kind of model it is, and its manifest. */
+static eis_status read_model(eis_reader *r, eis_mpc_session *session)
+{
+    eis_status st = EIS_OK;
+    unsigned kind = eis_wire_reader_u8(r);
+
+    EIS_TRY(eis_wire_reader_status(r));
+    EIS_REQUIRE(kind <= EIS_MPC_MODEL_CLASSIFIER, EIS_ERR_PARSE, "session: a model of unknown kind %u", kind);
+    session->kind = (eis_mpc_model_kind)kind;
+    if (session->kind == EIS_MPC_MODEL_CLASSIFIER) {
+        EIS_REQUIRE(session->stop_count == 0, EIS_ERR_PARSE, "session: a classifier has no stop tokens");
+        EIS_TRY(eis_mpc_session_classifier_read(r, &session->classifier));
+    } else {
+        EIS_TRY(read_manifest(r, &session->lm));
+        EIS_REQUIRE(session->context <= session->lm.context, EIS_ERR_PARSE, "session: a context beyond the model's");
+    }
+out:
+    return st;
+}
+
 eis_status eis_mpc_session_read(eis_mpc_session *session, const void *data, size_t bytes)
 {
     eis_status st = EIS_OK;
@@ -253,22 +278,21 @@ eis_status eis_mpc_session_read(eis_mpc_session *session, const void *data, size
     EIS_REQUIRE(eis_wire_reader_u32(&r) == VERSION, EIS_ERR_VERSION, "session: another version");
     read_name(&r, session->id);
     read_name(&r, session->model);
-    session->party_count = read_number(&r, EIS_MPC_PARTIES_MIN, EIS_MPC_PARTIES_MAX, "parties");
+    session->party_count = eis_mpc_session_number_read(&r, EIS_MPC_PARTIES_MIN, EIS_MPC_PARTIES_MAX, "parties");
     EIS_TRY(eis_wire_reader_status(&r));
     for (uint32_t i = 0; i < session->party_count; i++) read_member(&r, &session->party[i]);
     read_member(&r, &session->dealer);
     read_pin(&r, &session->coordinator);
     read_pin(&r, &session->model_owner);
     read_pin(&r, &session->prompt_owner);
-    session->context = read_number(&r, 1, WIDTH_MAX, "context");
-    session->stop_count = read_number(&r, 0, EIS_LM_STOP_IDS_MAX, "stop tokens");
+    session->context = eis_mpc_session_number_read(&r, 1, WIDTH_MAX, "context");
+    session->stop_count = eis_mpc_session_number_read(&r, 0, EIS_LM_STOP_IDS_MAX, "stop tokens");
     EIS_TRY(eis_wire_reader_status(&r));
     for (uint32_t i = 0; i < session->stop_count; i++) session->stop[i] = eis_wire_reader_u32(&r);
-    session->sacrifice_level = read_number(&r, 0, 1, "sacrifice.level");
+    session->sacrifice_level = eis_mpc_session_number_read(&r, 0, 1, "sacrifice.level");
     EIS_TRY(eis_wire_reader_status(&r));
-    EIS_TRY(read_manifest(&r, &session->lm));
+    EIS_TRY(read_model(&r, session));
     EIS_TRY(eis_wire_reader_end(&r));
-    EIS_REQUIRE(session->context <= session->lm.context, EIS_ERR_PARSE, "session: a context beyond the model's");
     EIS_TRY(check_keys(session));
     EIS_TRY(hash_document(session->hash, data, bytes));
 out:

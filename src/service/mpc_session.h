@@ -5,6 +5,7 @@
 #define EIS_SERVICE_MPC_SESSION_H
 
 #include "engine/mpc/check.h"
+#include "engine/mpc/classifier.h"
 #include "engine/mpc/lm.h"
 #include "net/address.h"
 #include "net/tls.h"
@@ -21,17 +22,22 @@ typedef struct eis_mpc_member {
     eis_tls_pin pin;
 } eis_mpc_member;
 
+/* What the manifest tells of. */
+typedef enum eis_mpc_model_kind { EIS_MPC_MODEL_LM = 0, EIS_MPC_MODEL_CLASSIFIER = 1 } eis_mpc_model_kind;
+
 typedef struct eis_mpc_session {
     char id[EIS_MPC_NAME_BYTES], model[EIS_MPC_NAME_BYTES];
     uint32_t party_count;
     eis_mpc_member party[EIS_MPC_PARTIES_MAX];
     eis_mpc_member dealer;
     eis_tls_pin coordinator, model_owner, prompt_owner;
-    uint32_t context;                   /* positions of a text, at most */
+    uint32_t context;                   /* positions of a text, or inputs to classify, at most */
     uint32_t stop[EIS_LM_STOP_IDS_MAX]; /* tokens that end a text */
     uint32_t stop_count;
-    uint32_t sacrifice_level;           /* 1: what the Triple Service deals is tested; 0: it is trusted to deal right */
-    eis_mpc_lm lm;                      /* the model's manifest, tunables included */
+    uint32_t sacrifice_level; /* 1: what the Triple Service deals is tested; 0: it is trusted to deal right */
+    eis_mpc_model_kind kind;
+    eis_mpc_lm lm;                      /* the model's manifest, tunables included; zeroed with a classifier */
+    eis_mpc_classifier classifier;      /* its manifest; zeroed with a language model */
     uint8_t hash[EIS_MPC_DIGEST_BYTES]; /* of the document */
 } eis_mpc_session;
 

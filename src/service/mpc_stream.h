@@ -43,9 +43,10 @@ typedef enum eis_mpc_end { EIS_MPC_END_LENGTH = 0, EIS_MPC_END_STOP = 1, EIS_MPC
 typedef enum eis_mpc_unit_kind {
     EIS_MPC_UNIT_LOAD = 0,
     EIS_MPC_UNIT_VECTORS = 1,
-    EIS_MPC_UNIT_PROMPT = 2, /* a secret token, no head */
-    EIS_MPC_UNIT_LAST = 3,   /* the last secret token, with the head */
-    EIS_MPC_UNIT_NEXT = 4    /* a public token, with the head */
+    EIS_MPC_UNIT_PROMPT = 2,  /* a secret token, no head */
+    EIS_MPC_UNIT_LAST = 3,    /* the last secret token, with the head */
+    EIS_MPC_UNIT_NEXT = 4,    /* a public token, with the head */
+    EIS_MPC_UNIT_CLASSIFY = 5 /* a classifier and one input */
 } eis_mpc_unit_kind;
 
 /* What a member of a session has counted: sizes and times are no secrets, and the shape of what it saw is for showing

@@ -31,6 +31,9 @@ struct eis_mpc_text {
 #define MODEL_NAME   "model"
 #define PORT_DEFAULT 8080
 
+#define INPUTS_MAX   ((uint32_t)1 << 20) /* of one session with a classifier */
+#define RANGE_MARGIN 4.0 /* of what a classifier declares, where no theorem about its sizes fits the field */
+
 static double ms_since(uint64_t begin_ns) { return (double)(eis_clock_ns() - begin_ns) / 1e6; }
 
 /* ---- opening ---- */
@@ -45,11 +48,20 @@ static eis_status describe(eis_mpc_text *text, const eis_mpc_settings *settings,
     memcpy(s->model, MODEL_NAME, sizeof MODEL_NAME);
     EIS_TRY(eis_mpc_embedded_name(s, text->embedded));
     s->context = model->lm.context < settings->context_max ? model->lm.context : settings->context_max;
+    if (model->kind == EIS_MODEL_CLASSIFIER) s->context = INPUTS_MAX;
     s->sacrifice_level = settings->sacrifice_level;
     s->stop_count = model->lm.stop_count;
     memcpy(s->stop, model->lm.stop_ids, sizeof s->stop);
 out:
     return st;
+}
+
+/* Reads the manifest off a model: all that the others are told of it. */
+static eis_status take_manifest(eis_mpc_session *s, const eis_mpc_tuning *tuning, const eis_model *model)
+{
+    if (model->kind != EIS_MODEL_CLASSIFIER) return eis_mpc_lm_init(&s->lm, model, tuning);
+    s->kind = EIS_MPC_MODEL_CLASSIFIER;
+    return eis_mpc_classifier_init(&s->classifier, model, tuning, RANGE_MARGIN);
 }
 
 /* ---- what the coordinator is asked ---- */
@@ -290,7 +302,7 @@ eis_status eis_mpc_text_open(eis_mpc_text **out_text, const eis_mpc_text_wish *w
     *out_text = NULL;
     EIS_NEW(text, 1);
     if (wish->coordinator != NULL) EIS_TRY(name_others(text, &tuning, wish));
-    EIS_TRY(eis_mpc_lm_init(&text->session.lm, model, &tuning)); /* before anything is started */
+    EIS_TRY(take_manifest(&text->session, &tuning, model)); /* before anything is started */
     if (wish->coordinator == NULL) EIS_TRY(start_here(text, wish, model));
     text->start_ms = ms_since(begin);
     st = blame(text, load(text, wish, model));
@@ -383,6 +395,60 @@ eis_status eis_mpc_text_generate(eis_ids *ids, eis_mpc_text *text, const eis_tex
     EIS_TRY(eis_text_growth_end(&growth));
 out:
     eis_text_growth_clear(&growth);
+    return st;
+}
+
+/* ---- classifying ---- */
+
+typedef struct verdict {
+    uint32_t told, classes;
+    unsigned count;
+} verdict;
+
+static eis_status take_class(void *context, eis_span message)
+{
+    verdict *v = context;
+    eis_coordinator_event event;
+    eis_status st = EIS_OK;
+
+    EIS_TRY(eis_coordinator_read_event(&event, message));
+    if (event.kind != EIS_COORDINATOR_TOKEN) goto out;
+    EIS_REQUIRE(v->count == 0 && event.token < v->classes, EIS_ERR_PROTOCOL,
+                "the coordinator told a class that is none, or two");
+    v->told = event.token;
+    v->count++;
+out:
+    return st;
+}
+
+static eis_status run_input(verdict *v, eis_mpc_text *text, const eis_model *model, const double *x)
+{
+    eis_status st = EIS_OK;
+    uint64_t step, begin = eis_clock_ns();
+    eis_writer w;
+
+    text->prompt_tokens = 1;
+    EIS_TRY(submit(&step, text));
+    EIS_TRY(eis_mpc_owner_send_image(text->owner, step, model, x));
+    eis_wire_writer_init(&w, EIS_COORDINATOR_BYTES_MAX);
+    eis_coordinator_write_run(&w, text->name, 1);
+    st = ask(text, "RunInference", &w, 0, take_class, v);
+    if (st == EIS_ERR_INTERRUPTED) st = eis_fail(st, "interrupted");
+    if (st != EIS_OK) goto out;
+    EIS_REQUIRE(v->count == 1, EIS_ERR_PROTOCOL, "the coordinator told no class");
+    text->tokens++;
+    text->token_ms += ms_since(begin);
+    EIS_TRY(eis_mpc_owner_count(text->parties, &text->dealer, text->owner));
+out:
+    return st;
+}
+
+eis_status eis_mpc_text_classify(uint32_t *best, eis_mpc_text *text, const eis_model *model, const double *x)
+{
+    verdict v = {.classes = text->session.classifier.classes};
+    eis_status st = blame(text, run_input(&v, text, model, x));
+
+    if (st == EIS_OK) *best = v.told;
     return st;
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A text by parties that see nothing of it: processes, session, weights and prompt, for the commands. */
+/* A text, or classes of inputs, by parties that see nothing of it: processes, session, weights and prompt, for the
+ * commands. */
 #ifndef EIS_SERVICE_MPC_TEXT_H
 #define EIS_SERVICE_MPC_TEXT_H
 
@@ -32,6 +33,15 @@ EIS_MUST_USE eis_status eis_mpc_text_open(eis_mpc_text **text, const eis_mpc_tex
  * Errors:  EIS_ERR_UNSUPPORTED  sampling;  EIS_ERR_CONTEXT_LENGTH;  EIS_ERR_INTERRUPTED;  EIS_ERR_UNAVAILABLE  who has
  *          gone;  those of the session and of emit. */
 EIS_MUST_USE eis_status eis_mpc_text_generate(eis_ids *ids, eis_mpc_text *text, const eis_text_generation *generation);
+
+/* Classifies one input, as read from a file: it is sent under a mask, and only its class comes out. Any number of times
+ * for a text that was opened with a classifier, which `model` is.
+ *
+ * Shape:   x[inputs].
+ * Secret:  x.
+ * Errors:  EIS_ERR_RANGE  an input that the session has no room for;  as above. */
+EIS_MUST_USE eis_status eis_mpc_text_classify(uint32_t *best, eis_mpc_text *text, const eis_model *model,
+                                              const double *x);
 
 /* What happened so far, as the members have counted it when the text was done. */
 typedef struct eis_mpc_text_report {

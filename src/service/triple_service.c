@@ -3,7 +3,7 @@
 
 #include "base/mem.h"
 #include "net/listener.h"
-#include "service/mpc_stream.h"
+#include "service/mpc_model.h"
 #include "service/triple_units.h"
 
 #include <pthread.h>
@@ -63,10 +63,12 @@ static void give_back(eis_triple_service *service, eis_triple_dealt *d, bool ove
 static eis_status deal_load(eis_triple_dealt *d)
 {
     eis_status st = EIS_OK;
+    uint32_t count;
+    const eis_mpc_matrix_shape *shapes = eis_mpc_model_shapes(&count, &d->session);
 
     EIS_TRY(eis_mpc_dealer_init(&d->dealer, d->session.party_count));
-    EIS_TRY(eis_mpc_cache_init(&d->masks, eis_mpc_lm_slot_count(&d->session.lm)));
-    EIS_TRY(eis_mpc_deal_load(&d->dealer, &d->load, d->session.lm.shapes, d->session.lm.shape_count));
+    EIS_TRY(eis_mpc_cache_init(&d->masks, eis_mpc_model_slot_count(&d->session)));
+    EIS_TRY(eis_mpc_deal_load(&d->dealer, &d->load, shapes, count));
     if (d->session.sacrifice_level > 0) EIS_TRY(eis_mpc_deal_test_load(&d->load, &d->dealer));
 out:
     return st;
@@ -172,13 +174,15 @@ static eis_status give_keys(eis_writer *w, eis_triple_dealt *d, const eis_tls_pi
 {
     eis_status st = EIS_OK;
     uint8_t key[EIS_MPC_SEED_BYTES];
+    uint32_t matrices;
     bool weights = purpose == EIS_MPC_PURPOSE_WEIGHTS, vector = purpose == EIS_MPC_PURPOSE_INPUT && number >> 16 == 0;
 
     EIS_REQUIRE(weights || purpose == EIS_MPC_PURPOSE_INPUT, EIS_ERR_FORBIDDEN, "these are no masks of an input");
     EIS_REQUIRE(pin_is(pin, weights || vector ? &d->session.model_owner : &d->session.prompt_owner), EIS_ERR_FORBIDDEN,
                 "the session names another owner");
+    (void)eis_mpc_model_shapes(&matrices, &d->session);
     if (weights) {
-        EIS_REQUIRE(number == d->keys_given && number < d->session.lm.shape_count, EIS_ERR_FORBIDDEN,
+        EIS_REQUIRE(number == d->keys_given && number < matrices, EIS_ERR_FORBIDDEN,
                     "keys of masks are given once, in order");
         d->keys_given++;
     } else {

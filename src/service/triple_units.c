@@ -2,7 +2,7 @@
 #include "service/triple_units.h"
 
 #include "base/mem.h"
-#include "service/mpc_stream.h"
+#include "service/mpc_model.h"
 
 #include <openssl/sha.h>
 #include <string.h>
@@ -67,7 +67,7 @@ static eis_status deal_step(eis_mpc_corrections *c, eis_triple_dealt *d, const e
     eis_mpc_lm_step s = {0};
     eis_mpc_masks masks = {0};
 
-    EIS_TRY(eis_mpc_lm_step_init(&s, lm, position, kind != EIS_MPC_UNIT_NEXT, kind != EIS_MPC_UNIT_PROMPT));
+    EIS_TRY(eis_mpc_model_step(&s, &d->session, kind, position));
     EIS_TRY(eis_mpc_deal_graph(&masks, c, &d->dealer, &s.graph, number, &source));
     if (d->session.sacrifice_level > 0) EIS_TRY(eis_mpc_deal_test_graph(c, &d->dealer, &s.graph, number));
     EIS_TRY(record_dealt(d, record, c));
@@ -79,6 +79,12 @@ out:
     eis_mpc_masks_clear(&masks);
     eis_mpc_lm_step_clear(&s);
     return st;
+}
+
+/* The kind of step that is dealt ahead: what it looks like does not hang on secrets, nor on what was told. */
+static eis_mpc_unit_kind kind_ahead(const eis_triple_dealt *d)
+{
+    return d->session.kind == EIS_MPC_MODEL_CLASSIFIER ? EIS_MPC_UNIT_CLASSIFY : EIS_MPC_UNIT_NEXT;
 }
 
 /* Waits, under the lock, until nobody deals. */
@@ -133,7 +139,7 @@ static eis_status deal_one(eis_triple_dealt *d)
     eis_triple_unit *u = eis_mem_new(1, sizeof *u);
     eis_status st = u == NULL ? EIS_ERR_MEMORY : EIS_OK;
 
-    if (st == EIS_OK) u->record = record_of(d, EIS_MPC_UNIT_NEXT, d->next_step + d->ahead_count);
+    if (st == EIS_OK) u->record = record_of(d, kind_ahead(d), d->next_step + d->ahead_count);
     d->dealing = true;
     pthread_mutex_unlock(&d->lock);
     if (st == EIS_OK) st = deal_step(&u->corrections, d, &u->record, position);
@@ -203,11 +209,13 @@ static eis_status take_step(eis_mpc_corrections *c, eis_material_unit *record, e
 {
     eis_status st = EIS_OK;
 
-    EIS_REQUIRE(kind >= EIS_MPC_UNIT_PROMPT && kind <= EIS_MPC_UNIT_NEXT && step == d->next_step &&
+    EIS_REQUIRE(kind >= EIS_MPC_UNIT_PROMPT && kind <= EIS_MPC_UNIT_CLASSIFY && step == d->next_step &&
                     position == d->next_position && position < d->session.context,
                 EIS_ERR_PROTOCOL, "a unit was asked for out of order");
-    if (kind != EIS_MPC_UNIT_NEXT || d->ahead == NULL) wait_for_dealing(d);
-    if (kind != EIS_MPC_UNIT_NEXT) {
+    EIS_REQUIRE(kind == kind_ahead(d) || (d->session.kind == EIS_MPC_MODEL_LM && kind < EIS_MPC_UNIT_NEXT),
+                EIS_ERR_PROTOCOL, "a unit of another kind of model");
+    if (kind != kind_ahead(d) || d->ahead == NULL) wait_for_dealing(d);
+    if (kind != kind_ahead(d)) {
         burn_ahead(d);
         d->last_secret = step;
     }
@@ -235,7 +243,8 @@ out:
 static eis_status deal_vectors(eis_mpc_corrections *c, const eis_material_unit *record, eis_triple_dealt *d)
 {
     eis_status st = EIS_OK;
-    const eis_mpc_lm *lm = &d->session.lm;
+    uint32_t count;
+    const eis_mpc_lm_vector *vectors = eis_mpc_model_vectors(&count, &d->session);
     eis_mpc_mask_source none = {0};
     eis_mpc_graph graph = {0};
     eis_mpc_masks masks = {0};
@@ -243,13 +252,16 @@ static eis_status deal_vectors(eis_mpc_corrections *c, const eis_material_unit *
 
     EIS_REQUIRE(d->next_step == 0, EIS_ERR_PROTOCOL, "a unit was asked for out of order");
     d->next_step = 1;
-    EIS_NEW(nodes, lm->vector_count);
-    EIS_TRY(eis_mpc_lm_vectors_graph(&graph, nodes, lm));
+    EIS_NEW(nodes, count);
+    EIS_TRY(eis_mpc_model_vectors_graph(&graph, nodes, &d->session));
     EIS_TRY(eis_mpc_deal_graph(&masks, c, &d->dealer, &graph, 0, &none));
     if (d->session.sacrifice_level > 0) EIS_TRY(eis_mpc_deal_test_graph(c, &d->dealer, &graph, 0));
     EIS_TRY(record_dealt(d, record, c));
-    for (uint32_t v = 0; v < lm->vector_count; v++)
-        EIS_TRY(eis_mpc_cache_keep_masks(&d->masks, 2 * lm->layers + v, masks.of[nodes[v]], lm->vectors[v].count));
+    for (uint32_t v = 0; v < count; v++)
+        EIS_TRY(
+            eis_mpc_cache_keep_masks(&d->masks, 2 * d->session.lm.layers + v, masks.of[nodes[v]], vectors[v].count));
+    d->running = d->session.kind == EIS_MPC_MODEL_CLASSIFIER; /* each step is like the others: begin now */
+    pthread_cond_broadcast(&d->changed);
 out:
     eis_mpc_masks_clear(&masks);
     eis_mpc_graph_clear(&graph);

@@ -68,7 +68,7 @@ static inline void mpc_service_open(mpc_service *s, const eis_model *model, cons
     memset(s, 0, sizeof *s);
     mpc_service_require(eis_trust_ca_make(&s->ca, &ca), "ca");
     s->session.party_count = parties;
-    s->session.context = model->lm.context;
+    s->session.context = model->kind == EIS_MODEL_LM ? model->lm.context : 1000;
     s->session.sacrifice_level = parties % 2; /* both kinds are used */
     s->session.stop_count = model->lm.stop_count;
     memcpy(s->session.stop, model->lm.stop_ids, sizeof s->session.stop);
@@ -88,7 +88,12 @@ static inline void mpc_service_open(mpc_service *s, const eis_model *model, cons
         mpc_service_require(eis_mpc_party_server_start(&s->party[p], &config), "party");
         eis_mpc_party_server_address(&s->session.party[p].address, s->party[p]);
     }
-    mpc_service_require(eis_mpc_lm_init(&s->session.lm, model, tuning), "manifest");
+    if (model->kind == EIS_MODEL_CLASSIFIER) {
+        s->session.kind = EIS_MPC_MODEL_CLASSIFIER;
+        mpc_service_require(eis_mpc_classifier_init(&s->session.classifier, model, tuning, 4), "manifest");
+    } else {
+        mpc_service_require(eis_mpc_lm_init(&s->session.lm, model, tuning), "manifest");
+    }
     eis_wire_writer_init(&s->document, EIS_MPC_SESSION_BYTES_MAX);
     mpc_service_require(eis_mpc_session_write(&s->document, &s->session), "session");
     s->coordinator = mpc_service_caller(s, &s->coordinator_papers);
