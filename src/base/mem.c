@@ -122,9 +122,8 @@ void eis_mem_wipe(void *ptr, size_t bytes)
     if (ptr != NULL && bytes > 0) explicit_bzero(ptr, bytes);
 }
 
-void *eis_mem_new_secret(size_t count, size_t size)
+static void *keep_out_of_dumps(void *ptr, size_t count, size_t size)
 {
-    void *ptr = eis_mem_new(count, size);
     uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), first, last;
 
     if (ptr == NULL) return NULL;
@@ -144,4 +143,11 @@ void eis_mem_keep_freed(void)
     (void)mallopt(M_MMAP_THRESHOLD, KEPT_BLOCK_BYTES);
     (void)mallopt(M_TRIM_THRESHOLD, KEPT_BYTES);
 #endif
+}
+
+void *eis_mem_new_secret(size_t count, size_t size) { return keep_out_of_dumps(eis_mem_new(count, size), count, size); }
+
+void *eis_mem_new_secret_raw(size_t count, size_t size)
+{
+    return keep_out_of_dumps(eis_mem_new_raw(count, size), count, size);
 }

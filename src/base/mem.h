@@ -39,6 +39,9 @@ void eis_mem_wipe(void *ptr, size_t bytes);
  * Freed by eis_mem_free_wiped. */
 EIS_MUST_USE void *eis_mem_new_secret(size_t count, size_t size);
 
+/* The same without the zeros, as eis_mem_new_raw. */
+EIS_MUST_USE void *eis_mem_new_secret_raw(size_t count, size_t size);
+
 /* Keeps freed memory in the process, for a program to call once at its start: polynomials of some hundred KiB come and
  * go with every request, and the C library would give their pages back and have new ones cleared each time, which takes
  * longer than reading a ciphertext. Blocks of 8 MiB and more still go back at once. No effect without glibc. */

@@ -276,8 +276,10 @@ static eis_status source_gate(const walk *w, const eis_mpc_node *node, const uin
     case EIS_MPC_OP_KEPT:
         EIS_TRY(w->source->kept(w->source->context, node->slot, r, n));
         break;
-    default: /* PUBLIC: the arena is zero */
+    default: /* PUBLIC */
         memcpy(r->pub, node->constants, n * sizeof *r->pub);
+        memset(r->share, 0, n * sizeof *r->share);
+        memset(r->mac, 0, n * sizeof *r->mac);
         break;
     }
 out:

@@ -232,9 +232,9 @@ static eis_status lay_out(walk *w)
         if (frames[r] > w->frame_words) w->frame_words = frames[r];
     w->scratch_words = 2 * widest;
     w->run->arena_words = words;
-    w->run->arena = eis_mem_new_secret(words + 1, sizeof *w->run->arena);
-    w->scratch = eis_mem_new_secret(w->scratch_words, sizeof *w->scratch);
-    w->frame = eis_mem_new_secret(w->frame_words * (1 + w->party->links->count) + 1, sizeof *w->frame);
+    w->run->arena = eis_mem_new_secret_raw(words + 1, sizeof *w->run->arena);
+    w->scratch = eis_mem_new_secret_raw(w->scratch_words, sizeof *w->scratch);
+    w->frame = eis_mem_new_secret_raw(w->frame_words * (1 + w->party->links->count) + 1, sizeof *w->frame);
     EIS_REQUIRE(w->run->arena != NULL && w->scratch != NULL && w->frame != NULL, EIS_ERR_MEMORY,
                 "no memory for a step of %zu words", words);
     at = w->run->arena;

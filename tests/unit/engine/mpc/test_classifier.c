@@ -178,6 +178,7 @@ static void a_step_of_every_kind(void **state)
     fixture_directory(directory);
     fixture_write_text(directory, "model.json", json);
     fixture_tensors_write(t, directory, "model.safetensors");
+    free(t);
     model = open_model(directory, NULL);
     fixture_remove(directory, names);
     for (int i = 0; i < 6; i++)
