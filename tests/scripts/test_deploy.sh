@@ -25,5 +25,6 @@ fi
 for role in party triples; do
     expect 3 'member.crt' "$eis" serve $role --config deploy/config/$role.yaml
 done
+expect 3 'member.crt' "$eis" serve coordinator --config deploy/config/coordinator.yaml --session "$scratch/model.session"
 [ $checked -eq 1 ] || skip "neither docker-compose nor systemd-analyze"
 echo ok
