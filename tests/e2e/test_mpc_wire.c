@@ -441,6 +441,18 @@ static eis_status hear(void *context, uint32_t token, double ms)
     return EIS_OK;
 }
 
+/* What the Triple Service counts by its records: the load, the biases and a unit for each token were given. */
+static void check_stats(const mpc_service *s)
+{
+    eis_triple_stats stats;
+
+    eis_triple_service_stats(&stats, s->dealer);
+    assert_int_equal(stats.sessions, 1);
+    assert_int_equal(stats.consumed, 2 + told_count);
+    assert_true(stats.words > 0 && stats.burned == 0);
+    assert_true(stats.produced >= stats.consumed);
+}
+
 static void tell_story(mpc_service *s)
 {
     eis_mpc_conductor *conductor;
@@ -455,6 +467,7 @@ static void tell_story(mpc_service *s)
     mpc_service_require(eis_mpc_conductor_load(conductor), "load");
     mpc_service_require(eis_mpc_owner_send_token(owner, 1, 0), "token");
     mpc_service_require(eis_mpc_conductor_run(conductor, &end, 1, 3, hear, NULL), "run");
+    check_stats(s);
     eis_mpc_owner_close(owner);
     eis_mpc_conductor_close(conductor);
     assert_true(told_count > 0);
