@@ -114,6 +114,6 @@ void eis_cli_he_warn(eis_he_session *session)
     eis_he_remote_report_get(&r, remote);
     if (r.beyond > 0)
         eis_log(EIS_LOG_WARN, "beyond_bound",
-                "%" PRIu64 " inputs have numbers beyond %g, for which the model promises no precision", r.beyond,
-                eis_he_remote_contract(remote)->input_max);
+                "%" PRIu64 " input%s numbers beyond %g, for which the model promises no precision", r.beyond,
+                r.beyond == 1 ? " has" : "s have", eis_he_remote_contract(remote)->input_max);
 }
