@@ -254,7 +254,8 @@ out:
     return st;
 }
 
-/* Waits for an input of this step and copies its words. The record stays, so that a second one is refused. */
+/* Waits for an input of this step and copies its words. The record stays until the step is over, so that a second one
+ * is refused. */
 static eis_status take_input(void *context, uint32_t slot, uint64_t *pub, uint32_t count)
 {
     eis_mpc_seat *seat = context;
@@ -455,10 +456,26 @@ out:
     return st;
 }
 
+/* Forgets the inputs of steps that are over: their numbers are refused from now on. Under the lock. */
+static void forget_inputs(eis_mpc_seat *seat)
+{
+    for (eis_mpc_inbox **at = &seat->inbox; *at != NULL;) {
+        eis_mpc_inbox *in = *at;
+        if (in->step >= seat->step) {
+            at = &in->next;
+            continue;
+        }
+        *at = in->next;
+        eis_mem_free(in->words);
+        eis_mem_free(in);
+    }
+}
+
 static void next_step(eis_mpc_seat *seat)
 {
     pthread_mutex_lock(&seat->lock);
     seat->step++;
+    forget_inputs(seat);
     seat->counted = (eis_mpc_counters){.load_rounds = seat->counted.load_rounds,
                                        .load_bytes = seat->counted.load_bytes,
                                        .load_unit_words = seat->counted.load_unit_words,
