@@ -75,6 +75,7 @@ void eis_mpc_session_tuning_write(eis_writer *w, const eis_mpc_tuning *t)
     eis_wire_writer_u32(w, t->per_octave);
     eis_wire_writer_u32(w, t->newton_steps);
     eis_wire_writer_u32(w, t->digit_bits_max);
+    eis_wire_writer_u32(w, t->softmax_static);
 }
 
 static void write_manifest(eis_writer *w, const eis_mpc_lm *lm)
@@ -89,6 +90,7 @@ static void write_manifest(eis_writer *w, const eis_mpc_lm *lm)
     eis_wire_writer_f64(w, lm->mean_from);
     eis_wire_writer_f64(w, lm->embedding_norm);
     eis_wire_writer_f64(w, lm->position_norm);
+    eis_wire_writer_f64(w, lm->residual_bound);
     eis_mpc_session_tuning_write(w, &lm->tuning);
     for (uint32_t i = 0; i < lm->layers; i++) {
         eis_wire_writer_f64(w, lm->growth[2 * i]);
@@ -183,6 +185,7 @@ void eis_mpc_session_tuning_read(eis_reader *r, eis_mpc_tuning *t)
     t->per_octave = eis_mpc_session_number_read(r, 1, 8, "spline.per_octave");
     t->newton_steps = eis_mpc_session_number_read(r, 1, 2, "newton.steps");
     t->digit_bits_max = eis_mpc_session_number_read(r, 0, 7, "compare.digit_bits");
+    t->softmax_static = eis_mpc_session_number_read(r, 0, 1, "softmax.max");
 }
 
 /* Reads what eis_mpc_lm_shape needs, then its arrays. */
@@ -207,6 +210,7 @@ static eis_status read_manifest(eis_reader *r, eis_mpc_lm *lm)
     lm->mean_from = eis_mpc_session_real_read(r, 0x1p-24, 1, "mean_from");
     lm->embedding_norm = eis_mpc_session_real_read(r, 0, 1e6, norm);
     lm->position_norm = eis_mpc_session_real_read(r, 0, 1e6, norm);
+    lm->residual_bound = eis_mpc_session_real_read(r, 0, 1e9, norm);
     eis_mpc_session_tuning_read(r, &lm->tuning);
     EIS_TRY(eis_wire_reader_status(r));
     EIS_TRY(eis_mpc_lm_shape(lm));

@@ -28,7 +28,8 @@ eis_status eis_mpc_tuning_check(const eis_mpc_tuning *t)
         {"fixed_point.scale_bits", t->frac, 12, 20, false}, {"cheby.deg", t->exp_degree, 5, 15, false},
         {"cheby.range", t->exp_range, 8, 16, false},        {"act.deg", t->act_degree, 5, 15, true},
         {"act.range", t->act_range, 2, 16, true},           {"spline.per_octave", t->per_octave, 1, 8, false},
-        {"newton.steps", t->newton_steps, 1, 2, false},     {"compare.digit_bits", t->digit_bits_max, 4, 7, true}};
+        {"newton.steps", t->newton_steps, 1, 2, false},     {"compare.digit_bits", t->digit_bits_max, 4, 7, true},
+        {"softmax.max", t->softmax_static, 0, 1, false}};
 
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         bool fits = rows[i].value >= rows[i].min && rows[i].value <= rows[i].max;

@@ -16,7 +16,7 @@ typedef struct eis_mpc_tuning {
     unsigned per_octave;     /* spline.per_octave: 1 .. 8 */
     unsigned newton_steps;   /* newton.steps: 1 or 2 */
     unsigned digit_bits_max; /* compare.digit_bits: 4 .. 7; 0: chosen */
-    bool softmax_static;     /* softmax.max: the largest score is taken to be its bound, where that is small enough */
+    unsigned softmax_static; /* softmax.max: 1 takes the largest score to be its bound, which must be small; else 0 */
 } eis_mpc_tuning;
 
 /* The widest digits of comparisons. */

@@ -250,7 +250,7 @@ static eis_mpc_id attend(eis_mpc_graph *graph, const heads *h, const eis_mpc_lm 
 
     if (score == EIS_MPC_NONE) return score;
     bound = node_of(graph, score)->bound;
-    if (lm->tuning.softmax_static) {
+    if (lm->tuning.softmax_static != 0) {
         double most = ldexp(bound, -(int)node_of(graph, score)->frac);
         if (!static_maximum_fits(graph, most, lm)) return EIS_MPC_NONE;
         floor_of_sum = h->length * exp(-2 * most);
