@@ -73,8 +73,10 @@ void eis_cli_mpc_report_print(FILE *out, const eis_mpc_text *text)
     per_step a;
     const eis_mpc_counters *last;
     char online[16], offline[16], load_online[16], load_offline[16];
+    bool classes;
 
     eis_mpc_text_report_get(&r, text);
+    classes = r.session->kind == EIS_MPC_MODEL_CLASSIFIER;
     a = average(&r);
     last = &r.parties[r.session->party_count - 1];
     fprintf(out, "  %u parties, a Triple Service and a coordinator; processes started in %.0f ms\n",
@@ -86,8 +88,9 @@ void eis_cli_mpc_report_print(FILE *out, const eis_mpc_text *text)
             a.rounds, eis_cli_bytes(online, (uint64_t)a.bytes), eis_cli_bytes(offline, (uint64_t)(8 * a.words)));
     (void)eis_cli_mpc_sight_print(out, text);
     fprintf(out,
-            "  Nobody but the owner saw a weight or a token of the prompt. Whoever runs the Triple Service and one "
-            "party reads everything;\n  length of prompt and text, and times, are seen by all.\n");
+            "  Nobody but the owner saw a weight or %s. Whoever runs the Triple Service and one "
+            "party reads everything;\n  %s, and times, are seen by all.\n",
+            classes ? "an input" : "a token of the prompt", classes ? "classes" : "length of prompt and text");
 }
 
 static void write_u64(eis_json_writer *w, const char *name, uint64_t value)
