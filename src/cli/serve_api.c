@@ -5,12 +5,11 @@
 #include "base/pool.h"
 #include "cli/cli.h"
 #include "cli/serve.h"
+#include "cli/serve_flags.h"
 #include "service/he_embedded.h"
 #include "service/he_server.h"
-#include "service/pem_file.h"
 
 #include <inttypes.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,10 +22,6 @@ enum {
     KEY_REGISTRY = EIS_CLI_KEY_COMMAND,
     KEY_LISTEN,
     KEY_ADMIN,
-    KEY_TLS_CERT,
-    KEY_TLS_KEY,
-    KEY_CLIENT_CA,
-    KEY_TOKEN_FILE,
     KEY_TENANTS,
     KEY_INSECURE_HTTP,
     KEY_STORE,
@@ -51,7 +46,8 @@ enum {
 
 typedef struct flags {
     eis_cli_common common;
-    const char *registry, *listen, *admin, *tls_cert, *tls_key, *client_ca, *token_file, *tenants;
+    eis_cli_serve serve;
+    const char *registry, *listen, *admin, *tenants;
     bool insecure_http, publish_weights, embedded;
     unsigned drain_timeout_ms;
     eis_he_server_config server; /* what flags set directly */
@@ -66,11 +62,6 @@ static const struct argp_option options[] = {
     {"listen", KEY_LISTEN, "HOST:PORT", 0, "Where to listen (default " LISTEN_DEFAULT "; port 0 takes a free one)", 2},
     {"admin", KEY_ADMIN, "HOST:PORT", 0, "GET /metrics at a loopback address of its own, and no longer beside the API",
      2},
-    {"tls-cert", KEY_TLS_CERT, "FILE", 0, "Our certificate with its chain; without it HTTP is plain and loopback only",
-     2},
-    {"tls-key", KEY_TLS_KEY, "FILE", 0, "Its key", 2},
-    {"client-ca", KEY_CLIENT_CA, "FILE", 0, "Clients must show a certificate of this CA, which names their tenant", 2},
-    {"token-file", KEY_TOKEN_FILE, "FILE", 0, "Clients must send this token", 2},
     {"tenants", KEY_TENANTS, "FILE", 0, "Clients must send a token of this file; its lines are \"TENANT TOKEN\"", 2},
     {"insecure-http", KEY_INSECURE_HTTP, NULL, 0, "Plain HTTP beyond loopback too: anybody on the way sees and changes",
      2},
@@ -98,11 +89,10 @@ static void check(const flags *f, const struct argp_state *state)
 {
     if (f->embedded) return;
     if (f->registry == NULL) argp_error(state, "--registry is missing");
-    if ((f->tls_cert == NULL) != (f->tls_key == NULL)) argp_error(state, "--tls-cert and --tls-key go together");
-    if (f->client_ca != NULL && f->tls_cert == NULL) argp_error(state, "--client-ca goes with --tls-cert");
-    if (f->token_file != NULL && f->tenants != NULL)
+    if (f->serve.token_file != NULL && f->tenants != NULL)
         argp_error(state, "--token-file and --tenants exclude each other: a line of the latter is a token");
-    if (f->insecure_http && f->tls_cert != NULL) argp_error(state, "--insecure-http is for servers without --tls-cert");
+    if (f->insecure_http && f->serve.tls_cert != NULL)
+        argp_error(state, "--insecure-http is for servers without --tls-cert");
 }
 
 static void parse_rate(flags *f, const struct argp_state *state, const char *arg)
@@ -174,6 +164,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     switch (key) {
     case ARGP_KEY_INIT:
         state->child_inputs[0] = &f->common;
+        state->child_inputs[1] = &f->serve;
         f->drain_timeout_ms = DRAIN_MS_DEFAULT;
         return 0;
     case KEY_EMBEDDED:
@@ -196,18 +187,6 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         return 0;
     case KEY_ADMIN:
         f->admin = arg;
-        return 0;
-    case KEY_TLS_CERT:
-        f->tls_cert = arg;
-        return 0;
-    case KEY_TLS_KEY:
-        f->tls_key = arg;
-        return 0;
-    case KEY_CLIENT_CA:
-        f->client_ca = arg;
-        return 0;
-    case KEY_TOKEN_FILE:
-        f->token_file = arg;
         return 0;
     case KEY_TENANTS:
         f->tenants = arg;
@@ -232,8 +211,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 /* ---- what the flags name, loaded ---- */
 
 typedef struct loaded {
-    eis_span cert, key, client_ca;
-    eis_token token;
+    eis_cli_papers papers;
     eis_he_tenant *tenants;
     size_t tenant_count;
     eis_pool *pool;
@@ -243,10 +221,7 @@ typedef struct loaded {
 static void unload(loaded *l)
 {
     eis_he_registry_clear(&l->registry);
-    eis_pem_file_clear(&l->cert);
-    eis_pem_file_clear(&l->key);
-    eis_pem_file_clear(&l->client_ca);
-    eis_net_token_clear(&l->token);
+    eis_cli_papers_clear(&l->papers);
     if (l->tenants != NULL) eis_mem_free_wiped(l->tenants, l->tenant_count, sizeof *l->tenants);
     eis_pool_free(l->pool);
 }
@@ -256,10 +231,7 @@ static eis_status load(loaded *l, const flags *f)
     eis_he_registry_options how = {.publish_weights = f->publish_weights, .keep_models = f->server.enable_plain};
     eis_status st = EIS_OK;
 
-    if (f->tls_cert != NULL) EIS_TRY(eis_pem_file_read(&l->cert, f->tls_cert, false));
-    if (f->tls_key != NULL) EIS_TRY(eis_pem_file_read(&l->key, f->tls_key, true));
-    if (f->client_ca != NULL) EIS_TRY(eis_pem_file_read(&l->client_ca, f->client_ca, false));
-    if (f->token_file != NULL) EIS_TRY(eis_net_token_read_file(&l->token, f->token_file));
+    EIS_TRY(eis_cli_papers_read(&l->papers, &f->serve));
     if (f->tenants != NULL) EIS_TRY(eis_he_tenants_read_file(&l->tenants, &l->tenant_count, f->tenants));
     EIS_TRY(eis_pool_new(&l->pool, f->common.threads));
     how.pool = l->pool;
@@ -279,15 +251,15 @@ static eis_status configure(eis_he_server_config *c, const loaded *l, const flag
 
     *c = f->server;
     c->registry = &l->registry;
-    c->tls = (eis_tls_server_config){.cert_pem = l->cert, .key_pem = l->key, .client_ca_pem = l->client_ca};
-    c->token = f->token_file != NULL ? &l->token : NULL;
+    c->tls = eis_cli_papers_tls(&l->papers);
+    c->token = f->serve.token_file != NULL ? &l->papers.token : NULL;
     c->tenants = l->tenants;
     c->tenant_count = l->tenant_count;
     c->pool = l->pool;
     c->plain_anywhere = f->insecure_http;
     EIS_TRY(eis_net_address_parse(&c->listen, f->listen != NULL ? f->listen : LISTEN_DEFAULT, LISTEN_PORT_DEFAULT));
     EIS_REQUIRE(
-        l->cert.bytes > 0 || f->insecure_http || eis_net_is_loopback(c->listen.host), EIS_ERR_USAGE,
+        l->papers.cert.bytes > 0 || f->insecure_http || eis_net_is_loopback(c->listen.host), EIS_ERR_USAGE,
         "HTTP without a certificate is for loopback addresses; give --tls-cert and --tls-key, or --insecure-http");
     c->admin = f->admin != NULL;
     if (c->admin) {
@@ -319,13 +291,6 @@ static void print_addresses(const eis_he_server *server)
     fflush(stdout);
 }
 
-static void wait_for_signal(void)
-{
-    struct pollfd flag = {.fd = eis_net_cancel_fd(eis_cli_cancel()), .events = POLLIN};
-
-    while (!eis_net_cancel_raised(eis_cli_cancel())) (void)poll(&flag, 1, -1);
-}
-
 static eis_status serve(const loaded *l, const flags *f)
 {
     eis_he_server *server = NULL;
@@ -335,7 +300,7 @@ static eis_status serve(const loaded *l, const flags *f)
     EIS_TRY(configure(&config, l, f));
     EIS_TRY(eis_he_server_start(&server, &config));
     print_addresses(server);
-    wait_for_signal();
+    eis_cli_serve_wait();
     eis_log(EIS_LOG_INFO, "draining", "jobs may finish for %u ms", f->drain_timeout_ms);
     if (!eis_he_server_drain(server, f->drain_timeout_ms)) eis_log(EIS_LOG_WARN, "cut_off", "jobs were cut off");
     eis_log(EIS_LOG_INFO, "stopped", "stopped");
@@ -361,7 +326,8 @@ out:
 
 int eis_cli_serve_api(int argc, char **argv)
 {
-    static const struct argp_child children[] = {{&eis_cli_common_argp, 0, NULL, 0}, {0}};
+    static const struct argp_child children[] = {
+        {&eis_cli_common_argp, 0, NULL, 0}, {&eis_cli_serve_argp, 0, NULL, 0}, {0}};
     static const struct argp argp = {
         options,
         parse,
@@ -372,6 +338,9 @@ int eis_cli_serve_api(int argc, char **argv)
         "The first line on stdout is \"listening HOST:PORT\"; with --admin a second one is \"admin HOST:PORT\". Logs "
         "are "
         "JSON lines on stderr, without values. SIGTERM and Ctrl-C let jobs finish; a second signal ends at once. "
+        "Without a certificate HTTP is plain and for loopback alone; with --client-ca the certificate of a client "
+        "names "
+        "its tenant. "
         "The contract of the API stands in docs/api.md.\n",
         children,
         NULL,

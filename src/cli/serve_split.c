@@ -6,13 +6,12 @@
 #include "cli/cli.h"
 #include "cli/legacy_layer.h"
 #include "cli/serve.h"
+#include "cli/serve_flags.h"
 #include "engine/split/profile.h"
 #include "service/embedded.h"
-#include "service/pem_file.h"
 #include "service/served_models.h"
 #include "service/split_server.h"
 
-#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -28,10 +27,6 @@ enum {
     KEY_DEMO_LAYER,
     KEY_LISTEN,
     KEY_HTTP,
-    KEY_TLS_CERT,
-    KEY_TLS_KEY,
-    KEY_CLIENT_CA,
-    KEY_TOKEN_FILE,
     KEY_INSECURE_HTTP,
     KEY_LEGACY_FLOAT,
     KEY_MAX_CONNECTIONS,
@@ -46,10 +41,11 @@ enum {
 
 typedef struct flags {
     eis_cli_common common;
+    eis_cli_serve serve;
     eis_served_request models[EIS_SERVED_MAX];
     size_t model_count;
     eis_split_profile profile;
-    const char *listen, *http, *tls_cert, *tls_key, *client_ca, *token_file;
+    const char *listen, *http;
     unsigned connections_max, in_flight_max, idle_timeout_ms, read_timeout_ms, drain_timeout_ms;
     unsigned long frame_bytes_max, body_bytes_max;
     bool verify_weights, demo_layer, insecure_http, legacy_float, embedded;
@@ -66,10 +62,6 @@ static const struct argp_option options[] = {
      1},
     {"listen", KEY_LISTEN, "HOST:PORT", 0, "The TLS stream (default " LISTEN_DEFAULT "; port 0 takes a free one)", 2},
     {"http", KEY_HTTP, "HOST[:PORT]", 0, "Open REST too (default port: EIS_PORT, otherwise 8001)", 2},
-    {"tls-cert", KEY_TLS_CERT, "FILE", 0, "Our certificate with its chain", 2},
-    {"tls-key", KEY_TLS_KEY, "FILE", 0, "Its key", 2},
-    {"client-ca", KEY_CLIENT_CA, "FILE", 0, "Clients must show a certificate of this CA", 2},
-    {"token-file", KEY_TOKEN_FILE, "FILE", 0, "Clients must send this token", 2},
     {"insecure-http", KEY_INSECURE_HTTP, NULL, 0, "REST in plain, beyond loopback too: whoever listens sees shares", 2},
     {"legacy-float", KEY_LEGACY_FLOAT, NULL, 0,
      "Answer POST /matmul with floats as the original did: it leaks the input", 3},
@@ -97,12 +89,10 @@ static void check(const flags *f, const struct argp_state *state)
 
     if (f->embedded) return;
     if (nothing && !f->legacy_float) argp_error(state, "--model is missing");
-    if ((f->tls_cert == NULL) != (f->tls_key == NULL)) argp_error(state, "--tls-cert and --tls-key go together");
-    if (f->tls_cert == NULL && !nothing)
+    if (f->serve.tls_cert == NULL && !nothing)
         argp_error(
             state,
             "the stream is always TLS: give --tls-cert and --tls-key; `eis ca init` and `eis ca issue` make them");
-    if (f->client_ca != NULL && f->tls_cert == NULL) argp_error(state, "--client-ca goes with --tls-cert");
     if (f->listen != NULL && nothing)
         argp_error(state, "without a model the stream does not start; leave out --listen");
 }
@@ -145,6 +135,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     switch (key) {
     case ARGP_KEY_INIT:
         state->child_inputs[0] = &f->common;
+        state->child_inputs[1] = &f->serve;
         f->profile = EIS_SPLIT_P24;
         f->drain_timeout_ms = DRAIN_MS_DEFAULT;
         return 0;
@@ -170,18 +161,6 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case KEY_HTTP:
         f->http = arg;
         return 0;
-    case KEY_TLS_CERT:
-        f->tls_cert = arg;
-        return 0;
-    case KEY_TLS_KEY:
-        f->tls_key = arg;
-        return 0;
-    case KEY_CLIENT_CA:
-        f->client_ca = arg;
-        return 0;
-    case KEY_TOKEN_FILE:
-        f->token_file = arg;
-        return 0;
     case KEY_INSECURE_HTTP:
         f->insecure_http = true;
         return 0;
@@ -205,8 +184,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 /* ---- what the flags name, loaded ---- */
 
 typedef struct loaded {
-    eis_span cert, key, client_ca;
-    eis_token token;
+    eis_cli_papers papers;
     eis_pool *pool;
     eis_served models;
     eis_cli_legacy demo;
@@ -218,23 +196,8 @@ static void unload(loaded *l)
     eis_served_clear(&l->models);
     eis_cli_legacy_clear(&l->demo);
     eis_mem_free(l->legacy_weights);
-    eis_pem_file_clear(&l->cert);
-    eis_pem_file_clear(&l->key);
-    eis_pem_file_clear(&l->client_ca);
-    eis_net_token_clear(&l->token);
+    eis_cli_papers_clear(&l->papers);
     eis_pool_free(l->pool);
-}
-
-static eis_status load_credentials(loaded *l, const flags *f)
-{
-    eis_status st = EIS_OK;
-
-    if (f->tls_cert != NULL) EIS_TRY(eis_pem_file_read(&l->cert, f->tls_cert, false));
-    if (f->tls_key != NULL) EIS_TRY(eis_pem_file_read(&l->key, f->tls_key, true));
-    if (f->client_ca != NULL) EIS_TRY(eis_pem_file_read(&l->client_ca, f->client_ca, false));
-    if (f->token_file != NULL) EIS_TRY(eis_net_token_read_file(&l->token, f->token_file));
-out:
-    return st;
 }
 
 static eis_status load_models(loaded *l, const flags *f)
@@ -276,7 +239,7 @@ static eis_status choose_http(eis_split_server_config *config, const loaded *l, 
     if (!config->http) return EIS_OK;
     EIS_TRY(eis_cli_legacy_port(&port));
     EIS_TRY(eis_net_address_parse(&config->http_listen, f->http != NULL ? f->http : "127.0.0.1", port));
-    config->http_plain = l->cert.bytes == 0 || f->insecure_http;
+    config->http_plain = l->papers.cert.bytes == 0 || f->insecure_http;
     config->http_plain_anywhere = f->insecure_http;
     EIS_REQUIRE(
         !config->http_plain || f->insecure_http || eis_net_is_loopback(config->http_listen.host), EIS_ERR_USAGE,
@@ -307,13 +270,6 @@ static void print_addresses(const eis_split_server *server, const eis_served *mo
     fflush(stdout);
 }
 
-static void wait_for_signal(void)
-{
-    struct pollfd flag = {.fd = eis_net_cancel_fd(eis_cli_cancel()), .events = POLLIN};
-
-    while (!eis_net_cancel_raised(eis_cli_cancel())) (void)poll(&flag, 1, -1);
-}
-
 static eis_status serve(loaded *l, const flags *f)
 {
     eis_status st = EIS_OK;
@@ -321,8 +277,8 @@ static eis_status serve(loaded *l, const flags *f)
     eis_split_server_config config = {
         .offers = l->models.offers,
         .offer_count = l->models.count,
-        .tls = {.cert_pem = l->cert, .key_pem = l->key, .client_ca_pem = l->client_ca},
-        .token = f->token_file != NULL ? &l->token : NULL,
+        .tls = eis_cli_papers_tls(&l->papers),
+        .token = f->serve.token_file != NULL ? &l->papers.token : NULL,
         .pool = l->pool,
         .connections_max = f->connections_max,
         .in_flight_max = f->in_flight_max,
@@ -337,7 +293,7 @@ static eis_status serve(loaded *l, const flags *f)
     EIS_TRY(choose_http(&config, l, f));
     EIS_TRY(eis_split_server_start(&server, &config));
     print_addresses(server, &l->models);
-    wait_for_signal();
+    eis_cli_serve_wait();
     eis_log(EIS_LOG_INFO, "draining", "requests in flight may finish for %u ms", f->drain_timeout_ms);
     if (!eis_split_server_drain(server, f->drain_timeout_ms)) eis_log(EIS_LOG_WARN, "cut_off", "requests were cut off");
     eis_log(EIS_LOG_INFO, "stopped", "stopped");
@@ -354,7 +310,7 @@ static eis_status run_serve(flags *f)
     if (!f->common.log_level_given && !f->embedded) f->common.log_level = EIS_LOG_INFO;
     EIS_TRY(eis_cli_start(&f->common, !f->embedded));
     if (f->embedded) return eis_embedded_child_run(f->common.threads);
-    EIS_TRY(load_credentials(&l, f));
+    EIS_TRY(eis_cli_papers_read(&l.papers, &f->serve));
     EIS_TRY(eis_pool_new(&l.pool, f->common.threads));
     EIS_TRY(load_models(&l, f));
     EIS_TRY(serve(&l, f));
@@ -365,7 +321,8 @@ out:
 
 int eis_cli_serve_split(int argc, char **argv)
 {
-    static const struct argp_child children[] = {{&eis_cli_common_argp, 0, NULL, 0}, {0}};
+    static const struct argp_child children[] = {
+        {&eis_cli_common_argp, 0, NULL, 0}, {&eis_cli_serve_argp, 0, NULL, 0}, {0}};
     static const struct argp argp = {
         options,
         parse,

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Flags and papers of servers. */
+#include "cli/serve_flags.h"
+
+#include "cli/cli.h"
+#include "service/pem_file.h"
+
+#include <poll.h>
+
+enum { KEY_TLS_CERT = EIS_CLI_KEY_SERVER, KEY_TLS_KEY, KEY_CLIENT_CA, KEY_TOKEN_FILE };
+
+static const struct argp_option options[] = {
+    {"tls-cert", KEY_TLS_CERT, "FILE", 0, "Our certificate with its chain", 2},
+    {"tls-key", KEY_TLS_KEY, "FILE", 0, "Its key", 2},
+    {"client-ca", KEY_CLIENT_CA, "FILE", 0, "Clients must show a certificate of this CA", 2},
+    {"token-file", KEY_TOKEN_FILE, "FILE", 0, "Clients must send this token", 2},
+    {0},
+};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+    eis_cli_serve *f = state->input;
+
+    switch (key) {
+    case KEY_TLS_CERT:
+        f->tls_cert = arg;
+        return 0;
+    case KEY_TLS_KEY:
+        f->tls_key = arg;
+        return 0;
+    case KEY_CLIENT_CA:
+        f->client_ca = arg;
+        return 0;
+    case KEY_TOKEN_FILE:
+        f->token_file = arg;
+        return 0;
+    case ARGP_KEY_END:
+        if ((f->tls_cert == NULL) != (f->tls_key == NULL)) argp_error(state, "--tls-cert and --tls-key go together");
+        if (f->client_ca != NULL && f->tls_cert == NULL) argp_error(state, "--client-ca goes with --tls-cert");
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+const struct argp eis_cli_serve_argp = {.options = options, .parser = parse};
+
+eis_status eis_cli_papers_read(eis_cli_papers *p, const eis_cli_serve *f)
+{
+    eis_status st = EIS_OK;
+
+    if (f->tls_cert != NULL) EIS_TRY(eis_pem_file_read(&p->cert, f->tls_cert, false));
+    if (f->tls_key != NULL) EIS_TRY(eis_pem_file_read(&p->key, f->tls_key, true));
+    if (f->client_ca != NULL) EIS_TRY(eis_pem_file_read(&p->client_ca, f->client_ca, false));
+    if (f->token_file != NULL) EIS_TRY(eis_net_token_read_file(&p->token, f->token_file));
+out:
+    return st;
+}
+
+void eis_cli_papers_clear(eis_cli_papers *p)
+{
+    eis_pem_file_clear(&p->cert);
+    eis_pem_file_clear(&p->key);
+    eis_pem_file_clear(&p->client_ca);
+    eis_net_token_clear(&p->token);
+}
+
+eis_tls_server_config eis_cli_papers_tls(const eis_cli_papers *p)
+{
+    return (eis_tls_server_config){.cert_pem = p->cert, .key_pem = p->key, .client_ca_pem = p->client_ca};
+}
+
+void eis_cli_serve_wait(void)
+{
+    struct pollfd flag = {.fd = eis_net_cancel_fd(eis_cli_cancel()), .events = POLLIN};
+
+    while (!eis_net_cancel_raised(eis_cli_cancel())) (void)poll(&flag, 1, -1);
+}
