@@ -339,8 +339,7 @@ int eis_cli_serve_api(int argc, char **argv)
         "are "
         "JSON lines on stderr, without values. SIGTERM and Ctrl-C let jobs finish; a second signal ends at once. "
         "Without a certificate HTTP is plain and for loopback alone; with --client-ca the certificate of a client "
-        "names "
-        "its tenant. "
+        "names its tenant. "
         "The contract of the API stands in docs/api.md.\n",
         children,
         NULL,

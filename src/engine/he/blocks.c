@@ -71,14 +71,7 @@ static void fill_contract(eis_he_draft *d, uint32_t stage, const layout *l, cons
                                 .limbs = (uint32_t)d->params->limbs_max,
                                 .scale = eis_he_draft_scale(d)};
     s->input_max = input_max;
-    s->output = (eis_he_output){.count = map->rows,
-                                .per_ciphertext = map->rows,
-                                .ciphertexts = 1,
-                                .stride = (int32_t)l->copies,
-                                .polys = 2,
-                                .limbs = t->limbs,
-                                .scale = t->scale,
-                                .error = eis_he_track_error(t)};
+    s->output = eis_he_draft_answer(t, map->rows, (int32_t)l->copies);
 }
 
 static eis_status plan_map(eis_he_draft *d, uint32_t stage, uint32_t node_index, double input_max)
@@ -118,17 +111,7 @@ out:
     return st;
 }
 
-static eis_status plan(eis_he_draft *d)
-{
-    eis_status st = EIS_OK;
-
-    EIS_REQUIRE(eis_he_draft_lone_map(d) != NULL, EIS_ERR_UNSUPPORTED, "the model is not affine");
-    d->plan->contract.stage_count = 1;
-    d->plan->contract.depth = 1;
-    EIS_TRY(plan_map(d, 0, 0, d->graph->input_max));
-out:
-    return st;
-}
+static eis_status plan(eis_he_draft *d) { return eis_he_draft_affine(d, plan_map); }
 
 /* ---- Preparing ------------------------------------------------------------------------------------------------------
  */

@@ -90,6 +90,31 @@ const eis_he_node *eis_he_draft_lone_map(const eis_he_draft *draft)
     return draft->graph->count == 1 && draft->graph->node[0].kind == EIS_HE_NODE_MAP ? &draft->graph->node[0] : NULL;
 }
 
+eis_status eis_he_draft_affine(eis_he_draft *draft, eis_status (*plan_map)(eis_he_draft *draft, uint32_t stage,
+                                                                           uint32_t node, double input_max))
+{
+    eis_status st = EIS_OK;
+
+    EIS_REQUIRE(eis_he_draft_lone_map(draft) != NULL, EIS_ERR_UNSUPPORTED, "the model is not affine");
+    draft->plan->contract.stage_count = 1;
+    draft->plan->contract.depth = 1;
+    EIS_TRY(plan_map(draft, 0, 0, draft->graph->input_max));
+out:
+    return st;
+}
+
+eis_he_output eis_he_draft_answer(const eis_he_track *t, uint32_t count, int32_t stride)
+{
+    return (eis_he_output){.count = count,
+                           .per_ciphertext = count,
+                           .ciphertexts = 1,
+                           .stride = stride,
+                           .polys = 2,
+                           .limbs = t->limbs,
+                           .scale = t->scale,
+                           .error = eis_he_track_error(t)};
+}
+
 bool eis_he_draft_declared(const eis_he_draft *draft, const eis_he_node *node, double *magnitude, double *usual)
 {
     double margin = fmax(draft->model->classifier.magnitude_margin, 1);

@@ -125,6 +125,14 @@ const eis_he_node *eis_he_draft_lone_map(const eis_he_draft *draft);
  * norms. Returns whether the magnitude now rests on the declaration. */
 bool eis_he_draft_declared(const eis_he_draft *draft, const eis_he_node *node, double *magnitude, double *usual);
 
+/* Plans a model that is one map, as one stage of depth 1. Errors: EIS_ERR_UNSUPPORTED where it is not. */
+EIS_MUST_USE eis_status eis_he_draft_affine(eis_he_draft *draft,
+                                            eis_status (*plan_map)(eis_he_draft *draft, uint32_t stage, uint32_t node,
+                                                                   double input_max));
+
+/* Returns the output of a stage whose `count` numbers stand in one ciphertext, `stride` slots apart from slot 0 on. */
+eis_he_output eis_he_draft_answer(const eis_he_track *t, uint32_t count, int32_t stride);
+
 /* Returns the scale of an answer: the chain's default, or less where the magnitude needs the room. */
 double eis_he_draft_answer_scale(const eis_he_draft *draft, double magnitude);
 
