@@ -13,6 +13,8 @@
 
 enum { PARTIES = 2, CONTEXT = 128, TEXT_TOKENS = 24, TEXT_TOKENS_QUICK = 6 };
 
+#define RESIDUAL_BOUND 256.0 /* declared for random weights: no norm of theirs comes near it in 12 blocks */
+
 typedef struct token_goals {
     double ms, rounds, kb;
 } token_goals;
@@ -29,9 +31,9 @@ static void add_rows(eis_bench *bench, const char *name, const eis_bench_mpc_wal
     eis_bench_add(bench, w->online_ms + w->deal_ms + w->expand_ms, "ms", "%s: all together", name);
 }
 
-/* A generated token that looks back on CONTEXT positions, itself included. */
+/* A generated token that looks back on CONTEXT positions, itself included. residual_bound 0: what norms give. */
 static eis_status run_token(eis_bench *bench, const eis_model *model, const char *name, const token_goals *goals,
-                            unsigned times)
+                            double residual_bound, unsigned times)
 {
     eis_status st = EIS_OK;
     eis_mpc_tuning tuning;
@@ -42,6 +44,7 @@ static eis_status run_token(eis_bench *bench, const eis_model *model, const char
 
     eis_mpc_tuning_default(&tuning);
     EIS_TRY(eis_mpc_lm_init(&lm, model, &tuning));
+    lm.residual_bound = residual_bound;
     EIS_TRY(eis_bench_mpc_open(&w, PARTIES, lm.shapes, lm.shape_count, eis_mpc_lm_slot_count(&lm)));
     for (uint32_t i = 0; i < 2 * lm.layers; i++)
         EIS_TRY(eis_bench_mpc_fill(w, i, (CONTEXT - 1) * lm.kv_heads * lm.head_size));
@@ -65,7 +68,7 @@ static eis_status run_stories260k(eis_bench *bench)
     eis_model *model = NULL;
 
     EIS_TRY(eis_bench_model_stories260k(&model));
-    EIS_TRY(run_token(bench, model, "token of stories260K's shape", &wanted, bench->quick ? 4 : 16));
+    EIS_TRY(run_token(bench, model, "token of stories260K's shape", &wanted, 0, bench->quick ? 4 : 16));
 out:
     eis_model_free(model);
     return st;
@@ -79,7 +82,11 @@ static eis_status run_gpt2(eis_bench *bench)
 
     if (bench->quick) return EIS_OK; /* 124 million weights take their time to be shared */
     EIS_TRY(eis_bench_model_gpt2(&model, EIS_BENCH_GPT2_BLOCKS, EIS_BENCH_GPT2_VOCABULARY));
-    EIS_TRY(run_token(bench, model, "token of GPT-2 small's shape", &wanted, 3));
+    st = run_token(bench, model, "token of GPT-2 small's shape", &wanted, RESIDUAL_BOUND, 3);
+    if (st == EIS_ERR_RANGE) { /* random weights of this size may be refused; the others' rows stand */
+        eis_bench_condition_set(bench, "gpt2", "refused: %s", eis_error_detail());
+        st = EIS_OK;
+    }
 out:
     eis_model_free(model);
     return st;
