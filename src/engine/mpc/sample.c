@@ -170,15 +170,16 @@ void eis_mpc_sample_set_coin(const eis_mpc_sample_coin *place, const uint8_t *co
 
 /* ---- drawing ---- */
 
-/* What is added to every exponential, as bits below 1: twice its error, at least 2^-10. */
+/* What is added to every exponential, as bits below 1: twice its error, at least 2^-10. The error is that of the fit,
+ * one and a half units of the place in the interval (14 bits), and the rounding of powers and of the result. */
 static unsigned floor_bits(const eis_mpc_tuning *tuning)
 {
     double c[EIS_MPC_DEGREE_MAX + 1], error;
     unsigned bits = 10;
 
     eis_mpc_fit(c, tuning->exp_degree, eis_mpc_function_exp, tuning->exp_range + 0.125);
-    error = eis_mpc_fit_error(c, tuning->exp_degree, eis_mpc_function_exp, tuning->exp_range + 0.125, 2001) + 4e-4 +
-            ldexp(1, -(int)tuning->frac);
+    error = eis_mpc_fit_error(c, tuning->exp_degree, eis_mpc_function_exp, tuning->exp_range + 0.125, 2001) +
+            ldexp(1.5 * tuning->exp_range, -15) + 1.5e-4 + ldexp(1, -(int)tuning->frac);
     while (bits > 1 && ldexp(1, -(int)bits) < 2 * error) bits--;
     return bits;
 }

@@ -34,8 +34,9 @@ EIS_MUST_USE eis_status eis_mpc_sampling_check(const eis_mpc_sampling *sampling)
 /* The place of one of the entries of a wire, drawn with probability softmax(logits / temperature) among the top_k
  * largest: a wire of one word. With at least two entries, and not greedy.
  *
- * Each of the k has a share of 2^-10 of the first one's more than its own (more where exp is coarser), so that sums
- * rise by more than a comparison blurs.
+ * Each of the k has a share of 2^-9 of the first one's more than its own (with the usual tunables; more where exp is
+ * coarser), so that sums rise by more than a comparison blurs.
+ *
  * Cost:    (log k (log k + 1) / 2 + (log k + 1) log (count / k)) levels of 2 rounds, logarithms rounded up; then exp
  *          and 6 rounds. */
 eis_mpc_id eis_mpc_sample(eis_mpc_graph *graph, eis_mpc_sample_coin *coin, eis_mpc_id logits,

@@ -66,7 +66,8 @@ static eis_mpc_id input(eis_mpc_graph *g, unsigned frac, double bound)
 
 static void test_exp(void **state)
 {
-    /* The interpolant's error, and 5e-4 for the fixed point. */
+    /* The interpolant's error, and 8e-4 for the fixed point: one unit of 14 bits in t alone is 5e-4 at a range of 16.
+     */
     static const struct {
         unsigned degree, rounds, words;
         double range, bound;
@@ -81,7 +82,7 @@ static void test_exp(void **state)
         eis_mpc_tuning_default(&t);
         t.exp_degree = rows[i].degree;
         t.exp_range = rows[i].range;
-        check(&g, eis_mpc_exp(&g, input(&g, 32, 1024), &t), 32, exp, rows[i].bound * 1.15 + 5e-4, false);
+        check(&g, eis_mpc_exp(&g, input(&g, 32, 1024), &t), 32, exp, rows[i].bound * 1.15 + 8e-4, false);
         costs(&g, rows[i].rounds, rows[i].words);
         eis_mpc_graph_clear(&g);
     }

@@ -74,10 +74,9 @@ static double draw(uint32_t seen[COUNT], const double *x, const eis_mpc_sampling
     mpc_world_clear_walk(&world);
     eis_mpc_graph_clear(&g);
     order(place, x);
-    for (uint32_t i = 0; i < k; i++) sum += exp((x[place[i]] - x[place[0]]) / sampling->temperature) + 0x1p-10;
+    for (uint32_t i = 0; i < k; i++) sum += exp((x[place[i]] - x[place[0]]) / sampling->temperature) + 0x1p-9;
     for (uint32_t i = 0; i < COUNT; i++) {
-        double expected =
-            i < k ? total * (exp((x[place[i]] - x[place[0]]) / sampling->temperature) + 0x1p-10) / sum : 0;
+        double expected = i < k ? total * (exp((x[place[i]] - x[place[0]]) / sampling->temperature) + 0x1p-9) / sum : 0;
         if (i >= k) assert_int_equal(seen[place[i]], 0);
         if (i < k) chi += pow(seen[place[i]] - expected, 2) / expected;
     }
