@@ -33,9 +33,9 @@ typedef struct eis_ntt_plan {
     eis_zq_factor degree_inverse;                        /* 1/n */
     eis_zq_factor last_inverse;                          /* inverse_roots[1] / n, the factor of the last stage */
 
-    /* For primes of at most EIS_ZQ_REAL_BITS_MAX bits, else NULL: the roots centred, and divided by q. From n/4 on (n of
-     * 16 and more) they stand in the order of use: for every four nodes of the second last stage their four roots, then
-     * the four of their first halves in the last stage, then of their second halves. */
+    /* For primes of at most EIS_ZQ_REAL_BITS_MAX bits, else NULL: the roots centred, and divided by q. From n/4 on (n
+     * of 16 and more) they stand in the order of use: for every four nodes of the second last stage their four roots,
+     * then the four of their first halves in the last stage, then of their second halves. */
     const double *roots_real, *roots_over_q;                 /* [n] */
     const double *inverse_roots_real, *inverse_roots_over_q; /* [n] */
     double degree_inverse_real, degree_inverse_over_q;
