@@ -139,15 +139,16 @@ out:
     return st;
 }
 
-static eis_status send_error(eis_grpc_call *call, response_message *response, eis_status why)
+/* Each of these takes the response by value: what it points it at is its own frame, and ends with it. */
+static eis_status send_error(eis_grpc_call *call, response_message response, eis_status why)
 {
     Grpc__Reflection__V1__ErrorResponse error = GRPC__REFLECTION__V1__ERROR_RESPONSE__INIT;
 
     error.error_code = eis_status_grpc(why);
     error.error_message = (char *)(uintptr_t)eis_status_text(why);
-    response->message_response_case = GRPC__REFLECTION__V1__SERVER_REFLECTION_RESPONSE__MESSAGE_RESPONSE_ERROR_RESPONSE;
-    response->error_response = &error;
-    return send(call, response);
+    response.message_response_case = GRPC__REFLECTION__V1__SERVER_REFLECTION_RESPONSE__MESSAGE_RESPONSE_ERROR_RESPONSE;
+    response.error_response = &error;
+    return send(call, &response);
 }
 
 static void mark(bool *wanted, const eis_grpc_reflection *r, size_t file)
@@ -161,7 +162,7 @@ static void mark(bool *wanted, const eis_grpc_reflection *r, size_t file)
 }
 
 /* Sends a file and what it imports; the file goes first. */
-static eis_status send_file(eis_grpc_call *call, response_message *response, const eis_grpc_reflection *r, size_t file)
+static eis_status send_file(eis_grpc_call *call, response_message response, const eis_grpc_reflection *r, size_t file)
 {
     eis_status st = EIS_OK;
     Grpc__Reflection__V1__FileDescriptorResponse files = GRPC__REFLECTION__V1__FILE_DESCRIPTOR_RESPONSE__INIT;
@@ -174,17 +175,17 @@ static eis_status send_file(eis_grpc_call *call, response_message *response, con
     files.file_descriptor_proto[files.n_file_descriptor_proto++] = r->packed[file];
     for (size_t i = 0; i < r->set->n_file; i++)
         if (wanted[i] && i != file) files.file_descriptor_proto[files.n_file_descriptor_proto++] = r->packed[i];
-    response->message_response_case =
+    response.message_response_case =
         GRPC__REFLECTION__V1__SERVER_REFLECTION_RESPONSE__MESSAGE_RESPONSE_FILE_DESCRIPTOR_RESPONSE;
-    response->file_descriptor_response = &files;
-    st = send(call, response);
+    response.file_descriptor_response = &files;
+    st = send(call, &response);
 out:
     eis_mem_free(wanted);
     eis_mem_free(files.file_descriptor_proto);
     return st;
 }
 
-static eis_status send_services(eis_grpc_call *call, response_message *response, const eis_grpc_reflection *r)
+static eis_status send_services(eis_grpc_call *call, response_message response, const eis_grpc_reflection *r)
 {
     eis_status st = EIS_OK;
     Grpc__Reflection__V1__ListServiceResponse list = GRPC__REFLECTION__V1__LIST_SERVICE_RESPONSE__INIT;
@@ -197,10 +198,10 @@ static eis_status send_services(eis_grpc_call *call, response_message *response,
         services[i].name = (char *)(uintptr_t)r->services[i];
         list.service[list.n_service++] = &services[i];
     }
-    response->message_response_case =
+    response.message_response_case =
         GRPC__REFLECTION__V1__SERVER_REFLECTION_RESPONSE__MESSAGE_RESPONSE_LIST_SERVICES_RESPONSE;
-    response->list_services_response = &list;
-    st = send(call, response);
+    response.list_services_response = &list;
+    st = send(call, &response);
 out:
     eis_mem_free(list.service);
     eis_mem_free(services);
@@ -208,17 +209,17 @@ out:
 }
 
 /* Our files extend nothing. */
-static eis_status send_extensions(eis_grpc_call *call, response_message *response, const eis_grpc_reflection *r,
+static eis_status send_extensions(eis_grpc_call *call, response_message response, const eis_grpc_reflection *r,
                                   char *type)
 {
     Grpc__Reflection__V1__ExtensionNumberResponse numbers = GRPC__REFLECTION__V1__EXTENSION_NUMBER_RESPONSE__INIT;
 
     if (find(r, NULL, type) == r->set->n_file) return send_error(call, response, EIS_ERR_NOT_FOUND);
     numbers.base_type_name = type;
-    response->message_response_case =
+    response.message_response_case =
         GRPC__REFLECTION__V1__SERVER_REFLECTION_RESPONSE__MESSAGE_RESPONSE_ALL_EXTENSION_NUMBERS_RESPONSE;
-    response->all_extension_numbers_response = &numbers;
-    return send(call, response);
+    response.all_extension_numbers_response = &numbers;
+    return send(call, &response);
 }
 
 static eis_status answer(eis_grpc_call *call, const eis_grpc_reflection *r, request_message *request)
@@ -229,17 +230,17 @@ static eis_status answer(eis_grpc_call *call, const eis_grpc_reflection *r, requ
     response.original_request = request;
     switch (request->message_request_case) {
     case GRPC__REFLECTION__V1__SERVER_REFLECTION_REQUEST__MESSAGE_REQUEST_FILE_BY_FILENAME:
-        return send_file(call, &response, r, find(r, request->file_by_filename, NULL));
+        return send_file(call, response, r, find(r, request->file_by_filename, NULL));
     case GRPC__REFLECTION__V1__SERVER_REFLECTION_REQUEST__MESSAGE_REQUEST_FILE_CONTAINING_SYMBOL:
-        return send_file(call, &response, r, find(r, NULL, request->file_containing_symbol));
+        return send_file(call, response, r, find(r, NULL, request->file_containing_symbol));
     case GRPC__REFLECTION__V1__SERVER_REFLECTION_REQUEST__MESSAGE_REQUEST_LIST_SERVICES:
-        return send_services(call, &response, r);
+        return send_services(call, response, r);
     case GRPC__REFLECTION__V1__SERVER_REFLECTION_REQUEST__MESSAGE_REQUEST_ALL_EXTENSION_NUMBERS_OF_TYPE:
-        return send_extensions(call, &response, r, request->all_extension_numbers_of_type);
+        return send_extensions(call, response, r, request->all_extension_numbers_of_type);
     case GRPC__REFLECTION__V1__SERVER_REFLECTION_REQUEST__MESSAGE_REQUEST_FILE_CONTAINING_EXTENSION:
-        return send_error(call, &response, EIS_ERR_NOT_FOUND);
+        return send_error(call, response, EIS_ERR_NOT_FOUND);
     default:
-        return send_error(call, &response, EIS_ERR_METHOD);
+        return send_error(call, response, EIS_ERR_METHOD);
     }
 }
 

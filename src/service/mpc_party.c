@@ -271,6 +271,7 @@ static eis_status serve_peer(eis_mpc_seat *seat, eis_stream *stream, const eis_t
     if (!taken) seat->inbound[index] = stream;
     pthread_cond_broadcast(&seat->changed);
     while (!taken && !seat->finished) pthread_cond_wait(&seat->changed, &seat->lock);
+    if (!taken) seat->inbound[index] = NULL; /* the listener frees it; the seat is still to be found for a while */
     pthread_mutex_unlock(&seat->lock);
     EIS_REQUIRE(!taken, EIS_ERR_FORBIDDEN, "party %u has called already", index);
 out:

@@ -174,6 +174,7 @@ out:
 eis_status eis_he_map_step(eis_he_map *map, const eis_model *model, const eis_step *s)
 {
     uint32_t area = s->in_height * s->in_width, count = s->in_channels * area;
+    double slope;
 
     switch (s->op) {
     case EIS_STEP_LINEAR:
@@ -184,7 +185,8 @@ eis_status eis_he_map_step(eis_he_map *map, const eis_model *model, const eis_st
         return pool_map(map, s);
     default: /* a polynomial of degree 0 or 1 */
         EIS_ASSERT(s->op == EIS_STEP_POLYNOMIAL);
-        return eis_he_map_diagonal(map, count, count, &(double){s->value_count > 1 ? s->values[1] : 0}, s->values);
+        slope = s->value_count > 1 ? s->values[1] : 0;
+        return eis_he_map_diagonal(map, count, count, &slope, s->values);
     }
 }
 

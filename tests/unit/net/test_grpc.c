@@ -23,6 +23,7 @@ typedef struct world {
     eis_grpc_server *grpc;
     eis_tls_pin client_pin, seen_pin;
     bool pin_seen, was_cancelled, saw_drain;
+    _Atomic bool entered; /* a call of go_on or slow is at the server */
 } world;
 
 static void nap(long ms)
@@ -78,6 +79,7 @@ static eis_status go_on(void *context, eis_grpc_call *call)
     eis_span message;
     eis_status st = eis_net_grpc_receive(&message, call);
 
+    w->entered = true;
     while (st == EIS_OK && !eis_net_grpc_cancelled(call)) {
         w->saw_drain |= eis_net_grpc_draining(call);
         st = eis_net_grpc_send(call, "x", 1);
@@ -92,7 +94,7 @@ static eis_status slow(void *context, eis_grpc_call *call)
     eis_span message;
     eis_status st = eis_net_grpc_receive(&message, call);
 
-    (void)context;
+    ((world *)context)->entered = true;
     nap(300);
     return st == EIS_OK ? eis_net_grpc_send(call, "y", 1) : st;
 }
@@ -413,6 +415,12 @@ static void calls_above_the_limit_are_refused(void **state)
     close_world(&w);
 }
 
+static void wait_for_a_call(const world *w)
+{
+    for (int i = 0; i < 1000 && !w->entered; i++) nap(10);
+    assert_true(w->entered);
+}
+
 static void draining_waits_and_then_cancels(void **state)
 {
     world w;
@@ -424,7 +432,7 @@ static void draining_waits_and_then_cancels(void **state)
     start_with(&w, false, 0, 0);
     s = (side){.w = &w, .path = "/a.B/Slow"};
     assert_int_equal(pthread_create(&thread, NULL, call_beside, &s), 0);
-    nap(100);
+    wait_for_a_call(&w);
     assert_true(eis_net_grpc_server_drain(w.grpc, 10000));
     pthread_join(thread, NULL);
     assert_int_equal(s.st, EIS_OK);
@@ -433,7 +441,7 @@ static void draining_waits_and_then_cancels(void **state)
     start_with(&w, false, 0, 0);
     s = (side){.w = &w, .path = "/a.B/GoOn"};
     assert_int_equal(pthread_create(&thread, NULL, call_beside, &s), 0);
-    nap(100);
+    wait_for_a_call(&w);
     assert_false(eis_net_grpc_server_drain(w.grpc, 100));
     assert_true(w.was_cancelled);
     assert_true(w.saw_drain);
