@@ -270,13 +270,15 @@ static eis_status start_thread(eis_grpc_call *call)
     eis_status st = EIS_OK;
     pthread_attr_t attributes;
     pthread_t thread;
-    bool full;
+    bool full, ending;
 
     pthread_mutex_lock(&server->lock);
     server->counts.calls++;
+    ending = server->draining;
     full = server->threads >= server->config.calls_max;
-    if (!full) server->threads++;
+    if (!full && !ending) server->threads++;
     pthread_mutex_unlock(&server->lock);
+    EIS_REQUIRE(!ending, EIS_ERR_UNAVAILABLE, "the server is ending");
     EIS_REQUIRE(!full, EIS_ERR_BUSY, "%u calls are under way", server->config.calls_max);
     pthread_attr_init(&attributes);
     pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
@@ -450,7 +452,22 @@ void eis_net_grpc_server_counts(eis_grpc_counts *counts, eis_grpc_server *server
     pthread_mutex_unlock(&server->lock);
 }
 
-static bool over(const eis_grpc_server *server) { return server->ended && server->threads == 0; }
+static bool idle(const eis_grpc_server *server) { return server->threads == 0; }
+
+static bool over(const eis_grpc_server *server) { return server->ended && idle(server); }
+
+/* Waits until this holds, or the time has come. Returns whether it holds. */
+static bool wait_until(eis_grpc_server *server, bool (*holds)(const eis_grpc_server *), const struct timespec *at)
+{
+    bool held;
+
+    pthread_mutex_lock(&server->lock);
+    while (!holds(server))
+        if (pthread_cond_timedwait(&server->changed, &server->lock, at) != 0) break;
+    held = holds(server);
+    pthread_mutex_unlock(&server->lock);
+    return held;
+}
 
 bool eis_net_grpc_server_drain(eis_grpc_server *server, uint32_t deadline_ms)
 {
@@ -463,12 +480,11 @@ bool eis_net_grpc_server_drain(eis_grpc_server *server, uint32_t deadline_ms)
     server->draining = true;
     pthread_mutex_unlock(&server->lock);
     if (again) return true;
+    /* Calls end before connections: a connection that has said goodbye closes with its last call, and a client that is
+     * writing just then loses an answer it has not read yet. Afterwards the goodbye waits for each client's ping. */
+    (void)wait_until(server, idle, &at);
     grpc_server_shutdown_and_notify(server->core, server->queue, &tag_end);
-    pthread_mutex_lock(&server->lock);
-    while (!over(server))
-        if (pthread_cond_timedwait(&server->changed, &server->lock, &at) != 0) break;
-    all = over(server);
-    pthread_mutex_unlock(&server->lock);
+    all = wait_until(server, over, &at);
     if (!all && server->config.cut_off != NULL) server->config.cut_off(server->config.context);
     if (!all) grpc_server_cancel_all_calls(server->core);
     pthread_mutex_lock(&server->lock);
