@@ -9,15 +9,9 @@
 static eis_status open_he(eis_he_session **session, const eis_cli_split *flags, const eis_cli_common *common,
                           const char *model_path)
 {
-    const eis_cli_access access = {.ca = flags->ca,
-                                   .cert = flags->cert,
-                                   .key = flags->key,
-                                   .pin = flags->pins,
-                                   .token_file = flags->token_file,
-                                   .timeout_ms = flags->timeout_ms};
     eis_he_session_wish wish;
 
-    eis_cli_he_wish(&wish, flags->he, &access, flags->own, common);
+    eis_cli_he_wish(&wish, flags->he, &flags->access, flags->own, common);
     wish.model_id = flags->served_name;
     wish.model_path = model_path;
     wish.weights = flags->weights;
@@ -37,8 +31,7 @@ eis_status eis_cli_backend_open(eis_cli_backend *backend, const eis_cli_split *f
         EIS_TRY(eis_plain_backend_new(&backend->plain, model, backend->pool));
         backend->seam = eis_plain_backend_seam(backend->plain);
     } else if (flags->engine == EIS_ENGINE_MPC) {
-        const eis_cli_access access = {.ca = flags->ca, .cert = flags->cert, .key = flags->key};
-        EIS_TRY(eis_cli_mpc_open(&backend->mpc, flags->mpc, &access, common, model));
+        EIS_TRY(eis_cli_mpc_open(&backend->mpc, flags->mpc, &flags->access, common, model));
     } else if (flags->engine == EIS_ENGINE_HE) {
         EIS_TRY(open_he(&backend->he, flags, common, model_path));
     } else {

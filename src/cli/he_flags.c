@@ -18,8 +18,6 @@ enum {
     KEY_INTERACTIVE,
 };
 
-enum { KEY_CA = EIS_CLI_KEY_ACCESS, KEY_CERT, KEY_KEY, KEY_PIN, KEY_TOKEN_FILE, KEY_TIMEOUT };
-
 /* ---- a server that is named ---- */
 
 static const struct argp_option server_options[] = {
@@ -139,51 +137,6 @@ static error_t parse_own(int key, char *arg, struct argp_state *state)
 const struct argp eis_cli_he_own_argp = {.options = own_options, .parser = parse_own};
 
 bool eis_cli_he_own_any(const eis_cli_he_own *f) { return f->chain != NULL || f->form != NULL || f->interactive; }
-
-/* ---- who is at the other end ---- */
-
-static const struct argp_option access_options[] = {
-    {"ca", KEY_CA, "FILE", 0, "Trust this CA (default: the system's)", 32},
-    {"cert", KEY_CERT, "FILE", 0, "Our own certificate, for servers that ask", 32},
-    {"key", KEY_KEY, "FILE", 0, "Its key", 32},
-    {"pin", KEY_PIN, "SHA256", 0, "The server's public key", 32},
-    {"token-file", KEY_TOKEN_FILE, "FILE", 0, "A token that tells the server who we are", 32},
-    {"timeout", KEY_TIMEOUT, "MS", 0, "Wait this long for an answer (default 60000)", 32},
-    {0},
-};
-
-static error_t parse_access(int key, char *arg, struct argp_state *state)
-{
-    eis_cli_access *f = state->input;
-
-    switch (key) {
-    case KEY_CA:
-        f->ca = arg;
-        return 0;
-    case KEY_CERT:
-        f->cert = arg;
-        return 0;
-    case KEY_KEY:
-        f->key = arg;
-        return 0;
-    case KEY_PIN:
-        f->pin = arg;
-        return 0;
-    case KEY_TOKEN_FILE:
-        f->token_file = arg;
-        return 0;
-    case KEY_TIMEOUT:
-        f->timeout_ms = (unsigned)eis_cli_number(state, "--timeout", arg, 1, 3600000);
-        return 0;
-    case ARGP_KEY_END:
-        if ((f->cert == NULL) != (f->key == NULL)) argp_error(state, "--cert and --key go together");
-        return 0;
-    default:
-        return ARGP_ERR_UNKNOWN;
-    }
-}
-
-const struct argp eis_cli_access_argp = {.options = access_options, .parser = parse_access};
 
 /* ---- the wish ---- */
 

@@ -3,19 +3,12 @@
 #ifndef EIS_CLI_HE_FLAGS_H
 #define EIS_CLI_HE_FLAGS_H
 
+#include "cli/access_flags.h"
 #include "cli/cli.h"
 #include "service/he_session.h"
 
 #include <argp.h>
 #include <stdbool.h>
-
-/* Who is at the other end, and who we are. */
-typedef struct eis_cli_access {
-    const char *ca, *cert, *key, *pin, *token_file;
-    unsigned timeout_ms;
-} eis_cli_access;
-
-extern const struct argp eis_cli_access_argp;
 
 /* A server that is named. */
 typedef struct eis_cli_he {

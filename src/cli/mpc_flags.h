@@ -3,8 +3,8 @@
 #ifndef EIS_CLI_MPC_FLAGS_H
 #define EIS_CLI_MPC_FLAGS_H
 
+#include "cli/access_flags.h"
 #include "cli/cli.h"
-#include "cli/he_flags.h"
 #include "service/mpc_text.h"
 
 #include <argp.h>

@@ -17,12 +17,6 @@ enum {
     KEY_PREFETCH,
     KEY_TRUNCATE,
     KEY_SERVED_NAME,
-    KEY_CA,
-    KEY_CERT,
-    KEY_KEY,
-    KEY_PIN,
-    KEY_TOKEN_FILE,
-    KEY_TIMEOUT,
 };
 
 static const struct argp_option options[] = {
@@ -39,12 +33,6 @@ static const struct argp_option options[] = {
     {"prefetch", KEY_PREFETCH, "N", 0, "Fetch offline masks for N vectors per layer before the first", 21},
     {"truncate", KEY_TRUNCATE, NULL, 0, "Ask for 32-bit replies (p24 keeps 24 significant bits)", 21},
     {"model-name", KEY_SERVED_NAME, "NAME", 0, "The model's name at the servers (default: their only one)", 21},
-    {"ca", KEY_CA, "FILE", 0, "Trust this CA (default: the system's)", 22},
-    {"cert", KEY_CERT, "FILE", 0, "Our own certificate, for servers that ask", 22},
-    {"key", KEY_KEY, "FILE", 0, "Its key", 22},
-    {"pin", KEY_PIN, "SHA256,...", 0, "Public keys of the servers, in their order", 22},
-    {"token-file", KEY_TOKEN_FILE, "FILE", 0, "A token that tells the servers who we are", 22},
-    {"timeout", KEY_TIMEOUT, "MS", 0, "Wait this long for an answer (default 30000; with he 60000)", 22},
     {0},
 };
 
@@ -54,6 +42,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
     switch (key) {
     case ARGP_KEY_INIT:
+        state->child_inputs[0] = &f->access;
         f->engine = EIS_ENGINE_PLAIN;
         return 0;
     case KEY_ENGINE:
@@ -90,34 +79,17 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case KEY_SERVED_NAME:
         f->served_name = arg;
         return 0;
-    case KEY_CA:
-        f->ca = arg;
-        return 0;
-    case KEY_CERT:
-        f->cert = arg;
-        return 0;
-    case KEY_KEY:
-        f->key = arg;
-        return 0;
-    case KEY_PIN:
-        f->pins = arg;
-        return 0;
-    case KEY_TOKEN_FILE:
-        f->token_file = arg;
-        return 0;
-    case KEY_TIMEOUT:
-        f->timeout_ms = (unsigned)eis_cli_number(state, "--timeout", arg, 1, 3600000);
-        return 0;
     default:
         return ARGP_ERR_UNKNOWN;
     }
 }
 
-const struct argp eis_cli_split_argp = {.options = options, .parser = parse};
+static const struct argp_child children[] = {{&eis_cli_accesses_argp, 0, NULL, 0}, {0}};
+const struct argp eis_cli_split_argp = {.options = options, .parser = parse, .children = children};
 
-static bool any_access(const eis_cli_split *f)
+static bool any_access(const eis_cli_access *f)
 {
-    return f->ca != NULL || f->cert != NULL || f->pins != NULL || f->token_file != NULL;
+    return f->ca != NULL || f->cert != NULL || f->pin != NULL || f->token_file != NULL;
 }
 
 /* Certificates are also for a coordinator of the engine mpc. */
@@ -136,8 +108,8 @@ static eis_status check_he(const eis_cli_split *f)
     EIS_REQUIRE(here || (!eis_cli_he_any(f->he) && !eis_cli_he_own_any(f->own)), EIS_ERR_USAGE,
                 "flags about URLs, keys of encryption and chains go with --engine he");
     EIS_REQUIRE(!here || f->he->url != NULL ||
-                    (!any_access(f) && f->served_name == NULL && f->he->tenant == NULL && f->he->key_file == NULL &&
-                     !f->he->insecure_http),
+                    (!any_access(&f->access) && f->served_name == NULL && f->he->tenant == NULL &&
+                     f->he->key_file == NULL && !f->he->insecure_http),
                 EIS_ERR_USAGE, "names, certificates, tokens, tenants and key files are for a server that --url names");
     EIS_REQUIRE(!here || f->he->url == NULL || f->served_name != NULL, EIS_ERR_USAGE,
                 "--url needs --model-name: what the model is called there");
@@ -151,7 +123,8 @@ eis_status eis_cli_split_check(const eis_cli_split *f)
 {
     eis_status st = EIS_OK;
     bool any = f->servers != NULL || f->shares || f->threshold || f->profile != NULL || f->verify || f->prefetch ||
-               f->truncate || f->pack != NULL || (any_access(f) && f->engine != EIS_ENGINE_HE && !of_coordinator(f));
+               f->truncate || f->pack != NULL ||
+               (any_access(&f->access) && f->engine != EIS_ENGINE_HE && !of_coordinator(f));
 
     EIS_REQUIRE(f->engine == EIS_ENGINE_SPLIT || !any, EIS_ERR_USAGE,
                 "flags about servers and shares go with --engine split");
@@ -160,7 +133,6 @@ eis_status eis_cli_split_check(const eis_cli_split *f)
                 "--parties, --config and --set go with --engine mpc");
     EIS_REQUIRE(f->servers == NULL || f->shares == 0, EIS_ERR_USAGE,
                 "--shares is for embedded servers; --servers gives their number");
-    EIS_REQUIRE((f->cert == NULL) == (f->key == NULL), EIS_ERR_USAGE, "--cert and --key go together");
     EIS_REQUIRE(f->threshold == 0 || f->shares == 0 || f->threshold <= f->shares, EIS_ERR_USAGE,
                 "--threshold %u needs at least %u servers; --shares says %u", f->threshold, f->threshold, f->shares);
     EIS_REQUIRE(f->threshold == 0 || f->profile == NULL || strncmp(f->profile, "f61", 3) == 0, EIS_ERR_USAGE,
@@ -169,8 +141,8 @@ eis_status eis_cli_split_check(const eis_cli_split *f)
                 "--verify needs profile f61 (or f61-8), not %s", f->profile);
     EIS_REQUIRE(f->prefetch == 0 || f->threshold == 0, EIS_ERR_USAGE,
                 "--prefetch goes with additive shares, not with --threshold");
-    EIS_REQUIRE(f->servers != NULL || f->engine == EIS_ENGINE_HE || of_coordinator(f) || !any_access(f), EIS_ERR_USAGE,
-                "certificates, pins and tokens are for --servers; embedded servers have their own");
+    EIS_REQUIRE(f->servers != NULL || f->engine == EIS_ENGINE_HE || of_coordinator(f) || !any_access(&f->access),
+                EIS_ERR_USAGE, "certificates, pins and tokens are for --servers; embedded servers have their own");
 out:
     return st;
 }
@@ -205,17 +177,17 @@ eis_status eis_cli_split_open(eis_split_session **session, const eis_cli_split *
     eis_status st = EIS_OK;
     const eis_split_wish wish = {
         .servers = f->servers,
-        .ca = f->ca,
-        .cert = f->cert,
-        .key = f->key,
-        .pins = f->pins,
-        .token_file = f->token_file,
+        .ca = f->access.ca,
+        .cert = f->access.cert,
+        .key = f->access.key,
+        .pins = f->access.pin,
+        .token_file = f->access.token_file,
         .served_name = f->served_name,
         .profile = f->profile,
         .pack = f->pack,
         .shares = f->shares,
         .threshold = f->threshold,
-        .timeout_ms = f->timeout_ms,
+        .timeout_ms = f->access.timeout_ms,
         .threads = common->threads,
         .verify = f->verify,
         .truncate = f->truncate,

@@ -4,6 +4,7 @@
 #define EIS_CLI_SPLIT_FLAGS_H
 
 #include "base/status.h"
+#include "cli/access_flags.h"
 #include "cli/cli.h"
 #include "cli/he_flags.h"
 #include "cli/mpc_flags.h"
@@ -19,8 +20,9 @@
 
 typedef struct eis_cli_split {
     eis_engine engine;
-    const char *servers, *ca, *cert, *key, *pins, *token_file, *profile, *pack, *served_name;
-    unsigned shares, threshold, prefetch, timeout_ms;
+    eis_cli_access access;
+    const char *servers, *profile, *pack, *served_name;
+    unsigned shares, threshold, prefetch;
     bool verify, truncate;
     /* No flags of this table: what a command adds to its session. The engines he and mpc are offered where `he` and
      * `mpc` are set. */
