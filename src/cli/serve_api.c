@@ -40,7 +40,6 @@ enum {
     KEY_EVAL_BYTES,
     KEY_STORE_BYTES,
     KEY_KEY_BYTES,
-    KEY_DRAIN_TIMEOUT,
     KEY_EMBEDDED,
 };
 
@@ -49,7 +48,7 @@ typedef struct flags {
     eis_cli_serve serve;
     const char *registry, *listen, *admin, *tenants;
     bool insecure_http, publish_weights, embedded;
-    unsigned drain_timeout_ms;
+    unsigned drain_ms;
     eis_he_server_config server; /* what flags set directly */
 } flags;
 
@@ -80,7 +79,6 @@ static const struct argp_option options[] = {
     {"eval-bytes", KEY_EVAL_BYTES, "BYTES", 0, "Memory of evaluations, together (default 4G)", 4},
     {"store-bytes", KEY_STORE_BYTES, "BYTES", 0, "Results that are kept, together (default 1G)", 4},
     {"key-bytes", KEY_KEY_BYTES, "BYTES", 0, "Evaluation keys in memory, a quarter of it per tenant (default 4G)", 4},
-    {"drain-timeout", KEY_DRAIN_TIMEOUT, "MS", 0, "On SIGTERM let jobs finish for so long (default 30000)", 4},
     {"embedded", KEY_EMBEDDED, NULL, OPTION_HIDDEN, "Serve the parent process, which hands over everything", 4},
     {0},
 };
@@ -149,9 +147,6 @@ static error_t parse_limit(int key, char *arg, struct argp_state *state)
     case KEY_KEY_BYTES:
         f->server.keys_bytes = eis_cli_size(state, "--key-bytes", arg, 1024, 1ul << 44);
         return 0;
-    case KEY_DRAIN_TIMEOUT:
-        f->drain_timeout_ms = (unsigned)eis_cli_number(state, "--drain-timeout", arg, 0, 3600000);
-        return 0;
     default:
         return ARGP_ERR_UNKNOWN;
     }
@@ -165,7 +160,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case ARGP_KEY_INIT:
         state->child_inputs[0] = &f->common;
         state->child_inputs[1] = &f->serve;
-        f->drain_timeout_ms = DRAIN_MS_DEFAULT;
+        state->child_inputs[2] = &f->drain_ms;
+        f->drain_ms = DRAIN_MS_DEFAULT;
         return 0;
     case KEY_EMBEDDED:
         f->embedded = true;
@@ -300,10 +296,8 @@ static eis_status serve(const loaded *l, const flags *f)
     EIS_TRY(configure(&config, l, f));
     EIS_TRY(eis_he_server_start(&server, &config));
     print_addresses(server);
-    eis_cli_serve_wait();
-    eis_log(EIS_LOG_INFO, "draining", "jobs may finish for %u ms", f->drain_timeout_ms);
-    if (!eis_he_server_drain(server, f->drain_timeout_ms)) eis_log(EIS_LOG_WARN, "cut_off", "jobs were cut off");
-    eis_log(EIS_LOG_INFO, "stopped", "stopped");
+    eis_cli_drain_wait("jobs", f->drain_ms);
+    eis_cli_drain_end("jobs", eis_he_server_drain(server, f->drain_ms));
 out:
     eis_he_server_free(server);
     return st;
@@ -327,7 +321,7 @@ out:
 int eis_cli_serve_api(int argc, char **argv)
 {
     static const struct argp_child children[] = {
-        {&eis_cli_common_argp, 0, NULL, 0}, {&eis_cli_serve_argp, 0, NULL, 0}, {0}};
+        {&eis_cli_common_argp, 0, NULL, 0}, {&eis_cli_serve_argp, 0, NULL, 0}, {&eis_cli_drain_argp, 0, NULL, 0}, {0}};
     static const struct argp argp = {
         options,
         parse,

@@ -4,11 +4,11 @@
 #include "cli/cli.h"
 #include "cli/mpc_flags.h"
 #include "cli/serve.h"
+#include "cli/serve_flags.h"
 #include "cli/session_flags.h"
 #include "service/mpc_coordinator.h"
 #include "service/pem_file.h"
 
-#include <poll.h>
 #include <stdio.h>
 
 #define LISTEN_DEFAULT      "127.0.0.1:8080"
@@ -27,7 +27,6 @@ enum {
     KEY_MAX_SESSIONS,
     KEY_SESSION_IDLE,
     KEY_MAX_CALLS,
-    KEY_DRAIN_TIMEOUT,
     KEY_WRITE_SESSION,
     KEY_EMBEDDED,
 };
@@ -58,7 +57,6 @@ static const struct argp_option options[] = {
     {"max-sessions", KEY_MAX_SESSIONS, "N", 0, "Sessions side by side (default 4)", 4},
     {"session-idle", KEY_SESSION_IDLE, "MS", 0, "An idle session gives its place away after this (default 600000)", 4},
     {"max-calls", KEY_MAX_CALLS, "N", 0, "Calls at once (default 64)", 4},
-    {"drain-timeout", KEY_DRAIN_TIMEOUT, "MS", 0, "On SIGTERM let calls finish for so long (default 10000)", 4},
     {"embedded", KEY_EMBEDDED, NULL, OPTION_HIDDEN, "Serve the parent process, which hands over everything", 4},
     {0},
 };
@@ -77,9 +75,6 @@ static error_t parse_limit(int key, char *arg, struct argp_state *state)
     case KEY_MAX_CALLS:
         f->calls_max = (unsigned)eis_cli_number(state, "--max-calls", arg, 1, 10000);
         return 0;
-    case KEY_DRAIN_TIMEOUT:
-        f->drain_ms = (unsigned)eis_cli_number(state, "--drain-timeout", arg, 0, 3600000);
-        return 0;
     default:
         return ARGP_ERR_UNKNOWN;
     }
@@ -94,6 +89,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         state->child_inputs[0] = &f->common;
         state->child_inputs[1] = &f->settings;
         state->child_inputs[2] = &f->sessions;
+        state->child_inputs[3] = &f->drain_ms;
         f->drain_ms = DRAIN_MS_DEFAULT;
         return 0;
     case KEY_WRITE_SESSION:
@@ -193,13 +189,6 @@ static void print_address(const char *what, const eis_address *address)
     eis_log(EIS_LOG_INFO, what, "%s", text);
 }
 
-static void wait_for_signal(void)
-{
-    struct pollfd flag = {.fd = eis_net_cancel_fd(eis_cli_cancel()), .events = POLLIN};
-
-    while (!eis_net_cancel_raised(eis_cli_cancel())) (void)poll(&flag, 1, -1);
-}
-
 static eis_status configure(eis_mpc_coordinator_config *config, eis_mpc_coordinator_model *models, const loaded *l,
                             const flags *f)
 {
@@ -242,10 +231,8 @@ static eis_status serve(const loaded *l, const flags *f)
     print_address("listening", &grpc);
     if (f->admin != NULL) print_address("admin", &admin);
     EIS_TRY(eis_cli_flush());
-    wait_for_signal();
-    eis_log(EIS_LOG_INFO, "draining", "calls may finish for %u ms", f->drain_ms);
-    if (!eis_mpc_coordinator_drain(coordinator, f->drain_ms)) eis_log(EIS_LOG_WARN, "cut_off", "calls were cut off");
-    eis_log(EIS_LOG_INFO, "stopped", "stopped: all sessions have ended");
+    eis_cli_drain_wait("calls", f->drain_ms);
+    eis_cli_drain_end("calls", eis_mpc_coordinator_drain(coordinator, f->drain_ms));
 out:
     eis_mpc_coordinator_free(coordinator);
     return st;
@@ -275,6 +262,7 @@ int eis_cli_serve_coordinator(int argc, char **argv)
     static const struct argp_child children[] = {{&eis_cli_common_argp, 0, NULL, 0},
                                                  {&eis_cli_settings_argp, 0, NULL, 0},
                                                  {&eis_cli_session_argp, 0, NULL, 0},
+                                                 {&eis_cli_drain_argp, 0, NULL, 0},
                                                  {0}};
     static const struct argp argp = {
         options,

@@ -2,12 +2,13 @@
 /* Flags and papers of servers. */
 #include "cli/serve_flags.h"
 
+#include "base/log.h"
 #include "cli/cli.h"
 #include "service/pem_file.h"
 
 #include <poll.h>
 
-enum { KEY_TLS_CERT = EIS_CLI_KEY_SERVER, KEY_TLS_KEY, KEY_CLIENT_CA, KEY_TOKEN_FILE };
+enum { KEY_TLS_CERT = EIS_CLI_KEY_SERVER, KEY_TLS_KEY, KEY_CLIENT_CA, KEY_TOKEN_FILE, KEY_DRAIN_TIMEOUT };
 
 static const struct argp_option options[] = {
     {"tls-cert", KEY_TLS_CERT, "FILE", 0, "Our certificate with its chain", 2},
@@ -70,9 +71,40 @@ eis_tls_server_config eis_cli_papers_tls(const eis_cli_papers *p)
     return (eis_tls_server_config){.cert_pem = p->cert, .key_pem = p->key, .client_ca_pem = p->client_ca};
 }
 
+/* ---- the end ---- */
+
+static const struct argp_option drain_options[] = {
+    {"drain-timeout", KEY_DRAIN_TIMEOUT, "MS", 0,
+     "On SIGTERM let what has begun finish for so long (default 10000; `serve api`: 30000)", 4},
+    {0},
+};
+
+static error_t parse_drain(int key, char *arg, struct argp_state *state)
+{
+    unsigned *ms = state->input;
+
+    if (key != KEY_DRAIN_TIMEOUT) return ARGP_ERR_UNKNOWN;
+    *ms = (unsigned)eis_cli_number(state, "--drain-timeout", arg, 0, 3600000);
+    return 0;
+}
+
+const struct argp eis_cli_drain_argp = {.options = drain_options, .parser = parse_drain};
+
 void eis_cli_serve_wait(void)
 {
     struct pollfd flag = {.fd = eis_net_cancel_fd(eis_cli_cancel()), .events = POLLIN};
 
     while (!eis_net_cancel_raised(eis_cli_cancel())) (void)poll(&flag, 1, -1);
+}
+
+void eis_cli_drain_wait(const char *what, unsigned drain_ms)
+{
+    eis_cli_serve_wait();
+    eis_log(EIS_LOG_INFO, "draining", "%s may finish for %u ms", what, drain_ms);
+}
+
+void eis_cli_drain_end(const char *what, bool finished)
+{
+    if (!finished) eis_log(EIS_LOG_WARN, "cut_off", "%s were cut off", what);
+    eis_log(EIS_LOG_INFO, "stopped", "stopped");
 }

@@ -9,6 +9,7 @@
 #include "net/token.h"
 
 #include <argp.h>
+#include <stdbool.h>
 
 typedef struct eis_cli_serve {
     const char *tls_cert, *tls_key, *client_ca, *token_file;
@@ -34,7 +35,15 @@ void eis_cli_papers_clear(eis_cli_papers *papers);
 /* Returns them as a server takes them; they must outlive it. */
 eis_tls_server_config eis_cli_papers_tls(const eis_cli_papers *papers);
 
+/* The argp child that parses how long what has begun may take after the signal; its input is an unsigned number of
+ * milliseconds, set to the command's default before. */
+extern const struct argp eis_cli_drain_argp;
+
 /* Waits for SIGTERM or Ctrl-C. */
 void eis_cli_serve_wait(void);
+
+/* Does so, then logs that `what` may finish for `drain_ms`; and how that ended: finished, or cut off. */
+void eis_cli_drain_wait(const char *what, unsigned drain_ms);
+void eis_cli_drain_end(const char *what, bool finished);
 
 #endif

@@ -5,11 +5,11 @@
 #include "cli/cli.h"
 #include "cli/mpc_flags.h"
 #include "cli/serve.h"
+#include "cli/serve_flags.h"
 #include "service/mpc_party.h"
 #include "service/pem_file.h"
 #include "service/triple_service.h"
 
-#include <poll.h>
 #include <stdio.h>
 
 #define DRAIN_MS 2000
@@ -132,13 +132,6 @@ static void override_with(char *setting, const char *flag)
     if (flag != NULL) snprintf(setting, EIS_MPC_SETTING_TEXT_BYTES, "%s", flag);
 }
 
-static void wait_for_signal(void)
-{
-    struct pollfd flag = {.fd = eis_net_cancel_fd(eis_cli_cancel()), .events = POLLIN};
-
-    while (!eis_net_cancel_raised(eis_cli_cancel())) (void)poll(&flag, 1, -1);
-}
-
 static eis_status announce(const eis_address *address)
 {
     char text[EIS_ADDRESS_TEXT_BYTES_MAX];
@@ -168,7 +161,7 @@ static eis_status serve(const role *r, const eis_mpc_settings *settings)
     wish.tls = (eis_tls_server_config){.cert_pem = cert, .key_pem = key, .client_ca_pem = ca};
     EIS_TRY(r->start(&server, &address, &wish));
     EIS_TRY(announce(&address));
-    wait_for_signal();
+    eis_cli_serve_wait();
     eis_log(EIS_LOG_INFO, "stopped", "stopped: all sessions end");
 out:
     if (server != NULL) r->stop(server, DRAIN_MS);

@@ -35,7 +35,6 @@ enum {
     KEY_MAX_BODY,
     KEY_IDLE_TIMEOUT,
     KEY_READ_TIMEOUT,
-    KEY_DRAIN_TIMEOUT,
     KEY_EMBEDDED,
 };
 
@@ -46,7 +45,7 @@ typedef struct flags {
     size_t model_count;
     eis_split_profile profile;
     const char *listen, *http;
-    unsigned connections_max, in_flight_max, idle_timeout_ms, read_timeout_ms, drain_timeout_ms;
+    unsigned connections_max, in_flight_max, idle_timeout_ms, read_timeout_ms, drain_ms;
     unsigned long frame_bytes_max, body_bytes_max;
     bool verify_weights, demo_layer, insecure_http, legacy_float, embedded;
 } flags;
@@ -71,7 +70,6 @@ static const struct argp_option options[] = {
     {"max-body", KEY_MAX_BODY, "BYTES", 0, "Longest body of REST (default 16M)", 4},
     {"idle-timeout", KEY_IDLE_TIMEOUT, "MS", 0, "Close a connection that asks nothing (default 600000)", 4},
     {"read-timeout", KEY_READ_TIMEOUT, "MS", 0, "Longest time for one message to arrive (default 10000)", 4},
-    {"drain-timeout", KEY_DRAIN_TIMEOUT, "MS", 0, "On SIGTERM let requests finish for so long (default 10000)", 4},
     {"embedded", KEY_EMBEDDED, NULL, OPTION_HIDDEN, "Serve the parent process, which hands over everything", 4},
     {0},
 };
@@ -120,9 +118,6 @@ static error_t parse_limit(int key, char *arg, struct argp_state *state)
     case KEY_READ_TIMEOUT:
         f->read_timeout_ms = (unsigned)eis_cli_number(state, "--read-timeout", arg, 1, 3600000);
         return 0;
-    case KEY_DRAIN_TIMEOUT:
-        f->drain_timeout_ms = (unsigned)eis_cli_number(state, "--drain-timeout", arg, 0, 3600000);
-        return 0;
     default:
         return ARGP_ERR_UNKNOWN;
     }
@@ -136,8 +131,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case ARGP_KEY_INIT:
         state->child_inputs[0] = &f->common;
         state->child_inputs[1] = &f->serve;
+        state->child_inputs[2] = &f->drain_ms;
         f->profile = EIS_SPLIT_P24;
-        f->drain_timeout_ms = DRAIN_MS_DEFAULT;
+        f->drain_ms = DRAIN_MS_DEFAULT;
         return 0;
     case KEY_MODEL:
         add_model(f, state, arg);
@@ -293,10 +289,8 @@ static eis_status serve(loaded *l, const flags *f)
     EIS_TRY(choose_http(&config, l, f));
     EIS_TRY(eis_split_server_start(&server, &config));
     print_addresses(server, &l->models);
-    eis_cli_serve_wait();
-    eis_log(EIS_LOG_INFO, "draining", "requests in flight may finish for %u ms", f->drain_timeout_ms);
-    if (!eis_split_server_drain(server, f->drain_timeout_ms)) eis_log(EIS_LOG_WARN, "cut_off", "requests were cut off");
-    eis_log(EIS_LOG_INFO, "stopped", "stopped");
+    eis_cli_drain_wait("requests", f->drain_ms);
+    eis_cli_drain_end("requests", eis_split_server_drain(server, f->drain_ms));
 out:
     eis_split_server_free(server);
     return st;
@@ -322,7 +316,7 @@ out:
 int eis_cli_serve_split(int argc, char **argv)
 {
     static const struct argp_child children[] = {
-        {&eis_cli_common_argp, 0, NULL, 0}, {&eis_cli_serve_argp, 0, NULL, 0}, {0}};
+        {&eis_cli_common_argp, 0, NULL, 0}, {&eis_cli_serve_argp, 0, NULL, 0}, {&eis_cli_drain_argp, 0, NULL, 0}, {0}};
     static const struct argp argp = {
         options,
         parse,
