@@ -4,8 +4,10 @@
 #include "base/mem.h"
 #include "engine/mpc/stream.h"
 #include "service/mpc_call.h"
+#include "service/mpc_key_hash.h"
 #include "service/mpc_model.h"
 
+#include <stdio.h>
 #include <string.h>
 
 struct eis_mpc_owner {
@@ -43,7 +45,79 @@ void eis_mpc_owner_close(eis_mpc_owner *o)
     eis_mem_free(o);
 }
 
-/* Adds the masks of (purpose, number) to words: fetches a key for each party and sums their streams. */
+/* Asks the Triple Service for the keys of masks, and each party for a hash of its own. */
+static eis_status ask_keys(eis_mpc_owner *o, eis_mpc_purpose purpose, uint64_t number)
+{
+    eis_status st = EIS_OK;
+    eis_writer w;
+
+    eis_wire_writer_init(&w, 64);
+    for (uint32_t p = 0; p <= o->session->party_count; p++) {
+        bool dealer = p == o->session->party_count;
+        eis_wire_writer_u8(&w, (uint8_t)purpose);
+        eis_wire_writer_u64(&w, number);
+        EIS_TRY(eis_mpc_send(dealer ? o->dealer : o->party[p], dealer ? EIS_MPC_MESSAGE_KEYS : EIS_MPC_MESSAGE_KEY_HASH,
+                             o->number, &w, NULL, 0));
+    }
+out:
+    eis_wire_writer_clear(&w);
+    return st;
+}
+
+/* Compares a key with the one that the party has. Hashes are public. */
+static eis_status compare_key(eis_mpc_owner *o, uint32_t party, eis_mpc_purpose purpose, uint64_t number,
+                              const uint8_t *key)
+{
+    eis_status st = EIS_OK;
+    uint8_t hash[EIS_MPC_DIGEST_BYTES];
+    const uint8_t *theirs;
+    eis_reader r;
+
+    EIS_TRY(eis_mpc_key_hash(hash, o->session, party, purpose, number, key));
+    EIS_TRY(eis_mpc_await(&r, o->party[party], EIS_MPC_MESSAGE_KEY_HASH_IS, o->number, o->timeout_ms));
+    theirs = eis_wire_reader_bytes(&r, sizeof hash);
+    EIS_TRY(eis_wire_reader_end(&r));
+    EIS_REQUIRE(memcmp(theirs, hash, sizeof hash) == 0, EIS_ERR_INTEGRITY,
+                "the Triple Service gave an owner another key of masks than party %u has", party);
+out:
+    return st;
+}
+
+/* Tells everybody that the session is over, and why. */
+static eis_status end_session(eis_mpc_owner *o, eis_status st)
+{
+    char why[256];
+
+    snprintf(why, sizeof why, "%s", eis_error_detail());
+    for (uint32_t p = 0; p < o->session->party_count; p++) {
+        (void)eis_fail(st, "%s", why);
+        eis_mpc_send_failure(o->party[p], o->number, st);
+    }
+    return eis_fail(st, "%s", why);
+}
+
+/* Fetches the keys of masks, and holds them against what the parties have: before anything is masked with them.
+ * Shape: keys[parties][EIS_MPC_SEED_BYTES]. Secret: keys. */
+static eis_status fetch_keys(uint8_t *keys, eis_mpc_owner *o, eis_mpc_purpose purpose, uint64_t number)
+{
+    eis_status st = EIS_OK;
+    size_t bytes = o->session->party_count * (size_t)EIS_MPC_SEED_BYTES;
+    const uint8_t *data;
+    eis_reader r;
+
+    EIS_TRY(ask_keys(o, purpose, number));
+    EIS_TRY(eis_mpc_await(&r, o->dealer, EIS_MPC_MESSAGE_KEYS_ARE, o->number, o->timeout_ms));
+    data = eis_wire_reader_bytes(&r, bytes);
+    EIS_TRY(eis_wire_reader_end(&r));
+    memcpy(keys, data, bytes);
+    for (uint32_t p = 0; p < o->session->party_count && st == EIS_OK; p++)
+        st = compare_key(o, p, purpose, number, keys + p * EIS_MPC_SEED_BYTES);
+    if (st == EIS_ERR_INTEGRITY) st = end_session(o, st);
+out:
+    return st;
+}
+
+/* Adds the masks of (purpose, number) to words: sums the streams of all parties. */
 static eis_status add_masks(uint64_t *words, size_t count, eis_mpc_owner *o, eis_mpc_purpose purpose, uint64_t number)
 {
     enum { BLOCK = 4096 };
@@ -51,20 +125,9 @@ static eis_status add_masks(uint64_t *words, size_t count, eis_mpc_owner *o, eis
     eis_mpc_stream stream = {0};
     uint8_t keys[EIS_MPC_PARTIES_MAX * EIS_MPC_SEED_BYTES];
     uint64_t *block = eis_mem_new_secret(BLOCK, sizeof *block);
-    size_t bytes = o->session->party_count * (size_t)EIS_MPC_SEED_BYTES;
-    const uint8_t *data;
-    eis_writer w;
-    eis_reader r;
 
-    eis_wire_writer_init(&w, 64);
     if (block == NULL) return EIS_ERR_MEMORY;
-    eis_wire_writer_u8(&w, (uint8_t)purpose);
-    eis_wire_writer_u64(&w, number);
-    EIS_TRY(eis_mpc_send(o->dealer, EIS_MPC_MESSAGE_KEYS, o->number, &w, NULL, 0));
-    EIS_TRY(eis_mpc_await(&r, o->dealer, EIS_MPC_MESSAGE_KEYS_ARE, o->number, o->timeout_ms));
-    data = eis_wire_reader_bytes(&r, bytes);
-    EIS_TRY(eis_wire_reader_end(&r));
-    memcpy(keys, data, bytes);
+    EIS_TRY(fetch_keys(keys, o, purpose, number));
     for (uint32_t p = 0; p < o->session->party_count; p++) {
         EIS_TRY(eis_mpc_stream_start_key(&stream, keys + p * EIS_MPC_SEED_BYTES));
         for (size_t at = 0; at < count; at += BLOCK) {
@@ -74,7 +137,6 @@ static eis_status add_masks(uint64_t *words, size_t count, eis_mpc_owner *o, eis
         }
     }
 out:
-    eis_wire_writer_clear(&w);
     eis_mpc_stream_clear(&stream);
     eis_mem_wipe(keys, sizeof keys);
     eis_mem_free_wiped(block, BLOCK, sizeof *block);

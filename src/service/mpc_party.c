@@ -293,6 +293,28 @@ static bool note_owner(eis_mpc_seat *seat, const eis_stream *from, eis_stream *t
     return done;
 }
 
+/* Shows an owner which key of its masks is ours. */
+static eis_status show_key(eis_stream *stream, eis_mpc_seat *seat, eis_reader *r, bool model, bool prompt)
+{
+    eis_status st = EIS_OK;
+    unsigned purpose = eis_wire_reader_u8(r);
+    uint64_t number = eis_wire_reader_u64(r);
+    bool weights = purpose == EIS_MPC_PURPOSE_WEIGHTS;
+    uint8_t hash[EIS_MPC_DIGEST_BYTES];
+    eis_writer w;
+
+    eis_wire_writer_init(&w, 64);
+    EIS_TRY(eis_wire_reader_end(r));
+    EIS_REQUIRE(weights || purpose == EIS_MPC_PURPOSE_INPUT, EIS_ERR_FORBIDDEN, "these are no masks of an input");
+    EIS_REQUIRE(weights || number >> 16 == 0 ? model : prompt, EIS_ERR_FORBIDDEN, "this input has another owner");
+    EIS_TRY(eis_mpc_seat_key_hash(hash, seat, (eis_mpc_purpose)purpose, number));
+    eis_wire_writer_bytes(&w, hash, sizeof hash);
+    EIS_TRY(eis_mpc_send(stream, EIS_MPC_MESSAGE_KEY_HASH_IS, seat->number, &w, NULL, 0));
+out:
+    eis_wire_writer_clear(&w);
+    return st;
+}
+
 static eis_status serve_owner(eis_mpc_seat *seat, eis_stream *stream, const eis_tls_pin *pin)
 {
     eis_status st = EIS_OK;
@@ -311,6 +333,16 @@ static eis_status serve_owner(eis_mpc_seat *seat, eis_stream *stream, const eis_
         if (frame.header.type == EIS_MPC_MESSAGE_CLOSE) break;
         if (frame.header.type == EIS_MPC_MESSAGE_COUNT) {
             EIS_TRY(send_counters(stream, seat));
+            continue;
+        }
+        if (frame.header.type == EIS_MPC_MESSAGE_FAILED) {
+            st = eis_mpc_open_frame(&r, &frame, EIS_MPC_MESSAGE_FAILED, seat->number);
+            eis_mpc_seat_refuse(seat, st);
+            goto out;
+        }
+        if (frame.header.type == EIS_MPC_MESSAGE_KEY_HASH) {
+            EIS_TRY(eis_mpc_open_frame(&r, &frame, EIS_MPC_MESSAGE_KEY_HASH, seat->number));
+            EIS_TRY(show_key(stream, seat, &r, model, prompt));
             continue;
         }
         if (frame.header.type == EIS_MPC_MESSAGE_WEIGHTS) {

@@ -5,9 +5,11 @@
 #include "base/mem.h"
 #include "engine/mpc/material.h"
 #include "engine/mpc/sacrifice.h"
+#include "service/mpc_key_hash.h"
 #include "service/mpc_model.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -96,6 +98,7 @@ static eis_status wait_for_change(eis_mpc_seat *seat, uint64_t until_ns, const c
 {
     struct timespec until = {.tv_sec = (time_t)(until_ns / 1000000000u), .tv_nsec = (long)(until_ns % 1000000000u)};
 
+    if (seat->refused != EIS_OK) return eis_fail(seat->refused, "an owner ends the session: %s", seat->refusal);
     if (pthread_cond_timedwait(&seat->changed, &seat->lock, &until) == ETIMEDOUT)
         return eis_fail(EIS_ERR_TIMEOUT, "no %s in time", what);
     if (seat->over) return eis_fail(EIS_ERR_CLOSED, "the session has ended");
@@ -144,7 +147,11 @@ static eis_status link_dealer(eis_mpc_seat *seat, eis_mpc_dial dial, void *conte
     EIS_TRY(eis_mpc_await(&r, seat->dealer, EIS_MPC_MESSAGE_WELCOME, seat->number, seat->round_ms));
     seed = eis_wire_reader_bytes(&r, EIS_MPC_SEED_BYTES);
     EIS_TRY(eis_wire_reader_end(&r));
+    pthread_mutex_lock(&seat->lock);
     memcpy(seat->seed, seed, EIS_MPC_SEED_BYTES);
+    seat->seeded = true;
+    pthread_cond_broadcast(&seat->changed);
+    pthread_mutex_unlock(&seat->lock);
     eis_net_stream_limit(seat->dealer, EIS_MPC_STREAM_PAYLOAD_MAX * 8);
 out:
     return st;
@@ -252,6 +259,30 @@ out:
     if (in != NULL) eis_mem_free(in->words);
     eis_mem_free(in);
     return st;
+}
+
+eis_status eis_mpc_seat_key_hash(uint8_t *hash, eis_mpc_seat *seat, eis_mpc_purpose purpose, uint64_t number)
+{
+    eis_status st = EIS_OK;
+    uint8_t key[EIS_MPC_SEED_BYTES];
+    uint64_t until = deadline(seat->dial_ms);
+
+    pthread_mutex_lock(&seat->lock);
+    while (st == EIS_OK && !seat->seeded) st = wait_for_change(seat, until, "seed from the Triple Service");
+    if (st == EIS_OK) st = eis_mpc_stream_key(key, seat->seed, purpose, number);
+    pthread_mutex_unlock(&seat->lock);
+    if (st == EIS_OK) st = eis_mpc_key_hash(hash, &seat->session, seat->index, purpose, number, key);
+    eis_mem_wipe(key, sizeof key);
+    return st;
+}
+
+void eis_mpc_seat_refuse(eis_mpc_seat *seat, eis_status st)
+{
+    pthread_mutex_lock(&seat->lock);
+    if (seat->refused == EIS_OK) snprintf(seat->refusal, sizeof seat->refusal, "%s", eis_error_detail());
+    seat->refused = st;
+    pthread_cond_broadcast(&seat->changed);
+    pthread_mutex_unlock(&seat->lock);
 }
 
 /* Waits for an input of this step and copies its words. The record stays until the step is over, so that a second one

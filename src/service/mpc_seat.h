@@ -25,8 +25,11 @@ typedef struct eis_mpc_inbox {
 typedef struct eis_mpc_seat {
     struct eis_mpc_seat *next; /* in the server's list, under its lock */
     unsigned users;
-    bool over;     /* nobody new; those who wait give up */
-    bool finished; /* the session's own thread uses no stream any more */
+    bool over;          /* nobody new; those who wait give up */
+    bool finished;      /* the session's own thread uses no stream any more */
+    bool seeded;        /* the seed is here; under the lock */
+    eis_status refused; /* not EIS_OK: an owner has ended the session, and says why; under the lock */
+    char refusal[256];
 
     eis_mpc_session session;
     uint64_t number;
@@ -87,5 +90,14 @@ void eis_mpc_seat_count(eis_mpc_counters *counters, eis_mpc_seat *seat);
 /* An owner's thread: puts in what it sent. Takes each slot once. Errors: EIS_ERR_PROTOCOL. */
 EIS_MUST_USE eis_status eis_mpc_seat_put_weights(eis_mpc_seat *seat, uint32_t matrix, eis_reader *r);
 EIS_MUST_USE eis_status eis_mpc_seat_put_input(eis_mpc_seat *seat, uint64_t step, uint32_t slot, eis_reader *r);
+
+/* Hashes the key of our share of an input's masks, for its owner (mpc_key_hash.h). Waits for the seed.
+ * Shape:   hash[EIS_MPC_DIGEST_BYTES]. Errors: EIS_ERR_TIMEOUT, EIS_ERR_CLOSED. */
+EIS_MUST_USE eis_status eis_mpc_seat_key_hash(uint8_t *hash, eis_mpc_seat *seat, eis_mpc_purpose purpose,
+                                              uint64_t number);
+
+/* An owner ends the session, with a status and the text that was recorded with it: whoever waits for an owner fails
+ * with that. */
+void eis_mpc_seat_refuse(eis_mpc_seat *seat, eis_status st);
 
 #endif

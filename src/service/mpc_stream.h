@@ -31,7 +31,10 @@ typedef enum eis_mpc_message {
     EIS_MPC_MESSAGE_FAILED,     /* code, text: the session has ended */
     EIS_MPC_MESSAGE_CLOSE,      /* empty */
     EIS_MPC_MESSAGE_COUNT,      /* empty: the coordinator or an owner asks what a member has counted */
-    EIS_MPC_MESSAGE_COUNTED     /* eis_mpc_counters */
+    EIS_MPC_MESSAGE_COUNTED,    /* eis_mpc_counters */
+
+    EIS_MPC_MESSAGE_KEY_HASH = 75, /* purpose u8, number u64: an owner asks a party which key of masks it has */
+    EIS_MPC_MESSAGE_KEY_HASH_IS    /* 32 bytes: mpc_key_hash.h */
 } eis_mpc_message;
 
 typedef enum eis_mpc_role { EIS_MPC_ROLE_PARTY = 1, EIS_MPC_ROLE_COORDINATOR = 2, EIS_MPC_ROLE_OWNER = 3 } eis_mpc_role;
