@@ -209,6 +209,7 @@ static eis_status configure(eis_mpc_coordinator_config *config, eis_mpc_coordina
         .load_ms = l->settings.owner_ms,
         .calls_max = f->calls_max,
     };
+    if (l->settings.plaintext_prompts != 0) config->plaintext_prompts = true;
     if (!f->plaintext_grpc)
         config->tls = (eis_tls_server_config){.cert_pem = l->cert, .key_pem = l->key, .client_ca_pem = l->ca};
     EIS_TRY(eis_net_address_parse(&config->listen, listen[0] != '\0' ? listen : LISTEN_DEFAULT, LISTEN_PORT_DEFAULT));

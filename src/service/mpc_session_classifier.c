@@ -194,6 +194,7 @@ eis_status eis_mpc_session_classifier_read(eis_reader *r, eis_mpc_classifier *c)
     c->margin = eis_mpc_session_real_read(r, 0, MARGIN_MAX, "the margin of declared magnitudes");
     eis_mpc_session_tuning_read(r, &c->tuning);
     EIS_TRY(eis_wire_reader_status(r));
+    EIS_TRY(eis_mpc_tuning_check(&c->tuning));
     c->inputs = (uint32_t)words_of(&at);
     EIS_NEW(c->layers, c->layer_count);
     EIS_NEW(c->shapes, c->layer_count);

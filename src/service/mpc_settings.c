@@ -8,14 +8,15 @@
 
 #define KEY_BYTES_MAX 64
 
-typedef enum kind { WHOLE, REAL, TEXT } kind;
+/* Those of _OR_0 take 0 as well, which chooses. */
+typedef enum kind { WHOLE, WHOLE_OR_0, REAL, REAL_OR_0, WORD, TEXT } kind;
 
 typedef struct key {
     const char *section, *name;
     kind kind;
-    size_t at; /* in eis_mpc_settings */
+    size_t at; /* in eis_mpc_settings; a word's is the uint32_t of its place among its words */
     double min, max;
-    const char *initial, *effect;
+    const char *initial, *effect; /* initial of a WORD: all words with '|' between, the default first */
 } key;
 
 #define AT(member) offsetof(eis_mpc_settings, member)
@@ -27,19 +28,33 @@ static const key keys[] = {
     {"cheby", "deg", WHOLE, AT(tuning.exp_degree), 5, 15, "11",
      "degree of exp: more is more precise; above 11 it costs 2 rounds more in every softmax"},
     {"cheby", "range", REAL, AT(tuning.exp_range), 8, 16, "12", "exp is 0 below minus this"},
-    {"act", "deg", WHOLE, AT(tuning.act_degree), 0, 15, "0", "degree of SiLU and GELU; 0 chooses 11 and 9"},
-    {"act", "range", REAL, AT(tuning.act_range), 0, 16, "0",
+    {"exp", "method", WORD, AT(exp_method), 0, 0, "cheby", "how exp is computed: by Chebyshev's polynomials"},
+    {"act", "deg", WHOLE_OR_0, AT(tuning.act_degree), 5, 15, "0", "degree of SiLU and GELU; 0 chooses 11 and 9"},
+    {"act", "range", REAL_OR_0, AT(tuning.act_range), 2, 16, "0",
      "where SiLU and GELU become straight lines; 0 chooses 8 and 4"},
     {"spline", "per_octave", WHOLE, AT(tuning.per_octave), 1, 8, "4",
      "lines per octave of 1/x and 1/sqrt(x), before Newton's steps"},
     {"newton", "steps", WHOLE, AT(tuning.newton_steps), 1, 2, "1", "Newton's steps of 1/x and 1/sqrt(x)"},
-    {"compare", "digit_bits", WHOLE, AT(tuning.digit_bits_max), 0, 7, "0",
+    {"compare", "digit_bits", WHOLE_OR_0, AT(tuning.digit_bits_max), 4, 7, "0",
      "bits of a digit of a comparison, at most; 0 chooses: fewer are more words of the parties and less material"},
+    {"compare", "engine", WORD, AT(compare_engine), 0, 0, "digits", "how comparisons are made: by digits of masks"},
+    {"softmax", "max", WORD, AT(tuning.softmax_static), 0, 0, "tournament|static",
+     "what is taken off the scores: the largest one, or static: the bound of all, which costs 2 rounds less for each "
+     "doubling of the text and is for models whose scores stay below 2.7"},
+    {"range", "policy", WORD, AT(range_policy), 0, 0, "auto|static|calibrated",
+     "static: the sizes of all numbers are theorems about the weights, and a model that they leave no room is refused; "
+     "calibrated: what the owner declares replaces them where it is less, and inputs that go beyond give wrong "
+     "answers; auto: calibrated where static does not fit"},
+    {"range", "margin", REAL, AT(range_margin), 1, 1000, "4", "what is declared is taken times this"},
+    {"range", "residual", REAL_OR_0, AT(range_residual), 0.001, 1e6, "0",
+     "what the owner of a language model declares: no residual is longer than this; 0 declares nothing"},
     {"scheduler", "max_context", WHOLE, AT(context_max), 1, 1048576, "512",
      "positions of a session at most: what is longer is refused before any work"},
     {"sacrifice", "level", WHOLE, AT(sacrifice_level), 0, 1, "0",
      "1 tests what the Triple Service deals before a token leaves, for one that others run: it doubles the time of a "
      "step; 0 trusts it to deal right"},
+    {"prompt", "plaintext_via_coordinator", WORD, AT(plaintext_prompts), 0, 0, "off|on",
+     "on: a coordinator takes prompts as token_ids; it then sees them, and says so in its log"},
     {"net", "round_ms", WHOLE, AT(round_ms), 1, 3600000, "10000", "a party waits this long for another's frame"},
     {"net", "dial_ms", WHOLE, AT(dial_ms), 1, 3600000, "5000", "a party waits this long for links to come up"},
     {"net", "owner_ms", WHOLE, AT(owner_ms), 1, 3600000, "60000",
@@ -65,23 +80,83 @@ static void name_of(char text[KEY_BYTES_MAX], const key *k)
     snprintf(text, KEY_BYTES_MAX, k->name != NULL ? "%s.%s" : "%s", k->section, k->name);
 }
 
-/* Every number in the settings is one of these two. */
+/* What is asked for by its name, and is not there. */
+static const struct {
+    const char *key, *word, *why;
+} later[] = {
+    {"compare.engine", "dcf", "keys for two parties are a later stage"},
+    {"exp.method", "lut", "tables for two parties are a later stage"},
+};
+
+/* The words of a key, "a", "a or b", "a, b or c". */
+static void list_words(char *text, size_t bytes, const key *k)
+{
+    size_t at = 0;
+
+    for (const char *word = k->initial; *word != 0;) {
+        size_t length = strcspn(word, "|");
+        const char *next = word + length + (word[length] != 0), *join = "";
+        if (word != k->initial) join = *next != 0 ? ", " : " or ";
+        at += (size_t)snprintf(text + at, bytes - at, "%s%.*s", join, (int)length, word);
+        EIS_ASSERT(at < bytes); /* the table is ours */
+        word = next;
+    }
+}
+
+static eis_status assign_word(eis_mpc_settings *settings, const key *k, const char *text)
+{
+    char name[KEY_BYTES_MAX], words[KEY_BYTES_MAX];
+    uint32_t place = 0;
+
+    for (const char *word = k->initial; *word != 0; place++) {
+        size_t length = strcspn(word, "|");
+        if (strlen(text) == length && strncmp(word, text, length) == 0) {
+            memcpy(member(settings, k), &place, sizeof place);
+            return EIS_OK;
+        }
+        word += length + (word[length] != 0);
+    }
+    name_of(name, k);
+    list_words(words, sizeof words, k);
+    for (size_t i = 0; i < sizeof later / sizeof later[0]; i++)
+        if (strcmp(name, later[i].key) == 0 && strcmp(text, later[i].word) == 0)
+            return eis_fail(EIS_ERR_USAGE, "%s takes %s; %s: %s", name, words, text, later[i].why);
+    return eis_fail(EIS_ERR_USAGE, "%s takes %s, not \"%.64s\"", name, words, text);
+}
+
+static bool is_whole(const key *k) { return k->kind == WHOLE || k->kind == WHOLE_OR_0; }
+
+/* What a number takes, for people. */
+static void describe_number(char *text, size_t bytes, const key *k)
+{
+    bool or_0 = k->kind == WHOLE_OR_0 || k->kind == REAL_OR_0;
+
+    snprintf(text, bytes, "%s%s from %.10g to %.10g", or_0 ? "0 or " : "", is_whole(k) ? "a whole number" : "a number",
+             k->min, k->max);
+}
+
+static bool number_fits(const key *k, double value)
+{
+    if ((k->kind == WHOLE_OR_0 || k->kind == REAL_OR_0) && value == 0) return true;
+    return value >= k->min && value <= k->max && (!is_whole(k) || value == floor(value));
+}
+
 static eis_status assign_number(eis_mpc_settings *settings, const key *k, const char *text)
 {
-    char name[KEY_BYTES_MAX], *end;
+    char name[KEY_BYTES_MAX], takes[KEY_BYTES_MAX], *end;
     uint32_t whole;
     double value;
 
     errno = 0;
     value = strtod(text, &end);
-    if (end == text || *end != 0 || errno != 0 || !(value >= k->min && value <= k->max) ||
-        (k->kind == WHOLE && value != floor(value))) {
+    if (end == text || *end != 0 || errno != 0 || !number_fits(k, value)) {
         name_of(name, k);
-        return eis_fail(EIS_ERR_USAGE, "%s takes %s from %.10g to %.10g, not \"%.64s\"", name,
-                        k->kind == WHOLE ? "a whole number" : "a number", k->min, k->max, text);
+        describe_number(takes, sizeof takes, k);
+        return eis_fail(EIS_ERR_USAGE, "%s takes %s, not \"%.64s\"", name, takes, text);
     }
-    whole = (uint32_t)value;
-    if (k->kind == WHOLE)
+    if (value == 0) value = 0; /* no -0 */
+    whole = is_whole(k) ? (uint32_t)value : 0;
+    if (is_whole(k))
         memcpy(member(settings, k), &whole, sizeof whole);
     else
         memcpy(member(settings, k), &value, sizeof value);
@@ -93,6 +168,7 @@ eis_status eis_mpc_setting_assign(eis_mpc_settings *settings, size_t i, const ch
     const key *k = &keys[i];
     char name[KEY_BYTES_MAX];
 
+    if (k->kind == WORD) return assign_word(settings, k, value);
     if (k->kind != TEXT) return assign_number(settings, k, value);
     name_of(name, k);
     if (strlen(value) >= EIS_MPC_SETTING_TEXT_BYTES) return eis_fail(EIS_ERR_USAGE, "the text of %s is too long", name);
@@ -104,7 +180,8 @@ void eis_mpc_settings_default(eis_mpc_settings *settings)
 {
     memset(settings, 0, sizeof *settings);
     for (size_t i = 0; i < KEY_COUNT; i++) {
-        eis_status st = eis_mpc_setting_assign(settings, i, keys[i].initial);
+        eis_status st = EIS_OK; /* a word's default is the first: 0 */
+        if (keys[i].kind != WORD) st = eis_mpc_setting_assign(settings, i, keys[i].initial);
         EIS_ASSERT(st == EIS_OK); /* the table is ours */
     }
 }
@@ -128,28 +205,41 @@ size_t eis_mpc_setting_count(void) { return KEY_COUNT; }
 
 eis_mpc_setting eis_mpc_setting_get(size_t i)
 {
-    static const char *const takes[] = {"a whole number", "a number", "a text"};
     const key *k = &keys[i];
     eis_mpc_setting setting = {.section = k->section, .name = k->name, .effect = k->effect};
 
     if (k->kind == TEXT)
-        snprintf(setting.takes, sizeof setting.takes, "%s", takes[k->kind]);
+        snprintf(setting.takes, sizeof setting.takes, "a text");
+    else if (k->kind == WORD)
+        list_words(setting.takes, sizeof setting.takes, k);
     else
-        snprintf(setting.takes, sizeof setting.takes, "%s from %.10g to %.10g", takes[k->kind], k->min, k->max);
+        describe_number(setting.takes, sizeof setting.takes, k);
     return setting;
+}
+
+/* The word at a place. */
+static void format_word(char *text, const key *k, uint32_t place)
+{
+    const char *word = k->initial;
+
+    for (; place > 0; place--) word += strcspn(word, "|") + 1;
+    snprintf(text, EIS_MPC_SETTING_TEXT_BYTES, "%.*s", (int)strcspn(word, "|"), word);
 }
 
 void eis_mpc_setting_format(char *text, const eis_mpc_settings *settings, size_t i)
 {
     const key *k = &keys[i];
+    bool is_real = k->kind == REAL || k->kind == REAL_OR_0;
     uint32_t whole;
     double real;
 
     memcpy(&whole, member_of(settings, k), sizeof whole);
-    memcpy(&real, member_of(settings, k), k->kind == REAL ? sizeof real : sizeof whole);
+    memcpy(&real, member_of(settings, k), is_real ? sizeof real : sizeof whole);
     if (k->kind == TEXT)
         snprintf(text, EIS_MPC_SETTING_TEXT_BYTES, "%s", (const char *)member_of(settings, k));
-    else if (k->kind == REAL)
+    else if (k->kind == WORD)
+        format_word(text, k, whole);
+    else if (is_real)
         snprintf(text, EIS_MPC_SETTING_TEXT_BYTES, "%.17g", real);
     else
         snprintf(text, EIS_MPC_SETTING_TEXT_BYTES, "%u", whole);

@@ -13,10 +13,21 @@
 
 #define EIS_MPC_SETTING_TEXT_BYTES 1024
 
+/* range.policy. */
+typedef enum eis_mpc_range_policy {
+    EIS_MPC_RANGE_AUTO = 0,
+    EIS_MPC_RANGE_STATIC = 1,
+    EIS_MPC_RANGE_CALIBRATED = 2
+} eis_mpc_range_policy;
+
 typedef struct eis_mpc_settings {
     eis_mpc_tuning tuning;
+    uint32_t exp_method, compare_engine;      /* exp.method, compare.engine: 0, the only ones */
+    uint32_t range_policy;                    /* eis_mpc_range_policy */
+    double range_margin, range_residual;      /* range.margin, range.residual */
     uint32_t context_max;                     /* scheduler.max_context */
     uint32_t sacrifice_level;                 /* sacrifice.level */
+    uint32_t plaintext_prompts;               /* prompt.plaintext_via_coordinator: 1 is on */
     uint32_t round_ms, dial_ms, owner_ms;     /* net.* */
     uint32_t party_sessions, dealer_sessions; /* at most so many at once */
     char listen[EIS_MPC_SETTING_TEXT_BYTES];  /* of servers; empty: their default */
@@ -46,7 +57,7 @@ EIS_MUST_USE eis_status eis_mpc_settings_read(eis_mpc_settings *settings, const 
 typedef struct eis_mpc_setting {
     const char *section, *name; /* name NULL: the section is the whole key */
     const char *effect;
-    char takes[64];
+    char takes[64]; /* for people */
 } eis_mpc_setting;
 
 size_t eis_mpc_setting_count(void);
