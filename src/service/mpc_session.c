@@ -264,6 +264,7 @@ static eis_status read_model(eis_reader *r, eis_mpc_session *session)
     } else {
         EIS_TRY(read_manifest(r, &session->lm));
         EIS_REQUIRE(session->context <= session->lm.context, EIS_ERR_PARSE, "session: a context beyond the model's");
+        EIS_TRY(eis_mpc_lm_check_context(&session->lm.tuning, session->context));
     }
 out:
     return st;

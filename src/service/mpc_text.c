@@ -47,8 +47,8 @@ static eis_status describe(eis_mpc_text *text, const eis_mpc_settings *settings,
     memcpy(s->id, "template", sizeof "template");
     memcpy(s->model, MODEL_NAME, sizeof MODEL_NAME);
     EIS_TRY(eis_mpc_embedded_name(s, text->embedded));
-    s->context = model->lm.context < settings->context_max ? model->lm.context : settings->context_max;
-    if (model->kind == EIS_MODEL_CLASSIFIER) s->context = INPUTS_MAX;
+    s->context =
+        model->kind == EIS_MODEL_CLASSIFIER ? INPUTS_MAX : eis_mpc_lm_context_for(&s->lm, settings->context_max);
     s->sacrifice_level = settings->sacrifice_level;
     s->stop_count = model->lm.stop_count;
     memcpy(s->stop, model->lm.stop_ids, sizeof s->stop);

@@ -3,11 +3,12 @@
 
 #include <math.h>
 
-#define EXP_FRAC        14 /* of t, the place in the interval */
-#define EXP_COEFFICIENT 16
-#define ACT_FRAC        13
-#define ACT_COEFFICIENT 15
-#define PLACE_FRAC      20 /* of the factor that leads to t */
+#define EXP_FRAC           14 /* of t, the place in the interval */
+#define EXP_COEFFICIENT    16
+#define EXP_INPUT_FRAC_MAX 41 /* leaves the factor that leads to t 16 bits */
+#define ACT_FRAC           13
+#define ACT_COEFFICIENT    15
+#define PLACE_FRAC         20 /* of the factor that leads to t */
 
 static const eis_mpc_node *node_of(const eis_mpc_graph *graph, eis_mpc_id id) { return eis_mpc_node_of(graph, id); }
 
@@ -167,7 +168,7 @@ static bool polynomial_fits(eis_mpc_graph *graph, const double *c, unsigned degr
 eis_mpc_id eis_mpc_exp(eis_mpc_graph *graph, eis_mpc_id v, const eis_mpc_tuning *tuning)
 {
     double c[EIS_MPC_DEGREE_MAX + 1], range = tuning->exp_range + 0.125, bound;
-    unsigned frac, degree = tuning->exp_degree;
+    unsigned frac, place, degree = tuning->exp_degree;
     double widest;
     eis_mpc_id t, gate, e;
     eis_mpc_cut cut;
@@ -177,14 +178,16 @@ eis_mpc_id eis_mpc_exp(eis_mpc_graph *graph, eis_mpc_id v, const eis_mpc_tuning 
     eis_mpc_fit(c, degree, eis_mpc_function_exp, range);
     if (!polynomial_fits(graph, c, degree, EXP_FRAC, EXP_COEFFICIENT, "cheby.deg")) return EIS_MPC_NONE;
     frac = node_of(graph, v)->frac;
+    if (frac > EXP_INPUT_FRAC_MAX) return refuse(graph, "the argument of exp", frac);
     bound = ldexp(tuning->exp_range, (int)frac);
     widest = fmax(node_of(graph, v)->bound, bound); /* v and the threshold are both negative */
     if (!cut_for(&cut, graph, widest, frac - 3, tuning)) return EIS_MPC_NONE;
     gate = eis_mpc_mask(graph, eis_mpc_at_least(graph, v, cut, -llround(bound), widest));
     /* t = 2 v / range + 1; below -range it is garbage, and the gate is 0. */
-    t = eis_mpc_scale(graph, v, llround(ldexp(2 / range, PLACE_FRAC)), PLACE_FRAC);
-    eis_mpc_set_gated(graph, t, ldexp(2.01, (int)(frac + PLACE_FRAC)));
-    t = eis_mpc_truncate(graph, t, frac + PLACE_FRAC - EXP_FRAC);
+    place = frac + PLACE_FRAC > EIS_FP_BITS - 4 ? EIS_FP_BITS - 4 - frac : PLACE_FRAC; /* so that 2 t fits */
+    t = eis_mpc_scale(graph, v, llround(ldexp(2 / range, (int)place)), place);
+    eis_mpc_set_gated(graph, t, ldexp(2.01, (int)(frac + place)));
+    t = eis_mpc_truncate(graph, t, frac + place - EXP_FRAC);
     t = eis_mpc_mask(graph, eis_mpc_offset(graph, t, INT64_C(1) << EXP_FRAC));
     eis_mpc_set_gated(graph, t, ldexp(1, EXP_FRAC) + 4);
     make_powers(&p, graph, t, degree, EXP_COEFFICIENT);
@@ -195,6 +198,46 @@ eis_mpc_id eis_mpc_exp(eis_mpc_graph *graph, eis_mpc_id v, const eis_mpc_tuning 
     e = eis_mpc_rescale_auth(graph, e, tuning->frac);
     eis_mpc_set_bound(graph, e, ldexp(1, (int)tuning->frac) + 64);
     return e;
+}
+
+/* A polynomial as gated_polynomial computes it: with rounded coefficients; *spread gets what a unit of the place in
+ * each rounded power (t^2, t^3, t^4, above degree 11 t^8) changes together. */
+static double rounded_polynomial(double *spread, const double *c, unsigned degree, double t)
+{
+    double q[4] = {0}, even = 0, odd = 0, t4 = pow(t, 4), t8 = t4 * t4, high, by4, by8;
+
+    for (unsigned k = 0; k <= degree; k++) {
+        int bits = k % 4 == 0 ? EXP_FRAC + EXP_COEFFICIENT : EXP_COEFFICIENT;
+        double value = ldexp((double)llround(ldexp(c[k], bits)), -bits);
+        q[k / 4] += value * pow(t, k % 4);
+        if (k % 4 == 2) even += value * pow(t4, k / 4);
+        if (k % 4 == 3) odd += value * pow(t4, k / 4);
+    }
+    high = q[2] + t4 * q[3];
+    by4 = q[1] + t8 * q[3] + 2 * t4 * high;
+    by8 = degree > 11 ? high : 0;
+    *spread = fabs(even) + fabs(odd) + fabs(by4) + fabs(by8);
+    return q[0] + t4 * q[1] + t8 * high;
+}
+
+void eis_mpc_exp_error(double *dip, double *loss, const eis_mpc_tuning *tuning)
+{
+    enum { POINTS = 1000 };
+    double c[EIS_MPC_DEGREE_MAX + 1], range = tuning->exp_range + 0.125, unit = ldexp(1, -EXP_FRAC);
+    double place = expm1(range / 2 * 3 * unit); /* of t: a unit, and up to two by the rounded factor that leads to it */
+
+    eis_mpc_fit(c, tuning->exp_degree, eis_mpc_function_exp, range);
+    *dip = *loss = 0;
+    for (int i = 0; i <= POINTS;
+         i++) { /* a unit beyond both ends, which rounding may reach; close to each other there */
+        double t = -(1 + 2 * unit) * cos(3.14159265358979323846 * i / POINTS), spread;
+        double y = rounded_polynomial(&spread, c, tuning->exp_degree, t), exact = eis_mpc_function_exp(t, range);
+        double rounding = 1.01 * spread * unit + ldexp(1, -(int)tuning->frac);
+        *dip = fmax(*dip, rounding - y);
+        *loss = fmax(*loss, fabs(y - exact) + rounding + place * exact);
+    }
+    *dip *= 1.02;
+    *loss *= 1.02;
 }
 
 /* ---- SiLU and GELU ---- */

@@ -34,6 +34,10 @@ void eis_mpc_tuning_default(eis_mpc_tuning *tuning);
 /* exp(v) for v <= 0, at frac bits. Cost: 5 rounds and 14 words for degrees up to 11, else 7 rounds and 16 words. */
 eis_mpc_id eis_mpc_exp(eis_mpc_graph *graph, eis_mpc_id v, const eis_mpc_tuning *tuning);
 
+/* How far an exponential may be off, in all: *dip below 0, *loss from its value. Of the polynomial with its rounded
+ * coefficients, plus all roundings at their worst, as a maximum over the interval. */
+void eis_mpc_exp_error(double *dip, double *loss, const eis_mpc_tuning *tuning);
+
 typedef enum eis_mpc_activation {
     EIS_MPC_SILU = 1,
     EIS_MPC_GELU = 2,

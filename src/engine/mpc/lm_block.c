@@ -4,7 +4,8 @@
 #include <math.h>
 
 #define ROPE_FRAC        14
-#define STATIC_SCORE_MAX 2.7 /* exp(-2 * 2.7) is a little above 2^-8, where the reciprocal's scales end */
+#define STATIC_SCORE_MAX 2.7    /* exp(-2 * 2.7) is a little above 2^-8, where the reciprocal's scales end */
+#define SUM_LEAST        0.0079 /* of exponentials: twice what the reciprocal's scales end at */
 #define PI               3.14159265358979323846
 
 static const eis_mpc_node *node_of(const eis_mpc_graph *graph, eis_mpc_id id) { return eis_mpc_node_of(graph, id); }
@@ -227,6 +228,62 @@ static eis_mpc_id below_maximum(eis_mpc_graph *graph, eis_mpc_id score, uint32_t
     return eis_mpc_offset(graph, score, -(int64_t)levels * (INT64_C(1) << (frac - 3)));
 }
 
+/* What is known of the exponentials of a row. */
+typedef struct softmax {
+    double least;  /* their sum is no less */
+    double spread; /* the sum of their magnitudes is no more than this times their sum */
+} softmax;
+
+/* The largest one is at least exp(-levels / 8), or all at least exp(-2 score) where the largest score is taken to be
+ * `score`; what is too small to be told from 0 may be below it. */
+static softmax softmax_of(uint32_t length, double score, const eis_mpc_tuning *tuning)
+{
+    double dip, loss, below;
+    softmax s;
+
+    eis_mpc_exp_error(&dip, &loss, tuning);
+    below = (length - 1) * dip;
+    if (tuning->softmax_static != 0)
+        s = (softmax){length * (exp(-2 * score) - loss), 1};
+    else
+        s = (softmax){exp(-(double)eis_mpc_levels(length) / 8) - loss - below, 1};
+    if (s.least > 0 && tuning->softmax_static == 0) s.spread += 2 * below / s.least;
+    return s;
+}
+
+uint32_t eis_mpc_lm_longest(const eis_mpc_tuning *tuning)
+{
+    uint32_t fits = 0, step = EIS_MPC_LM_CONTEXT_MAX;
+
+    if (tuning->softmax_static != 0) return EIS_MPC_LM_CONTEXT_MAX;
+    for (; step > 0; step /= 2)
+        if (fits + step <= EIS_MPC_LM_CONTEXT_MAX && softmax_of(fits + step, 0, tuning).least >= SUM_LEAST)
+            fits += step;
+    return fits;
+}
+
+uint32_t eis_mpc_lm_context_for(const eis_mpc_lm *lm, uint32_t most)
+{
+    uint32_t longest = eis_mpc_lm_longest(&lm->tuning);
+
+    if (most > lm->context) most = lm->context;
+    return most < longest ? most : longest;
+}
+
+eis_status eis_mpc_lm_check_context(const eis_mpc_tuning *tuning, uint32_t context)
+{
+    eis_status st = EIS_OK;
+    uint32_t longest = eis_mpc_lm_longest(tuning);
+
+    EIS_REQUIRE(
+        context <= longest, EIS_ERR_RANGE,
+        "a context of %u positions: exp with cheby.deg %u, cheby.range %g and fixed_point.scale_bits %u is good "
+        "for a softmax over %u; set scheduler.max_context to that, or make exp more precise",
+        context, tuning->exp_degree, tuning->exp_range, tuning->frac, longest);
+out:
+    return st;
+}
+
 /* With the bound of all scores in place of the largest one, no exponential may be cut off, and their sum not be too
  * small for its reciprocal. */
 static bool static_maximum_fits(eis_mpc_graph *graph, double bound, const eis_mpc_lm *lm)
@@ -241,33 +298,36 @@ static bool static_maximum_fits(eis_mpc_graph *graph, double bound, const eis_mp
     return false;
 }
 
-/* softmax(scores) v, as a wire [heads * head_size]. */
-static eis_mpc_id attend(eis_mpc_graph *graph, const heads *h, const eis_mpc_lm *lm)
+/* Scores less what no score exceeds, so that no exponential is of a positive number. */
+static eis_mpc_id exponents(softmax *s, eis_mpc_graph *graph, eis_mpc_id score, const heads *h, const eis_mpc_lm *lm)
+{
+    double bound = node_of(graph, score)->bound, most = ldexp(bound, -(int)node_of(graph, score)->frac);
+
+    if (graph->st == EIS_OK) graph->st = eis_mpc_lm_check_context(&lm->tuning, h->length);
+    *s = softmax_of(h->length, most, &lm->tuning);
+    if (lm->tuning.softmax_static == 0) return below_maximum(graph, score, h->length, eis_mpc_levels(h->length), lm);
+    if (!static_maximum_fits(graph, most, lm)) return EIS_MPC_NONE;
+    return eis_mpc_offset(graph, score, -(int64_t)ceil(bound));
+}
+
+/* softmax(scores) v, as a wire [heads * head_size]; *bound: of its magnitude, as a real. */
+static eis_mpc_id attend(double *bound, eis_mpc_graph *graph, const heads *h, const eis_mpc_lm *lm)
 {
     eis_mpc_id score = scores(graph, h, lm), e, sum, o;
-    unsigned levels = eis_mpc_levels(h->length), full;
-    double floor_of_sum = exp(-(double)levels / 8), bound;
+    unsigned full = lm->tuning.frac + EIS_MPC_RECIPROCAL_FRAC;
+    softmax s;
 
+    *bound = h->v_bound;
     if (score == EIS_MPC_NONE) return score;
-    bound = node_of(graph, score)->bound;
-    if (lm->tuning.softmax_static != 0) {
-        double most = ldexp(bound, -(int)node_of(graph, score)->frac);
-        if (!static_maximum_fits(graph, most, lm)) return EIS_MPC_NONE;
-        floor_of_sum = h->length * exp(-2 * most);
-        e = eis_mpc_offset(graph, score, -(int64_t)ceil(bound));
-    } else {
-        e = below_maximum(graph, score, h->length, levels, lm);
-    }
-    floor_of_sum -= h->length * ldexp(64, -(int)lm->tuning.frac);
-    e = eis_mpc_exp(graph, e, &lm->tuning);
+    e = eis_mpc_exp(graph, exponents(&s, graph, score, h, lm), &lm->tuning);
     sum = eis_mpc_sum(graph, e, h->length);
     o = weighted_values(graph, h, e, lm);
-    sum = eis_mpc_reciprocal(graph, sum, floor_of_sum, h->length + 1, &lm->tuning);
+    sum = eis_mpc_reciprocal(graph, sum, s.least, h->length + 1, &lm->tuning);
     if (o == EIS_MPC_NONE || sum == EIS_MPC_NONE) return EIS_MPC_NONE;
-    full = lm->tuning.frac + EIS_MPC_RECIPROCAL_FRAC;
-    o = eis_mpc_product2(graph, o, eis_mpc_repeat(graph, sum, lm->head_size), ldexp(h->v_bound * 1.01, (int)full));
+    *bound *= s.spread * 1.01;
+    o = eis_mpc_product2(graph, o, eis_mpc_repeat(graph, sum, lm->head_size), ldexp(*bound, (int)full));
     o = eis_mpc_rescale_auth(graph, o, lm->tuning.frac);
-    eis_mpc_set_bound(graph, o, ldexp(h->v_bound * 1.01, (int)lm->tuning.frac) + 2);
+    eis_mpc_set_bound(graph, o, ldexp(*bound, (int)lm->tuning.frac) + 2);
     return o;
 }
 
@@ -324,8 +384,8 @@ void eis_mpc_lm_attention(eis_mpc_residual *x, eis_mpc_lm_step *step, const eis_
     eis_mpc_graph *g = &step->graph;
     uint32_t q_dim = lm->heads * lm->head_size, kv_dim = lm->kv_heads * lm->head_size,
              matrix = matrix_of(layer, EIS_LM_QKV);
-    double root = sqrt((double)lm->dim) * 1.01;
-    eis_mpc_id u = apply_to_residual(g, x, lm, matrix), r = norm_factor(g, x, lm), qk, v,
+    double root = sqrt((double)lm->dim) * 1.01, bound;
+    eis_mpc_id u = apply_to_residual(g, x, lm, matrix), r = norm_factor(g, x, lm), qk, v, y,
                bias = bias_of(g, lm, layer, EIS_LM_QKV), bias_qk = EIS_MPC_NONE, bias_v = EIS_MPC_NONE;
     heads h = {.length = position + 1,
                .kv_dim = kv_dim,
@@ -347,8 +407,9 @@ void eis_mpc_lm_attention(eis_mpc_residual *x, eis_mpc_lm_step *step, const eis_
     step->keys[layer] = h.k = eis_mpc_slice(g, qk, q_dim, kv_dim);
     step->values[layer] = h.v = v;
     join_cache(&h, g, lm, layer, position);
-    add_to_residual(x, g, lm, layer, EIS_LM_ATTENTION_OUT, attend(g, &h, lm),
-                    lm->growth[2 * layer] * h.v_bound * sqrt((double)q_dim) * 1.02);
+    y = attend(&bound, g, &h, lm);
+    add_to_residual(x, g, lm, layer, EIS_LM_ATTENTION_OUT, y,
+                    lm->growth[2 * layer] * bound * sqrt((double)q_dim) * 1.01);
 }
 
 void eis_mpc_lm_mlp(eis_mpc_residual *x, eis_mpc_lm_step *step, const eis_mpc_lm *lm, uint32_t layer)

@@ -305,7 +305,48 @@ static void a_declared_residual(void **state)
     /* Check and output add 6 rounds. */
     assert_true(cost.rounds + 6 <= 800 && cost.opened * 8 <= 20000000);
     eis_mpc_lm_step_clear(&step);
+    assert_int_equal(eis_mpc_lm_step_init(&step, &lm, 1023, false, true), EIS_OK); /* its whole context */
+    eis_mpc_lm_step_clear(&step);
+    lm.tuning.exp_degree = 7;
+    assert_int_equal(eis_mpc_lm_step_init(&step, &lm, 1023, false, true), EIS_ERR_RANGE);
+    assert_non_null(strstr(eis_error_detail(), "softmax over 256;"));
     eis_mpc_lm_clear(&lm);
+}
+
+/* ---- contexts ---- */
+
+static eis_mpc_id exp_of(eis_mpc_graph *graph, eis_mpc_id in, const eis_mpc_tuning *tuning)
+{
+    return eis_mpc_exp(graph, in, tuning);
+}
+
+/* What is proved of the error of exp holds, and says how long a context may be. */
+static void how_long_a_context_may_be(void **state)
+{
+    static const struct {
+        unsigned frac, degree;
+        double range;
+        uint32_t from, to; /* the longest context is between */
+    } rows[] = {{16, 11, 12, 2048, 4096},     {16, 9, 12, 1024, 2048}, {16, 7, 12, 128, 512},    {16, 5, 12, 16, 64},
+                {16, 9, 8, 1 << 20, 1 << 20}, {12, 11, 12, 512, 1024}, {20, 15, 12, 4096, 16384}};
+    (void)state;
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        eis_mpc_tuning t = usual();
+        double dip, loss;
+        uint32_t longest;
+        t.frac = rows[i].frac, t.exp_degree = rows[i].degree, t.exp_range = rows[i].range;
+        eis_mpc_exp_error(&dip, &loss, &t);
+        double error = measure(exp_of, exp, -t.exp_range, 0, 2 * t.frac, false, &t).error;
+        if (error > loss) fail_msg("row %zu: an error of %g, and %g was proved", i, error, loss);
+        for (int k = 0; k < N; k++) assert_true(ldexp((double)y[k], -(int)t.frac) >= -dip);
+        longest = eis_mpc_lm_longest(&t);
+        if (longest < rows[i].from || longest > rows[i].to) fail_msg("row %zu: %u positions", i, longest);
+        assert_int_equal(eis_mpc_lm_check_context(&t, longest), EIS_OK);
+        if (longest == EIS_MPC_LM_CONTEXT_MAX) continue;
+        assert_int_equal(eis_mpc_lm_check_context(&t, longest + 1), EIS_ERR_RANGE);
+        assert_non_null(strstr(eis_error_detail(), "scheduler.max_context"));
+    }
 }
 
 /* ---- ranges ---- */
@@ -360,6 +401,7 @@ int main(void)
         cmocka_unit_test(digit_bits),
         cmocka_unit_test(softmax_of_a_static_maximum),
         cmocka_unit_test(a_declared_residual),
+        cmocka_unit_test(how_long_a_context_may_be),
         cmocka_unit_test(what_is_out_of_range),
     };
 
