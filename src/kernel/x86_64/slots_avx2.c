@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Slots with AVX2. Contracts: kernel/slots.h. */
-#include "kernel/generic/generic.h"
 #include "kernel/x86_64/avx2.h"
 #include "kernel/x86_64/zq_avx2.h"
-
-#include "base/status.h"
 
 #define LANES       ((size_t)4)
 #define SLOTS_PAIRS 0
 
 typedef __m256d lanes;
+typedef __m256i word_lanes;
 
 static inline lanes lanes_load(const double *p) { return _mm256_loadu_pd(p); }
 
 static inline void lanes_store(double *p, lanes v) { _mm256_storeu_pd(p, v); }
 
 static inline lanes lanes_set(double v) { return _mm256_set1_pd(v); }
+
+static inline word_lanes words_set(uint64_t v) { return _mm256_set1_epi64x((long long)v); }
 
 static inline lanes lanes_add(lanes a, lanes b) { return _mm256_add_pd(a, b); }
 
@@ -58,50 +58,25 @@ static inline lanes lanes_load_even(const double *p)
 
 void slots_forward_avx2(double *re, double *im, const double *root_re, const double *root_im, size_t n)
 {
-    const slots_job job = {re, im, root_re, root_im, n};
-
-    if (n < SLOTS_MIN) {
-        slots_forward_generic(re, im, root_re, root_im, n);
-    } else {
-        run_forward(&job);
-    }
+    transform(re, im, root_re, root_im, n, true);
 }
 
 void slots_inverse_avx2(double *re, double *im, const double *root_re, const double *root_im, size_t n)
 {
-    const slots_job job = {re, im, root_re, root_im, n};
-
-    if (n < SLOTS_MIN) {
-        slots_inverse_generic(re, im, root_re, root_im, n);
-    } else {
-        run_inverse(&job);
-    }
+    transform(re, im, root_re, root_im, n, false);
 }
 
-/* ---- Rounding --------------------------------------------------------------------------------------------------- */
-
-/* The number before a half: added away from zero, it takes halves to the next integer and nothing below them. */
-#define ALMOST_HALF 0x1.fffffffffffffp-2
-
-double slots_scale_and_round_avx2(double *v, size_t n, double factor)
+static inline lanes round_lanes(word_lanes *largest, lanes scaled)
 {
-    const lanes sign = lanes_set(-0.0), almost_half = lanes_set(ALMOST_HALF), scale = lanes_set(factor);
-    __m256i largest = _mm256_setzero_si256();
-    const size_t end = n - n % LANES;
-    double of_lane[LANES + 1];
+    const lanes sign = lanes_set(-0.0);
+    const word_lanes magnitude = _mm256_castpd_si256(_mm256_andnot_pd(sign, scaled));
+    const lanes away = lanes_add(scaled, _mm256_or_pd(_mm256_and_pd(scaled, sign), lanes_set(ALMOST_HALF)));
 
-    for (size_t i = 0; i < end; i += LANES) {
-        const lanes scaled = lanes_mul(lanes_load(v + i), scale);
-        const __m256i magnitude = _mm256_castpd_si256(_mm256_andnot_pd(sign, scaled));
-        const lanes away = lanes_add(scaled, _mm256_or_pd(_mm256_and_pd(scaled, sign), almost_half));
-
-        largest = _mm256_blendv_epi8(largest, magnitude, _mm256_cmpgt_epi64(magnitude, largest));
-        lanes_store(v + i, _mm256_round_pd(away, _MM_FROUND_TO_ZERO | _MM_FROUND_NO_EXC));
-    }
-    _mm256_storeu_pd(of_lane, _mm256_castsi256_pd(largest));
-    of_lane[LANES] = slots_scale_and_round_generic(v + end, n - end, factor);
-    return slots_scale_and_round_generic(of_lane, LANES + 1, 1); /* for the largest of all */
+    *largest = _mm256_blendv_epi8(*largest, magnitude, _mm256_cmpgt_epi64(magnitude, *largest));
+    return _mm256_round_pd(away, _MM_FROUND_TO_ZERO | _MM_FROUND_NO_EXC);
 }
+
+double slots_scale_and_round_avx2(double *v, size_t n, double factor) { return scale_and_round(v, n, factor); }
 
 /* ---- Integers to residues --------------------------------------------------------------------------------------- */
 
@@ -176,23 +151,6 @@ static inline lanes real_of_word(__m256i a)
     return lanes_add(lanes_sub(high, lanes_set(0x1p84 + 0x1p52)), low);
 }
 
-/* What one limb needs. */
-typedef struct limb_constants {
-    __m256i half, top; /* (q - 1) / 2; what a digit is taken from where the number is negative */
-    lanes q;
-} limb_constants;
-
-static void limb_constants_of(limb_constants *c, size_t limbs, const eis_modulus *const *m)
-{
-    EIS_VERIFY(limbs <= EIS_SLOTS_LIMBS_MAX);
-    for (size_t i = 0; i < limbs; i++) {
-        c[i].half = _mm256_set1_epi64x((long long)((m[i]->q - 1) / 2));
-        c[i].top = _mm256_set1_epi64x((long long)(m[i]->q - 1 + (i == 0)));
-        c[i].q = lanes_set(m[i]->q_real);
-    }
-}
-
-/* As in plain C: which numbers stand for negative ones, then their magnitudes from the top. */
 static inline lanes centred_reals(const uint64_t *digits, size_t limbs, size_t stride, const limb_constants *c)
 {
     __m256i negative = _mm256_setzero_si256();
@@ -215,13 +173,5 @@ static inline lanes centred_reals(const uint64_t *digits, size_t limbs, size_t s
 void slots_reals_from_digits_avx2(double *v, const uint64_t *digits, size_t limbs, size_t n, size_t stride,
                                   const eis_modulus *const *m, double factor)
 {
-    const lanes scale = lanes_set(factor);
-    const size_t end = n - n % LANES;
-    limb_constants c[EIS_SLOTS_LIMBS_MAX];
-
-    limb_constants_of(c, limbs, m);
-    for (size_t i = 0; i < end; i += LANES) {
-        lanes_store(v + i, lanes_mul(centred_reals(digits + i, limbs, stride, c), scale));
-    }
-    slots_reals_from_digits_generic(v + end, digits + end, limbs, n - end, stride, m, factor);
+    reals_from_digits(v, digits, limbs, n, stride, m, factor);
 }

@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Slots with AVX-512 (F and DQ). No masks: selections are by sign words. Contracts: kernel/slots.h. */
-#include "kernel/generic/generic.h"
 #include "kernel/x86_64/avx512.h"
-
-#include "base/status.h"
 
 #include <immintrin.h>
 
@@ -11,12 +8,15 @@
 #define SLOTS_PAIRS 1
 
 typedef __m512d lanes;
+typedef __m512i word_lanes;
 
 static inline lanes lanes_load(const double *p) { return _mm512_loadu_pd(p); }
 
 static inline void lanes_store(double *p, lanes v) { _mm512_storeu_pd(p, v); }
 
 static inline lanes lanes_set(double v) { return _mm512_set1_pd(v); }
+
+static inline word_lanes words_set(uint64_t v) { return _mm512_set1_epi64((long long)v); }
 
 static inline lanes lanes_add(lanes a, lanes b) { return _mm512_add_pd(a, b); }
 
@@ -81,49 +81,24 @@ static inline lanes lanes_load_even(const double *p)
 
 void slots_forward_avx512(double *re, double *im, const double *root_re, const double *root_im, size_t n)
 {
-    const slots_job job = {re, im, root_re, root_im, n};
-
-    if (n < SLOTS_MIN) {
-        slots_forward_generic(re, im, root_re, root_im, n);
-    } else {
-        run_forward(&job);
-    }
+    transform(re, im, root_re, root_im, n, true);
 }
 
 void slots_inverse_avx512(double *re, double *im, const double *root_re, const double *root_im, size_t n)
 {
-    const slots_job job = {re, im, root_re, root_im, n};
-
-    if (n < SLOTS_MIN) {
-        slots_inverse_generic(re, im, root_re, root_im, n);
-    } else {
-        run_inverse(&job);
-    }
+    transform(re, im, root_re, root_im, n, false);
 }
 
-/* ---- Rounding --------------------------------------------------------------------------------------------------- */
-
-/* The number before a half: added away from zero, it takes halves to the next integer and nothing below them. */
-#define ALMOST_HALF 0x1.fffffffffffffp-2
-
-double slots_scale_and_round_avx512(double *v, size_t n, double factor)
+static inline lanes round_lanes(word_lanes *largest, lanes scaled)
 {
-    const lanes sign = lanes_set(-0.0), almost_half = lanes_set(ALMOST_HALF), scale = lanes_set(factor);
-    const size_t end = n - n % LANES;
-    __m512i largest = _mm512_setzero_si512();
-    double of_lane[LANES + 1];
+    const lanes sign = lanes_set(-0.0);
+    const lanes away = lanes_add(scaled, _mm512_or_pd(_mm512_and_pd(scaled, sign), lanes_set(ALMOST_HALF)));
 
-    for (size_t i = 0; i < end; i += LANES) {
-        const lanes scaled = lanes_mul(lanes_load(v + i), scale);
-        const lanes away = lanes_add(scaled, _mm512_or_pd(_mm512_and_pd(scaled, sign), almost_half));
-
-        largest = _mm512_max_epu64(largest, _mm512_castpd_si512(_mm512_andnot_pd(sign, scaled)));
-        lanes_store(v + i, _mm512_roundscale_pd(away, _MM_FROUND_TO_ZERO | _MM_FROUND_NO_EXC));
-    }
-    _mm512_storeu_pd(of_lane, _mm512_castsi512_pd(largest));
-    of_lane[LANES] = slots_scale_and_round_generic(v + end, n - end, factor);
-    return slots_scale_and_round_generic(of_lane, LANES + 1, 1); /* for the largest of all */
+    *largest = _mm512_max_epu64(*largest, _mm512_castpd_si512(_mm512_andnot_pd(sign, scaled)));
+    return _mm512_roundscale_pd(away, _MM_FROUND_TO_ZERO | _MM_FROUND_NO_EXC);
 }
+
+double slots_scale_and_round_avx512(double *v, size_t n, double factor) { return scale_and_round(v, n, factor); }
 
 /* ---- Integers to residues --------------------------------------------------------------------------------------- */
 
@@ -148,23 +123,6 @@ void slots_words_from_integers_avx512(uint64_t *words, const double *v, size_t n
 
 /* ---- Digits to reals -------------------------------------------------------------------------------------------- */
 
-/* What one limb needs. */
-typedef struct limb_constants {
-    __m512i half, top; /* (q - 1) / 2; what a digit is taken from where the number is negative */
-    lanes q;
-} limb_constants;
-
-static void limb_constants_of(limb_constants *c, size_t limbs, const eis_modulus *const *m)
-{
-    EIS_VERIFY(limbs <= EIS_SLOTS_LIMBS_MAX);
-    for (size_t i = 0; i < limbs; i++) {
-        c[i].half = _mm512_set1_epi64((long long)((m[i]->q - 1) / 2));
-        c[i].top = _mm512_set1_epi64((long long)(m[i]->q - 1 + (i == 0)));
-        c[i].q = lanes_set(m[i]->q_real);
-    }
-}
-
-/* As in plain C: which numbers stand for negative ones, then their magnitudes from the top. */
 static inline lanes centred_reals(const uint64_t *digits, size_t limbs, size_t stride, const limb_constants *c)
 {
     __m512i negative = _mm512_setzero_si512();
@@ -187,13 +145,5 @@ static inline lanes centred_reals(const uint64_t *digits, size_t limbs, size_t s
 void slots_reals_from_digits_avx512(double *v, const uint64_t *digits, size_t limbs, size_t n, size_t stride,
                                     const eis_modulus *const *m, double factor)
 {
-    const lanes scale = lanes_set(factor);
-    const size_t end = n - n % LANES;
-    limb_constants c[EIS_SLOTS_LIMBS_MAX];
-
-    limb_constants_of(c, limbs, m);
-    for (size_t i = 0; i < end; i += LANES) {
-        lanes_store(v + i, lanes_mul(centred_reals(digits + i, limbs, stride, c), scale));
-    }
-    slots_reals_from_digits_generic(v + end, digits + end, limbs, n - end, stride, m, factor);
+    reals_from_digits(v, digits, limbs, n, stride, m, factor);
 }

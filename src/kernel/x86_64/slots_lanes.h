@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The transform of slots, two stages at a time. The file that includes this has said what lanes are:
+/* The transform of slots, two stages at a time, and what its neighbours have in common. The file that includes this has
+ * said what lanes are:
  *
  *   LANES                                how many
  *   lanes                                a vector of so many doubles
@@ -10,15 +11,19 @@
  *   lanes_load_even(p)                   every other one of 2 LANES numbers
  *   SLOTS_PAIRS                          whether a vector holds quarters of two nodes of 16 numbers, and then
  *   lanes_load_pair(p, q), lanes_store_pair(p, q, v), lanes_set_pair(a, b), by halves
+ *   word_lanes, words_set(v)             a vector of so many words
  *
  * A node of the tree holds consecutive numbers; a pass takes a node of 4h numbers to its four grandchildren, or back.
  * Passes run depth first, so that what fits into the first cache stays there. */
 #ifndef EIS_KERNEL_X86_64_SLOTS_LANES_H
 #define EIS_KERNEL_X86_64_SLOTS_LANES_H
 
+#include "base/status.h"
+#include "kernel/generic/generic.h"
 #include "kernel/slots.h"
 
 #include <stdbool.h>
+#include <string.h>
 
 #define SLOTS_INLINE static inline __attribute__((always_inline))
 
@@ -253,6 +258,70 @@ static inline void run_inverse(const slots_job *s)
     }
     for (size = block * 4; size <= top; size *= 4) all_nodes(s, 0, s->n, size, false);
     if (top < s->n) one_stage(s, false);
+}
+
+static inline void transform(double *re, double *im, const double *root_re, const double *root_im, size_t n,
+                             bool forward)
+{
+    const slots_job job = {re, im, root_re, root_im, n};
+
+    if (n < SLOTS_MIN) {
+        (forward ? slots_forward_generic : slots_inverse_generic)(re, im, root_re, root_im, n);
+    } else {
+        (forward ? run_forward : run_inverse)(&job);
+    }
+}
+
+/* ---- Rounding --------------------------------------------------------------------------------------------------- */
+
+/* The number before a half: added away from zero, it takes halves to the next integer and nothing below them. */
+#define ALMOST_HALF 0x1.fffffffffffffp-2
+
+/* Rounds LANES scaled numbers, and remembers the largest magnitude of each lane as the words that it is. */
+static inline lanes round_lanes(word_lanes *largest, lanes scaled);
+
+static inline double scale_and_round(double *v, size_t n, double factor)
+{
+    const lanes scale = lanes_set(factor);
+    const size_t end = n - n % LANES;
+    word_lanes largest = words_set(0);
+    double of_lane[LANES + 1];
+
+    for (size_t i = 0; i < end; i += LANES)
+        lanes_store(v + i, round_lanes(&largest, lanes_mul(lanes_load(v + i), scale)));
+    memcpy(of_lane, &largest, sizeof largest);
+    of_lane[LANES] = slots_scale_and_round_generic(v + end, n - end, factor);
+    return slots_scale_and_round_generic(of_lane, LANES + 1, 1); /* for the largest of all */
+}
+
+/* ---- Digits to reals -------------------------------------------------------------------------------------------- */
+
+/* What one limb needs. */
+typedef struct limb_constants {
+    word_lanes half, top; /* (q - 1) / 2; what a digit is taken from where the number is negative */
+    lanes q;
+} limb_constants;
+
+/* As in plain C: which of LANES numbers stand for negative ones, then their magnitudes from the top. */
+static inline lanes centred_reals(const uint64_t *digits, size_t limbs, size_t stride, const limb_constants *c);
+
+static inline void reals_from_digits(double *v, const uint64_t *digits, size_t limbs, size_t n, size_t stride,
+                                     const eis_modulus *const *m, double factor)
+{
+    const lanes scale = lanes_set(factor);
+    const size_t end = n - n % LANES;
+    limb_constants c[EIS_SLOTS_LIMBS_MAX];
+
+    EIS_VERIFY(limbs <= EIS_SLOTS_LIMBS_MAX);
+    for (size_t i = 0; i < limbs; i++) {
+        c[i].half = words_set((m[i]->q - 1) / 2);
+        c[i].top = words_set(m[i]->q - 1 + (i == 0));
+        c[i].q = lanes_set(m[i]->q_real);
+    }
+    for (size_t i = 0; i < end; i += LANES) {
+        lanes_store(v + i, lanes_mul(centred_reals(digits + i, limbs, stride, c), scale));
+    }
+    slots_reals_from_digits_generic(v + end, digits + end, limbs, n - end, stride, m, factor);
 }
 
 #endif
