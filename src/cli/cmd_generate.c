@@ -42,7 +42,7 @@ typedef struct flags {
     eis_cli_prompt prompt;
     uint32_t max_tokens;
     eis_sampler_options sampling;
-    bool asked_to_sample, greedy, has_seed, print_ids, json, report;
+    bool has_temperature, has_top_p, asked_to_sample, greedy, has_seed, print_ids, json, report;
 } flags;
 
 static const struct argp_option options[] = {
@@ -53,10 +53,16 @@ static const struct argp_option options[] = {
     {"prompt-ids", KEY_PROMPT_IDS, "1,2,3", 0, "Give token ids, taken as they are", 2},
     {"max-tokens", KEY_MAX_TOKENS, "N", 0, "Generate at most N tokens (default 256)", 3},
     {"greedy", KEY_GREEDY, NULL, 0, "Take the likeliest token (the default unless a sampling flag is given)", 3},
-    {"temperature", KEY_TEMPERATURE, "T", 0, "Sample at temperature T > 0", 3},
-    {"top-k", KEY_TOP_K, "K", 0, "Sample among the K likeliest tokens", 3},
-    {"top-p", KEY_TOP_P, "P", 0, "Sample among the likeliest tokens that reach probability P", 3},
-    {"seed", KEY_SEED, "S", 0, "Sample the same text again (default: from the system)", 3},
+    {"temperature", KEY_TEMPERATURE, "T", 0,
+     "Sample at temperature T > 0; with --engine mpc 0.05 to 16 (default: its setting temperature, 1)", 3},
+    {"top-k", KEY_TOP_K, "K", 0,
+     "Sample among the K likeliest tokens; with --engine mpc 1 to 64 (default: its setting topk, 3)", 3},
+    {"top-p", KEY_TOP_P, "P", 0, "Sample among the likeliest tokens that reach probability P; not with --engine mpc",
+     3},
+    {"seed", KEY_SEED, "S", 0,
+     "Sample the same text again (default: from the system); not with --engine mpc, where nobody knows the number that "
+     "draws",
+     3},
     {"print-ids", KEY_PRINT_IDS, NULL, 0, "Print ids in place of text", 4},
     {"json", KEY_JSON, NULL, 0, "Print one JSON object per token, then a summary", 4},
     {"report", KEY_REPORT, NULL, 0, "Print bytes, round trips and times per layer on stderr", 4},
@@ -99,7 +105,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         return 0;
     case KEY_TEMPERATURE:
         f->sampling.temperature = eis_cli_real(state, "--temperature", arg);
-        f->asked_to_sample = true;
+        f->asked_to_sample = f->has_temperature = true;
         return 0;
     case KEY_TOP_K:
         f->sampling.top_k = (uint32_t)eis_cli_number(state, "--top-k", arg, 1, UINT32_MAX);
@@ -107,7 +113,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         return 0;
     case KEY_TOP_P:
         f->sampling.top_p = eis_cli_real(state, "--top-p", arg);
-        f->asked_to_sample = true;
+        f->asked_to_sample = f->has_top_p = true;
         return 0;
     case KEY_SEED:
         f->sampling.seed = eis_cli_number(state, "--seed", arg, 0, UINT64_MAX);
@@ -217,6 +223,28 @@ static eis_status draw_seed(flags *f)
     return eis_entropy_draw(&f->sampling.seed, sizeof f->sampling.seed);
 }
 
+/* Among parties the token is drawn on shares: what needs its random number or all probabilities cannot be had. */
+static eis_status check_mpc_sampling(flags *f)
+{
+    eis_status st = EIS_OK;
+    eis_mpc_sampling asked = {EIS_MPC_TOP_K_DEFAULT, EIS_MPC_TEMPERATURE_DEFAULT};
+
+    if (f->split.engine != EIS_ENGINE_MPC) return EIS_OK;
+    EIS_REQUIRE(!f->has_seed, EIS_ERR_USAGE,
+                "--seed does not go with --engine mpc: parties and Triple Service draw together, so that none of them "
+                "knows or chooses the number, and no text can be drawn again");
+    EIS_REQUIRE(!f->has_top_p, EIS_ERR_USAGE,
+                "--top-p does not go with --engine mpc: how many tokens reach P would be told; --top-k says how many");
+    EIS_REQUIRE(!f->has_temperature || f->sampling.temperature > 0, EIS_ERR_USAGE,
+                "the temperature must be a number above 0");
+    if (f->has_temperature) asked.temperature = f->sampling.temperature;
+    if (f->sampling.top_k != 0) asked.top_k = f->sampling.top_k;
+    EIS_TRY(eis_mpc_sampling_check(&asked));              /* before anything is started */
+    if (!f->has_temperature) f->sampling.temperature = 0; /* that of the settings */
+out:
+    return st;
+}
+
 static eis_status run_generate(flags *f)
 {
     eis_status st = EIS_OK;
@@ -229,6 +257,7 @@ static eis_status run_generate(flags *f)
     eis_json_writer_to_file(&out.json, stdout);
     EIS_TRY(eis_cli_start(&f->common, false));
     EIS_TRY(eis_cli_split_check(&f->split));
+    EIS_TRY(check_mpc_sampling(f));
     EIS_TRY(draw_seed(f));
     EIS_TRY(eis_text_model_open(&lm, f->model, f->tokenizer));
     EIS_REQUIRE(lm.tokenizer != NULL || f->print_ids || f->prompt.ids == NULL, EIS_ERR_USAGE,

@@ -86,6 +86,11 @@ void eis_cli_mpc_report_print(FILE *out, const eis_mpc_text *text)
             eis_cli_bytes(load_offline, 8 * last->load_unit_words));
     fprintf(out, "  a step (%.0f of them): %.1f ms, %.1f rounds, %s to each peer, %s of material\n", a.steps, a.ms,
             a.rounds, eis_cli_bytes(online, (uint64_t)a.bytes), eis_cli_bytes(offline, (uint64_t)(8 * a.words)));
+    if (!classes && eis_mpc_sampling_is_greedy(&r.sampling))
+        fprintf(out, "  tokens: the likeliest ones\n");
+    else if (!classes)
+        fprintf(out, "  tokens: drawn among the %u likeliest at temperature %g\n", r.sampling.top_k,
+                r.sampling.temperature);
     (void)eis_cli_mpc_sight_print(out, text);
     fprintf(out,
             "  Nobody but the owner saw a weight or %s. Whoever runs the Triple Service and one "
@@ -105,6 +110,18 @@ static void write_real(eis_json_writer *w, const char *name, double value)
     eis_json_writer_f32(w, (float)value);
 }
 
+static void write_sampling(eis_json_writer *w, const eis_mpc_sampling *sampling)
+{
+    bool greedy = eis_mpc_sampling_is_greedy(sampling);
+
+    eis_json_writer_key(w, "sampling");
+    eis_json_writer_begin_object(w);
+    write_u64(w, "topk", greedy ? 1 : sampling->top_k);
+    eis_json_writer_key(w, "temperature");
+    eis_json_writer_f64(w, greedy ? 0 : sampling->temperature);
+    eis_json_writer_end_object(w);
+}
+
 void eis_cli_mpc_report_json(eis_json_writer *w, const eis_mpc_text *text)
 {
     eis_mpc_text_report r;
@@ -114,6 +131,7 @@ void eis_cli_mpc_report_json(eis_json_writer *w, const eis_mpc_text *text)
     eis_mpc_text_report_get(&r, text);
     a = average(&r);
     last = &r.parties[r.session->party_count - 1];
+    if (r.session->kind == EIS_MPC_MODEL_LM) write_sampling(w, &r.sampling);
     write_real(w, "start_ms", r.start_ms);
     write_real(w, "load_ms", r.load_ms);
     write_u64(w, "load_rounds", last->load_rounds);

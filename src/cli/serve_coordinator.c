@@ -203,6 +203,7 @@ static eis_status configure(eis_mpc_coordinator_config *config, eis_mpc_coordina
         .model_count = l->session_count,
         .caller = {.cert_pem = l->cert, .key_pem = l->key, .ca_pem = l->ca},
         .plaintext_prompts = f->plaintext_prompts,
+        .sampling = l->settings.sampling,
         .context_max = l->settings.context_max,
         .sessions_max = f->sessions_max,
         .session_idle_ms = f->session_idle_ms,

@@ -186,14 +186,14 @@ out:
 }
 
 /* Sends the same to every party. */
-static eis_status send_to_all(eis_mpc_conductor *c, eis_mpc_message message, const uint32_t *numbers, size_t count)
+static eis_status send_to_all(eis_mpc_conductor *c, eis_mpc_message message, const void *data, size_t bytes)
 {
     eis_status st = EIS_OK;
     eis_writer w;
 
     eis_wire_writer_init(&w, 64);
     for (uint32_t p = 0; p < c->count; p++) {
-        for (size_t i = 0; i < count; i++) eis_wire_writer_u32(&w, numbers[i]);
+        eis_wire_writer_bytes(&w, data, bytes);
         st = eis_mpc_send(c->party[p], message, c->number, &w, NULL, 0);
         if (st != EIS_OK) {
             st = blame(c, st, p);
@@ -253,12 +253,29 @@ out:
     return st;
 }
 
+static eis_status send_run(eis_mpc_conductor *c, uint32_t prompt, uint32_t most, const eis_mpc_sampling *sampling)
+{
+    static const eis_mpc_sampling greedy = {1, 0};
+    eis_status st = EIS_OK;
+    eis_writer w;
+
+    eis_wire_writer_init(&w, 64);
+    eis_wire_writer_u32(&w, prompt);
+    eis_wire_writer_u32(&w, most);
+    eis_mpc_sampling_write(&w, sampling != NULL ? sampling : &greedy);
+    EIS_TRY(eis_wire_writer_status(&w));
+    EIS_TRY(send_to_all(c, EIS_MPC_MESSAGE_RUN, w.data, w.bytes));
+out:
+    eis_wire_writer_clear(&w);
+    return st;
+}
+
 eis_status eis_mpc_conductor_run(eis_mpc_conductor *c, eis_mpc_end *end, uint32_t prompt, uint32_t most,
-                                 eis_mpc_token_receiver receive, void *context)
+                                 const eis_mpc_sampling *sampling, eis_mpc_token_receiver receive, void *context)
 {
     eis_status st = EIS_OK;
 
-    EIS_TRY(send_to_all(c, EIS_MPC_MESSAGE_RUN, (const uint32_t[]){prompt, most}, 2));
+    EIS_TRY(send_run(c, prompt, most, sampling));
     c->step += prompt - 1;
     for (;;) {
         verdict v = {.number = c->number};

@@ -37,11 +37,12 @@ EIS_MUST_USE eis_status eis_mpc_conductor_load(eis_mpc_conductor *conductor);
 /* Receives a token; a status other than EIS_OK ends the run and the session. */
 typedef eis_status (*eis_mpc_token_receiver)(void *context, uint32_t token, double ms);
 
-/* Runs: `prompt` secret tokens, whose owner has sent them for the next steps, then at most `most` new ones. A token is
- * handed on when all parties have told the same.
+/* Runs: `prompt` secret tokens, whose owner has sent them for the next steps, then at most `most` new ones, chosen as
+ * `sampling` says (NULL: the likeliest). A token is handed on when all parties have told the same.
  * Errors:  EIS_ERR_INTEGRITY  they told different ones; what the first failing party said. The session has ended. */
 EIS_MUST_USE eis_status eis_mpc_conductor_run(eis_mpc_conductor *conductor, eis_mpc_end *end, uint32_t prompt,
-                                              uint32_t most, eis_mpc_token_receiver receive, void *context);
+                                              uint32_t most, const eis_mpc_sampling *sampling,
+                                              eis_mpc_token_receiver receive, void *context);
 
 /* Returns the step that the next token takes. */
 uint64_t eis_mpc_conductor_step(const eis_mpc_conductor *conductor);

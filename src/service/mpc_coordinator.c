@@ -47,6 +47,8 @@ out:
 
 static void fill_defaults(eis_mpc_coordinator_config *config)
 {
+    if (config->sampling.top_k == 0)
+        config->sampling = (eis_mpc_sampling){EIS_MPC_TOP_K_DEFAULT, EIS_MPC_TEMPERATURE_DEFAULT};
     if (config->context_max == 0) config->context_max = CONTEXT_MAX_DEFAULT;
     if (config->sessions_max == 0) config->sessions_max = SESSIONS_MAX_DEFAULT;
     if (config->session_idle_ms == 0) config->session_idle_ms = IDLE_MS_DEFAULT;

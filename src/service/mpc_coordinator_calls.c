@@ -363,7 +363,7 @@ out:
 }
 
 /* Runs a session that was taken. */
-static eis_status run_session(run_state *run, uint32_t prompt, uint32_t most)
+static eis_status run_session(run_state *run, uint32_t prompt, uint32_t most, const eis_mpc_sampling *sampling)
 {
     eis_coordinator_session *s = run->session;
     eis_status st = EIS_OK;
@@ -372,21 +372,31 @@ static eis_status run_session(run_state *run, uint32_t prompt, uint32_t most)
 
     eis_decoder_init(&s->decoder, s->model->tokenizer);
     EIS_TRY(send_prompt(s));
-    EIS_TRY(eis_mpc_conductor_run(s->conductor, &end, prompt, most, tell, run));
+    EIS_TRY(eis_mpc_conductor_run(s->conductor, &end, prompt, most, sampling, tell, run));
 out:
     eis_coordinator_count_run(s->coordinator, run->told, (double)(eis_clock_ns() - begin) * 1e-9);
     return st;
 }
 
-static eis_status warn(run_state *run, const eis_coordinator_request *request)
+/* How a request wants its tokens chosen, and whether the field has room for that with this model: a step's graph says
+ * so, whatever the position. */
+static eis_status choose_sampling(eis_mpc_sampling *sampling, const eis_mpc_coordinator *c, const eis_mpc_session *s,
+                                  const eis_coordinator_request *request)
 {
-    eis_writer w;
+    eis_status st = EIS_OK;
+    eis_mpc_lm_step step = {0};
 
-    if (run->set != EIS_COORDINATOR_B || request->top_k <= 1) return EIS_OK;
-    eis_wire_writer_init(&w, EIS_COORDINATOR_BYTES_MAX);
-    eis_coordinator_write_log(&w, "warn",
-                              "top_k and temperature are those of the session: its tokens are the likeliest");
-    return send_writer(run->call, &w);
+    *sampling = c->config.sampling;
+    if (request->top_k != 0) sampling->top_k = request->top_k;
+    if (request->temperature != 0) sampling->temperature = (double)request->temperature;
+    EIS_TRY(eis_mpc_sampling_check(sampling));
+    if (s->kind == EIS_MPC_MODEL_CLASSIFIER)
+        *sampling = (eis_mpc_sampling){.top_k = 1};
+    else if (!eis_mpc_sampling_is_greedy(sampling))
+        EIS_TRY(eis_mpc_lm_step_draw(&step, &s->lm, 0, false, sampling));
+out:
+    eis_mpc_lm_step_clear(&step);
+    return st;
 }
 
 static eis_status run(eis_mpc_coordinator *c, eis_grpc_call *call, const eis_coordinator_request *request)
@@ -396,8 +406,10 @@ static eis_status run(eis_mpc_coordinator *c, eis_grpc_call *call, const eis_coo
     const eis_coordinator_peer peer = peer_of(call);
     run_state state = {.call = call, .set = request->set};
     uint32_t most = request->most != 0 ? request->most : MOST_DEFAULT, prompt, left;
+    eis_mpc_sampling sampling;
 
     EIS_TRY(eis_coordinator_session_find(&s, c, request->session, &peer));
+    EIS_TRY(choose_sampling(&sampling, c, &s->session, request));
     EIS_TRY(eis_coordinator_session_take(s, call));
     state.session = s;
     prompt = s->prompt;
@@ -410,8 +422,7 @@ static eis_status run(eis_mpc_coordinator *c, eis_grpc_call *call, const eis_coo
         goto out;
     }
     s->prompt = 0;
-    st = warn(&state, request);
-    if (st == EIS_OK) st = run_session(&state, prompt, most);
+    st = run_session(&state, prompt, most, &sampling);
     eis_coordinator_session_settle(s, st);
 out:
     if (s != NULL) eis_coordinator_session_give_back(s);

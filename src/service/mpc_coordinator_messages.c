@@ -346,14 +346,15 @@ void eis_coordinator_write_submit(eis_writer *w, const char *session, uint32_t m
     pack(w, &m);
 }
 
-void eis_coordinator_write_run(eis_writer *w, const char *session, uint32_t most)
+void eis_coordinator_write_run(eis_writer *w, const char *session, uint32_t most, const eis_mpc_sampling *sampling)
 {
+    bool greedy = sampling == NULL || eis_mpc_sampling_is_greedy(sampling);
     Mimir__RunInferenceReq m = MIMIR__RUN_INFERENCE_REQ__INIT;
 
     m.session_id = text_of(session);
     m.max_new_tokens = (int32_t)(most <= (uint32_t)MOST_MAX ? most : (uint32_t)MOST_MAX);
-    m.temperature = 1;
-    m.top_k = 1;
+    m.temperature = greedy ? 1 : (float)sampling->temperature;
+    m.top_k = greedy ? 1 : (int32_t)sampling->top_k;
     pack(w, &m);
 }
 

@@ -27,7 +27,7 @@ typedef struct eis_coordinator_request {
     size_t token_count;
     uint32_t masked_tokens;
     uint32_t most, top_k; /* 0: the default */
-    float temperature;
+    float temperature;    /* the same */
 } eis_coordinator_request;
 
 /* Read a message.
@@ -56,10 +56,10 @@ void eis_coordinator_write_metrics(eis_writer *w, double tokens_per_second, uint
 
 /* ---- for clients ---- */
 
-/* Write requests of set B. Errors: sticky in w. */
+/* Write requests of set B. sampling NULL: the likeliest tokens. Errors: sticky in w. */
 void eis_coordinator_write_create(eis_writer *w, const char *session, const char *model);
 void eis_coordinator_write_submit(eis_writer *w, const char *session, uint32_t masked_tokens);
-void eis_coordinator_write_run(eis_writer *w, const char *session, uint32_t most);
+void eis_coordinator_write_run(eis_writer *w, const char *session, uint32_t most, const eis_mpc_sampling *sampling);
 
 /* What a client of set B hears. */
 typedef struct eis_coordinator_event {

@@ -180,14 +180,18 @@ static eis_status run(eis_stream *stream, eis_mpc_seat *seat, eis_reader *r)
     eis_status st = EIS_OK;
     uint32_t prompt = eis_wire_reader_u32(r), most = eis_wire_reader_u32(r), token = 0, told = 0;
     eis_mpc_end reason = EIS_MPC_END_LENGTH;
+    eis_mpc_sampling sampling;
 
+    EIS_TRY(eis_mpc_sampling_read(r, &sampling));
     EIS_TRY(eis_wire_reader_end(r));
     EIS_REQUIRE(prompt > 0 && most > 0 && most <= TOKENS_MAX, EIS_ERR_PROTOCOL, "a run of %u and %u tokens", prompt,
                 most);
-    EIS_REQUIRE(seat->session.kind == EIS_MPC_MODEL_LM || (prompt == 1 && most == 1), EIS_ERR_PROTOCOL,
-                "a classifier takes one input, and tells one class");
+    EIS_REQUIRE(seat->session.kind == EIS_MPC_MODEL_LM ||
+                    (prompt == 1 && most == 1 && eis_mpc_sampling_is_greedy(&sampling)),
+                EIS_ERR_PROTOCOL, "a classifier takes one input, and tells one class: the likeliest");
     EIS_REQUIRE(prompt <= seat->session.context - seat->position, EIS_ERR_CONTEXT_LENGTH,
                 "the prompt does not fit the session's %u positions", seat->session.context);
+    seat->sampling = sampling;
     for (;;) {
         uint64_t begin = eis_clock_ns();
         if (prompt > 1) {

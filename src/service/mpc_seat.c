@@ -31,6 +31,7 @@ eis_status eis_mpc_seat_new(eis_mpc_seat **out_seat, uint32_t index, const void 
     EIS_TRY(eis_mpc_session_read(&seat->session, document, bytes));
     EIS_REQUIRE(index < seat->session.party_count, EIS_ERR_PROTOCOL, "there is no party %u in this session", index);
     seat->index = index;
+    seat->sampling = (eis_mpc_sampling){.top_k = 1};
     seat->number = eis_mpc_session_number(&seat->session);
     seat->shapes = eis_mpc_model_shapes(&seat->shape_count, &seat->session);
     EIS_NEW(seat->weights, seat->shape_count);
@@ -347,6 +348,7 @@ static eis_status fetch_unit(eis_mpc_reader *reader, uint64_t **words, eis_mpc_s
     eis_wire_writer_u8(&w, (uint8_t)kind);
     eis_wire_writer_u64(&w, seat->step);
     eis_wire_writer_u32(&w, seat->position);
+    eis_mpc_sampling_write(&w, &seat->sampling);
     EIS_TRY(eis_mpc_send(seat->dealer, EIS_MPC_MESSAGE_UNIT, seat->number, &w, NULL, 0));
     EIS_TRY(eis_mpc_await(&r, seat->dealer, EIS_MPC_MESSAGE_UNIT_IS, seat->number, seat->owner_ms));
     reader->correction_count = eis_wire_reader_remaining(&r) / sizeof **words;
@@ -387,8 +389,24 @@ out:
     return st;
 }
 
-/* Walks a graph with the unit of its kind. */
-static eis_status walk(eis_mpc_run *run, eis_mpc_seat *seat, const eis_mpc_graph *graph, eis_mpc_unit_kind kind)
+/* Turns the dealer's random number by a coin that is tossed when the last party has its unit: until then nobody shows
+ * what it put in, so neither a dealer nor a party chooses the token. What is drawn from enters the transcript. */
+static eis_status toss(eis_mpc_seat *seat, const eis_mpc_sample_coin *place)
+{
+    eis_status st = EIS_OK;
+    uint8_t coin[EIS_MPC_DIGEST_BYTES];
+
+    eis_mpc_check_note(&seat->party.check, &seat->sampling.top_k, sizeof seat->sampling.top_k);
+    eis_mpc_check_note(&seat->party.check, &seat->sampling.temperature, sizeof seat->sampling.temperature);
+    EIS_TRY(eis_mpc_check_coin(&seat->party.check, coin));
+    eis_mpc_sample_set_coin(place, coin);
+out:
+    return st;
+}
+
+/* Walks a graph with the unit of its kind. coin: where it takes one; NULL or zeros: nowhere. */
+static eis_status walk(eis_mpc_run *run, eis_mpc_seat *seat, const eis_mpc_graph *graph, eis_mpc_unit_kind kind,
+                       const eis_mpc_sample_coin *coin)
 {
     eis_status st = EIS_OK;
     const eis_mpc_source source = {.context = seat, .input = take_input, .kept = take_kept};
@@ -402,6 +420,7 @@ static eis_status walk(eis_mpc_run *run, eis_mpc_seat *seat, const eis_mpc_graph
     number = eis_mpc_unit_number(kind, seat->step, seat->last_secret);
     seat->links.step = (uint32_t)seat->step;
     EIS_TRY(fetch_unit(&unit, &corrections, seat, kind));
+    if (coin != NULL && coin->signs != NULL) EIS_TRY(toss(seat, coin));
     material = eis_mem_new_secret(words + 1, sizeof *material);
     if (material == NULL) return EIS_ERR_MEMORY;
     split_unit(&reader, &tests, &unit, tested ? size.corrections : 0);
@@ -475,7 +494,7 @@ static eis_status load_vectors(eis_mpc_seat *seat)
 
     EIS_NEW(nodes, count);
     EIS_TRY(eis_mpc_model_vectors_graph(&graph, nodes, &seat->session));
-    EIS_TRY(walk(&run, seat, &graph, EIS_MPC_UNIT_VECTORS));
+    EIS_TRY(walk(&run, seat, &graph, EIS_MPC_UNIT_VECTORS, NULL));
     EIS_TRY(eis_mpc_check_run(&seat->party.check));
     for (uint32_t v = 0; v < count; v++)
         EIS_TRY(
@@ -569,9 +588,9 @@ eis_status eis_mpc_seat_step(eis_mpc_seat *seat, uint32_t *next, bool secret, ui
     EIS_TRY(eis_mpc_lease_step(&seat->lease, seat->step));
     if (secret) seat->last_secret = seat->step;
     if (seat->session.kind == EIS_MPC_MODEL_CLASSIFIER) kind = EIS_MPC_UNIT_CLASSIFY;
-    EIS_TRY(eis_mpc_model_step(&step, &seat->session, kind, seat->position));
+    EIS_TRY(eis_mpc_model_step(&step, &seat->session, kind, seat->position, &seat->sampling));
     if (!secret) step.graph.nodes[step.token].row = token;
-    EIS_TRY(walk(&run, seat, &step.graph, kind));
+    EIS_TRY(walk(&run, seat, &step.graph, kind, &step.coin));
     EIS_TRY(eis_mpc_check_run(&seat->party.check));
     if (head) EIS_TRY(tell(next, seat, &run.values[step.next]));
     for (uint32_t i = 0; i < 2 * lm->layers; i++) {

@@ -56,6 +56,7 @@ typedef struct eis_mpc_seat {
     eis_mpc_lease lease;
     uint64_t step, last_secret; /* the step of the prompt's last token */
     uint32_t position;
+    eis_mpc_sampling sampling; /* how the run's tokens are chosen */
     uint64_t units, unit_words, input_words;
     eis_mpc_counters counted; /* under the lock: as they were after the last step */
 } eis_mpc_seat;

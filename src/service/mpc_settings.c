@@ -50,6 +50,10 @@ static const key keys[] = {
      "what the owner of a language model declares: no residual is longer than this; 0 declares nothing"},
     {"scheduler", "max_context", WHOLE, AT(context_max), 1, 1048576, "512",
      "positions of a session at most: what is longer is refused before any work"},
+    {"topk", NULL, WHOLE, AT(sampling.top_k), 1, 64, "3",
+     "a token is drawn among so many of the likeliest, where a request to draw does not say; 1 takes the likeliest"},
+    {"temperature", NULL, REAL, AT(sampling.temperature), 0.05, 16, "1",
+     "the temperature it is drawn at, where a request to draw does not say"},
     {"sacrifice", "level", WHOLE, AT(sacrifice_level), 0, 1, "0",
      "1 tests what the Triple Service deals before a token leaves, for one that others run: it doubles the time of a "
      "step; 0 trusts it to deal right"},

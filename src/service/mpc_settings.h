@@ -5,6 +5,7 @@
 #define EIS_SERVICE_MPC_SETTINGS_H
 
 #include "engine/mpc/functions.h"
+#include "engine/mpc/sample.h"
 #include "wire/cursor.h"
 
 #include <stdbool.h>
@@ -22,6 +23,7 @@ typedef enum eis_mpc_range_policy {
 
 typedef struct eis_mpc_settings {
     eis_mpc_tuning tuning;
+    eis_mpc_sampling sampling;                /* topk, temperature: of requests to draw that do not say */
     uint32_t exp_method, compare_engine;      /* exp.method, compare.engine: 0, the only ones */
     uint32_t range_policy;                    /* eis_mpc_range_policy */
     double range_margin, range_residual;      /* range.margin, range.residual */

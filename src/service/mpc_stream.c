@@ -39,6 +39,22 @@ void eis_mpc_counters_read(eis_reader *r, eis_mpc_counters *c)
     for (size_t i = 0; i < EIS_MPC_SEEN_BINS; i++) c->seen[i] = eis_wire_reader_u64(r);
 }
 
+void eis_mpc_sampling_write(eis_writer *w, const eis_mpc_sampling *sampling)
+{
+    eis_wire_writer_u32(w, sampling->top_k);
+    eis_wire_writer_f64(w, sampling->temperature);
+}
+
+eis_status eis_mpc_sampling_read(eis_reader *r, eis_mpc_sampling *sampling)
+{
+    eis_status st;
+
+    sampling->top_k = eis_wire_reader_u32(r);
+    sampling->temperature = eis_wire_reader_f64(r);
+    st = eis_wire_reader_status(r);
+    return st == EIS_OK ? eis_mpc_sampling_check(sampling) : st;
+}
+
 /* What a peer said about its failure; the text is quoted, the code decides. */
 static eis_status read_failure(eis_reader *r)
 {

@@ -5,6 +5,7 @@
 #define EIS_SERVICE_MPC_STREAM_H
 
 #include "engine/mpc/links.h"
+#include "engine/mpc/sample.h"
 #include "net/stream.h"
 #include "wire/cursor.h"
 
@@ -18,14 +19,14 @@ typedef enum eis_mpc_message {
     EIS_MPC_MESSAGE_CREATED,    /* empty: links are up */
     EIS_MPC_MESSAGE_KEYS,       /* purpose u8, number u64: an owner asks for the keys of its masks */
     EIS_MPC_MESSAGE_KEYS_ARE,   /* a key of 32 bytes for each party */
-    EIS_MPC_MESSAGE_UNIT,       /* kind u8, step u64, position u32: the last party asks for corrections */
+    EIS_MPC_MESSAGE_UNIT,       /* kind u8, step u64, position u32, sampling: the last party asks for corrections */
     EIS_MPC_MESSAGE_UNIT_IS,    /* words */
     EIS_MPC_MESSAGE_WEIGHTS,    /* matrix u32, words D */
     EIS_MPC_MESSAGE_INPUT,      /* step u64, slot u32, words D */
     EIS_MPC_MESSAGE_TAKEN,      /* empty: the party has it */
     EIS_MPC_MESSAGE_LOAD,       /* empty: the model's owner has sent everything */
     EIS_MPC_MESSAGE_LOADED,     /* empty: weights are checked */
-    EIS_MPC_MESSAGE_RUN,        /* tokens of the prompt u32, most new tokens u32 */
+    EIS_MPC_MESSAGE_RUN,        /* tokens of the prompt u32, most new tokens u32, sampling */
     EIS_MPC_MESSAGE_TOKEN,      /* id u32, ms f64 */
     EIS_MPC_MESSAGE_DONE,       /* reason u8 */
     EIS_MPC_MESSAGE_FAILED,     /* code, text: the session has ended */
@@ -65,6 +66,11 @@ typedef struct eis_mpc_counters {
 /* Writes and reads counters. Errors: sticky in the writer or the reader. */
 void eis_mpc_counters_write(eis_writer *w, const eis_mpc_counters *counters);
 void eis_mpc_counters_read(eis_reader *r, eis_mpc_counters *counters);
+
+/* Writes and reads how tokens are chosen: top_k u32, temperature f64. Errors: sticky in w; EIS_ERR_RANGE  what the
+ * engine does not take;  those of the reader. */
+void eis_mpc_sampling_write(eis_writer *w, const eis_mpc_sampling *sampling);
+EIS_MUST_USE eis_status eis_mpc_sampling_read(eis_reader *r, eis_mpc_sampling *sampling);
 
 /* The number under which the material of a step is drawn. A unit that follows a public token is dealt ahead, and is
  * thrown away where a prompt comes instead. So its number also names the step of the last secret token, which is above

@@ -24,6 +24,7 @@ struct eis_mpc_text {
     eis_mpc_counters parties[EIS_MPC_PARTIES_MAX], dealer;
     pid_t processes[EIS_MPC_PARTIES_MAX + 2];
     uint32_t timeout_ms;
+    eis_mpc_sampling sampling; /* of the settings, then of the text */
     uint32_t prompt_tokens, tokens;
     double start_ms, load_ms, token_ms;
 };
@@ -301,6 +302,7 @@ eis_status eis_mpc_text_open(eis_mpc_text **out_text, const eis_mpc_text_wish *w
 
     *out_text = NULL;
     EIS_NEW(text, 1);
+    text->sampling = wish->settings->sampling;
     if (wish->coordinator != NULL) EIS_TRY(name_others(text, &tuning, wish));
     EIS_TRY(take_manifest(&text->session, &tuning, model)); /* before anything is started */
     if (wish->coordinator == NULL) EIS_TRY(start_here(text, wish, model));
@@ -370,7 +372,7 @@ static eis_status run(eis_mpc_text *text, telling *t)
     for (uint32_t i = 0; i < text->prompt_tokens; i++)
         EIS_TRY(eis_mpc_owner_send_token(text->owner, step + i, t->ids->ids[i]));
     eis_wire_writer_init(&w, EIS_COORDINATOR_BYTES_MAX);
-    eis_coordinator_write_run(&w, text->name, t->growth->most);
+    eis_coordinator_write_run(&w, text->name, t->growth->most, &text->sampling);
     st = ask(text, "RunInference", &w, 0, tell, t);
     if (st == EIS_ERR_INTERRUPTED) st = eis_fail(st, "interrupted");
     if (st != EIS_OK) goto out;
@@ -380,14 +382,25 @@ out:
     return st;
 }
 
+/* What was asked for, over the settings. */
+static eis_status choose_sampling(eis_mpc_sampling *sampling, const eis_sampler_options *asked)
+{
+    if (asked->greedy) {
+        *sampling = (eis_mpc_sampling){.top_k = 1};
+        return EIS_OK;
+    }
+    if (asked->top_k != 0) sampling->top_k = asked->top_k;
+    if (asked->temperature != 0) sampling->temperature = asked->temperature;
+    return eis_mpc_sampling_check(sampling);
+}
+
 eis_status eis_mpc_text_generate(eis_ids *ids, eis_mpc_text *text, const eis_text_generation *generation)
 {
     eis_status st = EIS_OK;
     eis_text_growth growth = {0};
     telling t = {.text = text, .growth = &growth, .ids = ids};
 
-    EIS_REQUIRE(generation->sampling.greedy, EIS_ERR_UNSUPPORTED,
-                "the engine mpc takes the likeliest token; leave out the sampling flags");
+    EIS_TRY(choose_sampling(&text->sampling, &generation->sampling));
     EIS_TRY(eis_text_growth_begin(&growth, generation, ids, text->session.context));
     text->prompt_tokens = (uint32_t)ids->count;
     st = blame(text, run(text, &t));
@@ -431,7 +444,7 @@ static eis_status run_input(verdict *v, eis_mpc_text *text, const eis_model *mod
     EIS_TRY(submit(&step, text));
     EIS_TRY(eis_mpc_owner_send_image(text->owner, step, model, x));
     eis_wire_writer_init(&w, EIS_COORDINATOR_BYTES_MAX);
-    eis_coordinator_write_run(&w, text->name, 1);
+    eis_coordinator_write_run(&w, text->name, 1, NULL);
     st = ask(text, "RunInference", &w, 0, take_class, v);
     if (st == EIS_ERR_INTERRUPTED) st = eis_fail(st, "interrupted");
     if (st != EIS_OK) goto out;
@@ -455,6 +468,7 @@ eis_status eis_mpc_text_classify(uint32_t *best, eis_mpc_text *text, const eis_m
 void eis_mpc_text_report_get(eis_mpc_text_report *report, const eis_mpc_text *text)
 {
     *report = (eis_mpc_text_report){.session = &text->session,
+                                    .sampling = text->sampling,
                                     .parties = text->parties,
                                     .dealer = &text->dealer,
                                     .processes = text->processes,

@@ -28,10 +28,10 @@ typedef struct eis_mpc_text_wish {
 EIS_MUST_USE eis_status eis_mpc_text_open(eis_mpc_text **text, const eis_mpc_text_wish *wish, const eis_model *model);
 
 /* As eis_text_generate, once for each opened text: sends the prompt, token by token under a mask, and emits what the
- * parties tell. Greedy only.
+ * parties tell. Of the sampling, top_k and temperature count where they are not 0; else the settings'.
  *
- * Errors:  EIS_ERR_UNSUPPORTED  sampling;  EIS_ERR_CONTEXT_LENGTH;  EIS_ERR_INTERRUPTED;  EIS_ERR_UNAVAILABLE  who has
- *          gone;  those of the session and of emit. */
+ * Errors:  EIS_ERR_RANGE  a top_k or temperature that the engine does not take;  EIS_ERR_CONTEXT_LENGTH;
+ * EIS_ERR_INTERRUPTED;  EIS_ERR_UNAVAILABLE  who has gone;  those of the session and of emit. */
 EIS_MUST_USE eis_status eis_mpc_text_generate(eis_ids *ids, eis_mpc_text *text, const eis_text_generation *generation);
 
 /* Classifies one input, as read from a file: it is sent under a mask, and only its class comes out. Any number of times
@@ -48,6 +48,7 @@ typedef struct eis_mpc_text_report {
     const eis_mpc_session *session;
     const eis_mpc_counters *parties; /* [session->party_count] */
     const eis_mpc_counters *dealer;
+    eis_mpc_sampling sampling;          /* how tokens were chosen */
     const pid_t *processes;             /* parties, the Triple Service, the coordinator */
     uint32_t prompt_tokens, tokens;     /* put in, and told */
     double start_ms, load_ms, token_ms; /* token_ms: all steps of the text */

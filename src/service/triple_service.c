@@ -91,6 +91,7 @@ static eis_status create(eis_triple_dealt **made, eis_triple_service *service, e
     pthread_mutex_init(&d->lock, NULL);
     pthread_cond_init(&d->changed, NULL);
     d->service = service;
+    d->sampling.top_k = 1;
     EIS_TRY(eis_mpc_session_read(&d->session, document, bytes));
     EIS_REQUIRE(memcmp(&d->session.coordinator, caller, sizeof *caller) == 0, EIS_ERR_FORBIDDEN,
                 "the session names another coordinator");
@@ -120,12 +121,14 @@ static eis_status serve_unit(eis_triple_dealt *d, eis_stream *stream, eis_reader
 {
     eis_status st = EIS_OK;
     eis_mpc_corrections c = {0};
-    unsigned kind = eis_wire_reader_u8(r);
-    uint64_t step = eis_wire_reader_u64(r);
-    uint32_t position = eis_wire_reader_u32(r);
+    eis_triple_request request = {0};
 
+    request.kind = eis_wire_reader_u8(r);
+    request.step = eis_wire_reader_u64(r);
+    request.position = eis_wire_reader_u32(r);
+    EIS_TRY(eis_mpc_sampling_read(r, &request.sampling));
     EIS_TRY(eis_wire_reader_end(r));
-    EIS_TRY(eis_triple_units_take(&c, d, kind, step, position));
+    EIS_TRY(eis_triple_units_take(&c, d, &request));
     EIS_TRY(eis_mpc_send(stream, EIS_MPC_MESSAGE_UNIT_IS, d->number, NULL, c.words, c.count));
 out:
     eis_mpc_corrections_clear(&c);

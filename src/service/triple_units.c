@@ -67,7 +67,7 @@ static eis_status deal_step(eis_mpc_corrections *c, eis_triple_dealt *d, const e
     eis_mpc_lm_step s = {0};
     eis_mpc_masks masks = {0};
 
-    EIS_TRY(eis_mpc_model_step(&s, &d->session, kind, position));
+    EIS_TRY(eis_mpc_model_step(&s, &d->session, kind, position, &d->sampling));
     EIS_TRY(eis_mpc_deal_graph(&masks, c, &d->dealer, &s.graph, number, &source));
     if (d->session.sacrifice_level > 0) EIS_TRY(eis_mpc_deal_test_graph(c, &d->dealer, &s.graph, number));
     EIS_TRY(record_dealt(d, record, c));
@@ -205,19 +205,26 @@ void eis_triple_units_stop(eis_triple_dealt *d)
 
 /* A step's unit. Under the lock. */
 static eis_status take_step(eis_mpc_corrections *c, eis_material_unit *record, eis_triple_dealt *d,
-                            eis_mpc_unit_kind kind, uint64_t step, uint32_t position)
+                            const eis_triple_request *request)
 {
     eis_status st = EIS_OK;
+    eis_mpc_unit_kind kind = (eis_mpc_unit_kind)request->kind;
+    uint64_t step = request->step;
+    uint32_t position = request->position;
+    const eis_mpc_sampling *before = &d->sampling;
 
     EIS_REQUIRE(kind >= EIS_MPC_UNIT_PROMPT && kind <= EIS_MPC_UNIT_CLASSIFY && step == d->next_step &&
                     position == d->next_position && position < d->session.context,
                 EIS_ERR_PROTOCOL, "a unit was asked for out of order");
     EIS_REQUIRE(kind == kind_ahead(d) || (d->session.kind == EIS_MPC_MODEL_LM && kind < EIS_MPC_UNIT_NEXT),
                 EIS_ERR_PROTOCOL, "a unit of another kind of model");
+    EIS_REQUIRE(kind != kind_ahead(d) || eis_mpc_sampling_same(&request->sampling, before), EIS_ERR_PROTOCOL,
+                "how tokens are chosen changes with a prompt alone");
     if (kind != kind_ahead(d) || d->ahead == NULL) wait_for_dealing(d);
     if (kind != kind_ahead(d)) {
         burn_ahead(d);
         d->last_secret = step;
+        d->sampling = request->sampling;
     }
     *record = record_of(d, kind, step);
     if (d->ahead != NULL) {
@@ -281,9 +288,9 @@ out:
     return st;
 }
 
-eis_status eis_triple_units_take(eis_mpc_corrections *c, eis_triple_dealt *d, unsigned kind, uint64_t step,
-                                 uint32_t position)
+eis_status eis_triple_units_take(eis_mpc_corrections *c, eis_triple_dealt *d, const eis_triple_request *request)
 {
+    unsigned kind = request->kind;
     eis_material_unit record;
     eis_status st;
 
@@ -294,7 +301,7 @@ eis_status eis_triple_units_take(eis_mpc_corrections *c, eis_triple_dealt *d, un
     else if (kind == EIS_MPC_UNIT_VECTORS)
         st = deal_vectors(c, &record, d);
     else
-        st = take_step(c, &record, d, (eis_mpc_unit_kind)kind, step, position);
+        st = take_step(c, &record, d, request);
     if (st == EIS_OK) {
         d->units++;
         d->unit_words += c->count;

@@ -32,8 +32,9 @@ typedef struct eis_triple_dealt {
     uint64_t units, unit_words;      /* given to the last party */
     uint64_t next_step, last_secret; /* the step of the prompt's last token */
     uint32_t next_position;
-    bool recorded;          /* the records hold this session, and it is ours */
-    eis_triple_unit *ahead; /* units that follow public tokens, in order, from next_step on */
+    eis_mpc_sampling sampling; /* of the last prompt: units that follow it are for the same */
+    bool recorded;             /* the records hold this session, and it is ours */
+    eis_triple_unit *ahead;    /* units that follow public tokens, in order, from next_step on */
     unsigned ahead_count;
     bool dealing; /* somebody deals, and reads and extends the cache without the lock */
     bool running; /* tokens are being made, so units are dealt ahead */
@@ -66,11 +67,21 @@ EIS_MUST_USE eis_status eis_triple_units_start(eis_triple_dealt *d);
 /* Ends the thread, throws away what waits, and burns what the records hold open. Safe where nothing was started. */
 void eis_triple_units_stop(eis_triple_dealt *d);
 
-/* Gives the unit of a kind (mpc_stream.h): one that waits, or one that is dealt now. Steps and positions strictly rise,
- * so that nothing is given twice.
+/* What a unit is asked for with. */
+typedef struct eis_triple_request {
+    unsigned kind; /* mpc_stream.h */
+    uint64_t step;
+    uint32_t position;
+    eis_mpc_sampling sampling;
+} eis_triple_request;
+
+/* Gives a unit: one that waits, or one that is dealt now. Steps and positions strictly rise, so that nothing is given
+ * twice. How tokens are chosen is said with a prompt and stays until the next one, so that what is dealt ahead fits,
+ * and no stream is dealt from for two graphs.
  *
- * Errors:  EIS_ERR_PROTOCOL  out of order, or asked for twice; those of dealing. */
-EIS_MUST_USE eis_status eis_triple_units_take(eis_mpc_corrections *c, eis_triple_dealt *d, unsigned kind, uint64_t step,
-                                              uint32_t position);
+ * Errors:  EIS_ERR_PROTOCOL  out of order, or asked for twice, or for another sampling than that of the prompt; those
+ * of dealing. */
+EIS_MUST_USE eis_status eis_triple_units_take(eis_mpc_corrections *c, eis_triple_dealt *d,
+                                              const eis_triple_request *request);
 
 #endif

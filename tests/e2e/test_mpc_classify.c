@@ -86,7 +86,7 @@ static void classify(const eis_model *model, const double *x, uint32_t count, ui
         bool sure;
         uint32_t wanted = plain_class(&sure, model, in);
         mpc_service_require(eis_mpc_owner_send_image(owner, eis_mpc_conductor_step(conductor), model, in), "image");
-        mpc_service_require(eis_mpc_conductor_run(conductor, &end, 1, 1, tell, &t), "run");
+        mpc_service_require(eis_mpc_conductor_run(conductor, &end, 1, 1, NULL, tell, &t), "run");
         assert_int_equal(end, EIS_MPC_END_LENGTH);
         assert_int_equal(t.count, i + 1);
         if (sure) assert_int_equal(t.class_index, wanted);
@@ -94,7 +94,7 @@ static void classify(const eis_model *model, const double *x, uint32_t count, ui
     }
     assert_true(sure_count * 2 > count);
     /* An image in place of a text: parties refuse a run that would tell more, and the session has ended. */
-    assert_int_equal(eis_mpc_conductor_run(conductor, &end, 1, 2, tell, &t), EIS_ERR_PROTOCOL);
+    assert_int_equal(eis_mpc_conductor_run(conductor, &end, 1, 2, NULL, tell, &t), EIS_ERR_PROTOCOL);
     assert_int_equal(t.count, count);
     eis_mpc_owner_close(owner);
     eis_mpc_conductor_close(conductor);

@@ -123,7 +123,7 @@ static eis_status run(eis_grpc_client *client, reply *r, const char *session, ui
     eis_writer w = writer();
 
     r->events = true;
-    eis_coordinator_write_run(&w, session, most);
+    eis_coordinator_write_run(&w, session, most, NULL);
     return call(client, r, "/mimir.Coordinator/RunInference", &w);
 }
 
@@ -364,11 +364,12 @@ static void both_message_sets_are_understood_on_both_paths(void **state)
         assert_int_equal(call(client, &r, paths[i / 2], &text), EIS_OK);
         text = writer();
         write_text(&text, 1, "s");
-        eis_wire_writer_u8(&text, a ? 3 << 3 : 3 << 3 | 5); /* topk as varint, or temperature */
-        if (a)
-            eis_wire_writer_u8(&text, 3);
-        else
+        if (!a) { /* temperature, which A has not */
+            eis_wire_writer_u8(&text, 3 << 3 | 5);
             eis_wire_writer_u32(&text, 0x3f800000);
+        }
+        eis_wire_writer_u8(&text, a ? 3 << 3 : 4 << 3); /* topk as varint: 3 draws, 1 is greedy */
+        eis_wire_writer_u8(&text, a ? 3 : 1);
         r.events = !a;
         assert_int_equal(call(client, &r, runs[i / 2], &text), EIS_OK);
         assert_int_equal(r.messages, 2 + 16); /* 0 new tokens are 8 */

@@ -187,7 +187,7 @@ static eis_status tell(world *w, listener *l, uint32_t most)
     EIS_TRY(eis_mpc_conductor_load(conductor));
     for (uint32_t turn = 0; turn < 2; turn++) {
         EIS_TRY(eis_mpc_owner_send_token(owner, eis_mpc_conductor_step(conductor), 77 * turn));
-        EIS_TRY(eis_mpc_conductor_run(conductor, &end, 1, turn == 0 ? 2 : most, hear, l));
+        EIS_TRY(eis_mpc_conductor_run(conductor, &end, 1, turn == 0 ? 2 : most, NULL, hear, l));
     }
 out:
     eis_mpc_owner_close(owner);

@@ -106,7 +106,7 @@ static void tell_story(uint32_t parties)
     mpc_service_require(eis_mpc_owner_send_model(owner, model, NULL, NULL), "model");
     mpc_service_require(eis_mpc_conductor_load(conductor), "load");
     for (uint32_t i = 0; i < 3; i++) mpc_service_require(eis_mpc_owner_send_token(owner, i + 1, prompt[i]), "token");
-    mpc_service_require(eis_mpc_conductor_run(conductor, &end, 3, 5, tell, &t), "run");
+    mpc_service_require(eis_mpc_conductor_run(conductor, &end, 3, 5, NULL, tell, &t), "run");
     assert_true(t.count == 5 || end == EIS_MPC_END_STOP);
     check_story(NULL, 0, prompt, 3, &t);
     if (end == EIS_MPC_END_LENGTH) { /* a second prompt in the same session: what was dealt ahead is thrown away */
@@ -116,7 +116,7 @@ static void tell_story(uint32_t parties)
         for (uint32_t i = 0; i < 2; i++)
             mpc_service_require(eis_mpc_owner_send_token(owner, eis_mpc_conductor_step(conductor) + i, prompt[1 + i]),
                                 "token");
-        mpc_service_require(eis_mpc_conductor_run(conductor, &end, 2, 3, tell, &more), "run");
+        mpc_service_require(eis_mpc_conductor_run(conductor, &end, 2, 3, NULL, tell, &more), "run");
         check_story(before, 7, prompt + 1, 2, &more);
     }
     eis_mpc_owner_close(owner);
@@ -184,7 +184,7 @@ static void test_party_gone(void **state)
     mpc_service_require(eis_mpc_owner_send_token(owner, 1, 0), "token");
     eis_mpc_party_server_stop(s.party[1], 0);
     s.party[1] = NULL;
-    st = eis_mpc_conductor_run(conductor, &end, 1, 5, tell, &t);
+    st = eis_mpc_conductor_run(conductor, &end, 1, 5, NULL, tell, &t);
     assert_true(st != EIS_OK && t.count == 0);
     eis_mpc_owner_close(owner);
     eis_mpc_conductor_close(conductor);

@@ -466,7 +466,7 @@ static void tell_story(mpc_service *s)
     mpc_service_require(eis_mpc_owner_send_model(owner, model, NULL, NULL), "model");
     mpc_service_require(eis_mpc_conductor_load(conductor), "load");
     mpc_service_require(eis_mpc_owner_send_token(owner, 1, 0), "token");
-    mpc_service_require(eis_mpc_conductor_run(conductor, &end, 1, 3, hear, NULL), "run");
+    mpc_service_require(eis_mpc_conductor_run(conductor, &end, 1, 3, NULL, hear, NULL), "run");
     check_stats(s);
     eis_mpc_owner_close(owner);
     eis_mpc_conductor_close(conductor);

@@ -12,6 +12,10 @@
 #define EIS_MPC_TEMPERATURE_MAX 16
 #define EIS_MPC_SAMPLE_BITS     16 /* of the random number */
 
+/* What is drawn where nobody says otherwise. */
+#define EIS_MPC_TOP_K_DEFAULT       3
+#define EIS_MPC_TEMPERATURE_DEFAULT 1
+
 typedef struct eis_mpc_sampling {
     uint32_t top_k;     /* 1 .. EIS_MPC_TOP_K_MAX; 1 is greedy */
     double temperature; /* 0 is greedy */
@@ -26,6 +30,14 @@ typedef struct eis_mpc_sample_coin {
 static inline bool eis_mpc_sampling_is_greedy(const eis_mpc_sampling *sampling)
 {
     return sampling->top_k == 1 || sampling->temperature == 0;
+}
+
+/* Tells whether both make the same graph. */
+static inline bool eis_mpc_sampling_same(const eis_mpc_sampling *a, const eis_mpc_sampling *b)
+{
+    if (eis_mpc_sampling_is_greedy(a) || eis_mpc_sampling_is_greedy(b))
+        return eis_mpc_sampling_is_greedy(a) && eis_mpc_sampling_is_greedy(b);
+    return a->top_k == b->top_k && a->temperature == b->temperature;
 }
 
 /* Errors: EIS_ERR_RANGE  top_k or temperature is not allowed; the text says which. */
