@@ -17,7 +17,17 @@ set(proto_out ${PROJECT_BINARY_DIR}/proto)
 file(MAKE_DIRECTORY ${proto_out})
 file(GLOB protos CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/spec/*.proto)
 
-# reflection_v1alpha.proto has the bytes of reflection.proto, and nobody calls our Triple Service by these messages.
+# Reflection under its older name, v1alpha, is the same file with another package line.
+set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/spec/reflection.proto)
+file(READ ${PROJECT_SOURCE_DIR}/spec/reflection.proto text)
+string(REPLACE "package grpc.reflection.v1;" "package grpc.reflection.v1alpha;" older "${text}")
+if(older STREQUAL text)
+  message(FATAL_ERROR "spec/reflection.proto has another package than grpc.reflection.v1")
+endif()
+file(CONFIGURE OUTPUT ${proto_out}/reflection_v1alpha.proto CONTENT "${older}" @ONLY)
+list(APPEND protos ${proto_out}/reflection_v1alpha.proto)
+
+# Messages in C: those of v1 serve both, and nobody calls our Triple Service by these messages.
 set(proto_sources "")
 foreach(name coordinator mimir health reflection google/protobuf/descriptor)
   set(proto ${PROJECT_SOURCE_DIR}/spec/${name}.proto)
@@ -30,7 +40,7 @@ foreach(name coordinator mimir health reflection google/protobuf/descriptor)
   list(APPEND proto_sources ${proto_out}/${name}.pb-c.c)
 endforeach()
 add_custom_command(OUTPUT ${proto_out}/descriptors.c
-  COMMAND ${EIS_PROTOC} -I${PROJECT_SOURCE_DIR}/spec -I${EIS_PROTO_INCLUDE} --include_imports
+  COMMAND ${EIS_PROTOC} -I${PROJECT_SOURCE_DIR}/spec -I${proto_out} -I${EIS_PROTO_INCLUDE} --include_imports
           --descriptor_set_out=${proto_out}/descriptors.bin ${protos}
   COMMAND ${CMAKE_COMMAND} -DSET=${proto_out}/descriptors.bin -DOUT=${proto_out}/descriptors.c
           -P ${PROJECT_SOURCE_DIR}/cmake/protobuf.cmake

@@ -156,8 +156,7 @@ describe('over plaintext on loopback, prompts in the clear allowed', () => {
 
   for (const version of ['v1', 'v1alpha'])
     test(`reflection ${version}`, async () => {
-      const file = version === 'v1' ? 'reflection.proto' : 'reflection_v1alpha.proto';
-      const client = new (load(file).grpc.reflection[version].ServerReflection)(world.grpc, world.credentials());
+      const client = new (load('reflection.proto', `grpc.reflection.${version}`).grpc.reflection[version].ServerReflection)(world.grpc, world.credentials());
       const call = client.ServerReflectionInfo();
       const asked = [{ list_services: '' }, { file_containing_symbol: 'mimir.Coordinator.RunInference' },
         { file_by_filename: 'triples.proto' }, { file_containing_symbol: 'mimir.Nobody' },

@@ -46,7 +46,7 @@ function load(file, as) {
   let source = path.join(spec, file), directory;
   if (as !== undefined) {
     directory = fs.mkdtempSync(path.join(os.tmpdir(), 'eis-proto-'));
-    const text = fs.readFileSync(source, 'utf8').replace(/^package [a-z]+;$/m, `package ${as};`);
+    const text = fs.readFileSync(source, 'utf8').replace(/^package [a-z0-9.]+;$/m, `package ${as};`);
     source = path.join(directory, file);
     fs.writeFileSync(source, text);
   }
