@@ -29,11 +29,14 @@ static void try_replies(eis_span message, unsigned kind)
     size_t bytes = 0;
     uint64_t step = 0;
     eis_coordinator_event event;
+    eis_mpc_party_keys keys;
 
     if (kind == 5 && eis_coordinator_read_session_ack(&document, &bytes, message) == EIS_OK) {
         EIS_ASSERT(bytes > 0 && bytes <= message.bytes);
         eis_mem_free(document);
     }
+    if (kind == 5 && eis_coordinator_read_party_keys(&keys, message) == EIS_OK)
+        for (uint32_t p = 0; p < keys.count; p++) EIS_ASSERT(keys.key[p].bytes <= sizeof keys.key[p].data);
     if (kind == 6 && eis_coordinator_read_submit_ack(&step, message) != EIS_OK) EIS_ASSERT(step == 0);
     if (kind == 7 && eis_coordinator_read_event(&event, message) == EIS_OK)
         EIS_ASSERT(event.kind >= EIS_COORDINATOR_TOKEN && event.kind <= EIS_COORDINATOR_LOG);

@@ -57,6 +57,9 @@ struct eis_mpc_conductor {
     uint32_t count, timeout_ms;
     eis_stream *party[EIS_MPC_PARTIES_MAX + 1]; /* [count], and behind them the Triple Service */
     eis_stream *dealer;                         /* the same one */
+    eis_mpc_party_keys keys;
+    eis_mpc_witness witness;
+    eis_mpc_told told; /* the last token */
 };
 
 /* Puts the name of who failed in front of what it said. */
@@ -135,6 +138,27 @@ static eis_status take_answer(void *context, uint32_t party, const eis_stream_fr
     return eis_mpc_open_frame(&r, frame, a->message, a->number);
 }
 
+/* A party's public key comes with its word that links are up. */
+static eis_status take_created(void *context, uint32_t party, const eis_stream_frame *frame)
+{
+    eis_mpc_conductor *c = context;
+    eis_status st = EIS_OK;
+    eis_public_key *key = &c->keys.key[party];
+    const uint8_t *data;
+    size_t bytes;
+    eis_reader r;
+
+    EIS_TRY(eis_mpc_open_frame(&r, frame, EIS_MPC_MESSAGE_CREATED, c->number));
+    bytes = eis_wire_reader_u16(&r);
+    data = eis_wire_reader_bytes(&r, bytes);
+    EIS_TRY(eis_wire_reader_end(&r));
+    EIS_REQUIRE(bytes <= sizeof key->data, EIS_ERR_PROTOCOL, "its public key has %zu bytes", bytes);
+    memcpy(key->data, data, bytes);
+    key->bytes = (uint32_t)bytes;
+out:
+    return st;
+}
+
 static eis_status gather_answers(eis_mpc_conductor *c, eis_mpc_message message, uint32_t wait_ms)
 {
     return gather(c, wait_ms, take_answer, &(awaited){c->number, message});
@@ -177,7 +201,9 @@ eis_status eis_mpc_conductor_open(eis_mpc_conductor **out_conductor, const eis_m
     for (uint32_t p = 0; p < c->count; p++)
         EIS_TRY(named(eis_mpc_call(&c->party[p], caller, &session->party[p], EIS_MPC_ROLE_COORDINATOR, 0), p));
     for (uint32_t p = 0; p < c->count; p++) EIS_TRY(named(send_document(c->party[p], p, document, bytes), p));
-    EIS_TRY(gather_answers(c, EIS_MPC_MESSAGE_CREATED, c->timeout_ms));
+    EIS_TRY(gather(c, c->timeout_ms, take_created, c));
+    c->keys.count = c->count;
+    EIS_TRY(eis_mpc_witness_init(&c->witness, session, &c->keys));
     *out_conductor = c;
     c = NULL;
 out:
@@ -218,35 +244,50 @@ out:
 typedef struct verdict {
     uint64_t number;
     bool heard, done;
-    uint32_t token, first;
+    uint32_t first;
     uint8_t end;
     double ms;
+    eis_mpc_told *told;
 } verdict;
+
+/* Reads a token, the time it took, and a party's signature. */
+static void read_token(eis_reader *r, eis_mpc_told *told, uint32_t party, double *ms)
+{
+    eis_signature *s = &told->signature[party];
+    const uint8_t *data;
+
+    told->token = eis_wire_reader_u32(r);
+    *ms = eis_wire_reader_f64(r);
+    told->step = eis_wire_reader_u64(r);
+    s->bytes = eis_wire_reader_u16(r);
+    if (s->bytes > sizeof s->data)
+        eis_wire_reader_fail(r, EIS_ERR_PROTOCOL, "a signature has %u bytes", s->bytes);
+    data = eis_wire_reader_bytes(r, s->bytes);
+    if (data != NULL) memcpy(s->data, data, s->bytes);
+}
 
 static eis_status take_verdict(void *context, uint32_t party, const eis_stream_frame *frame)
 {
     verdict *v = context;
     eis_status st = EIS_OK;
     bool done = frame->header.type == EIS_MPC_MESSAGE_DONE;
-    uint32_t token = 0;
+    const uint32_t token = v->told->token;
+    const uint64_t step = v->told->step;
     uint8_t end = 0;
     double ms = 0;
     eis_reader r;
 
     EIS_TRY(eis_mpc_open_frame(&r, frame, done ? EIS_MPC_MESSAGE_DONE : EIS_MPC_MESSAGE_TOKEN, v->number));
-    if (done) {
+    if (done)
         end = eis_wire_reader_u8(&r);
-    } else {
-        token = eis_wire_reader_u32(&r);
-        ms = eis_wire_reader_f64(&r);
-    }
+    else
+        read_token(&r, v->told, party, &ms);
     EIS_TRY(eis_wire_reader_end(&r));
-    EIS_REQUIRE(!v->heard || (done == v->done && token == v->token && end == v->end), EIS_ERR_INTEGRITY,
-                "parties %u and %u told different tokens", v->first, party);
+    EIS_REQUIRE(!v->heard || (done == v->done && end == v->end && token == v->told->token && step == v->told->step),
+                EIS_ERR_INTEGRITY, "parties %u and %u told different tokens", v->first, party);
     if (!v->heard) v->first = party;
     v->heard = true;
     v->done = done;
-    v->token = token;
     v->end = end;
     if (ms > v->ms) v->ms = ms;
 out:
@@ -278,16 +319,22 @@ eis_status eis_mpc_conductor_run(eis_mpc_conductor *c, eis_mpc_end *end, uint32_
     EIS_TRY(send_run(c, prompt, most, sampling));
     c->step += prompt - 1;
     for (;;) {
-        verdict v = {.number = c->number};
+        verdict v = {.number = c->number, .told = &c->told};
         EIS_TRY(gather(c, EIS_STREAM_WAIT_FOREVER, take_verdict, &v));
         *end = (eis_mpc_end)v.end;
         if (v.done) break;
+        c->told.count = c->count;
+        EIS_TRY(eis_mpc_witness_check(&c->witness, &c->told));
         c->step++;
-        EIS_TRY(receive(context, v.token, v.ms));
+        EIS_TRY(receive(context, c->told.token, v.ms));
     }
 out:
     return st;
 }
+
+const eis_mpc_party_keys *eis_mpc_conductor_keys(const eis_mpc_conductor *c) { return &c->keys; }
+
+const eis_mpc_told *eis_mpc_conductor_told(const eis_mpc_conductor *c) { return &c->told; }
 
 uint64_t eis_mpc_conductor_step(const eis_mpc_conductor *c) { return c->step; }
 
@@ -311,5 +358,6 @@ void eis_mpc_conductor_close(eis_mpc_conductor *c)
         eis_net_stream_free(c->party[p]);
     }
     eis_net_stream_free(c->dealer);
+    eis_mpc_witness_clear(&c->witness);
     eis_mem_free(c);
 }

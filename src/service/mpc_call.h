@@ -7,6 +7,7 @@
 #include "net/cancel.h"
 #include "service/mpc_session.h"
 #include "service/mpc_stream.h"
+#include "service/mpc_token.h"
 
 /* Who calls: certificate, key and the CA of the others; the texts must outlive the calls. */
 typedef struct eis_mpc_caller {
@@ -44,6 +45,11 @@ EIS_MUST_USE eis_status eis_mpc_conductor_run(eis_mpc_conductor *conductor, eis_
                                               uint32_t most, const eis_mpc_sampling *sampling,
                                               eis_mpc_token_receiver receive, void *context);
 
+/* The public keys of the parties, checked against their pins; and the token of which a receiver is just told, with all
+ * signatures, which were checked as well. */
+const eis_mpc_party_keys *eis_mpc_conductor_keys(const eis_mpc_conductor *conductor);
+const eis_mpc_told *eis_mpc_conductor_told(const eis_mpc_conductor *conductor);
+
 /* Returns the step that the next token takes. */
 uint64_t eis_mpc_conductor_step(const eis_mpc_conductor *conductor);
 
@@ -71,6 +77,9 @@ EIS_MUST_USE eis_status eis_mpc_owner_send_token(eis_mpc_owner *owner, uint64_t 
  * Errors:  EIS_ERR_RANGE  an input that the session has no room for. */
 EIS_MUST_USE eis_status eis_mpc_owner_send_image(eis_mpc_owner *owner, uint64_t step, const eis_model *model,
                                                  const double *x);
+
+/* Returns the last step for which an input was sent: the one that tells the first token. */
+uint64_t eis_mpc_owner_step(const eis_mpc_owner *owner);
 
 /* Asks what everybody has counted. Shape: parties[party_count]. Errors: those of streams. */
 EIS_MUST_USE eis_status eis_mpc_owner_count(eis_mpc_counters *parties, eis_mpc_counters *dealer, eis_mpc_owner *owner);

@@ -199,7 +199,8 @@ eis_status eis_coordinator_create(void *context, eis_grpc_call *call)
     st = create(&session, text, context, call, message);
     if (st != EIS_OK) return nack(call, st);
     eis_wire_writer_init(&w, EIS_COORDINATOR_BYTES_MAX + EIS_MPC_SESSION_BYTES_MAX);
-    eis_coordinator_write_session_ack(&w, text, session->document.data, session->document.bytes);
+    eis_coordinator_write_session_ack(&w, text, session->document.data, session->document.bytes,
+                                      &session->keys);
     st = send_writer(call, &w);
     eis_coordinator_session_give_back(session);
 out:
@@ -331,7 +332,7 @@ static eis_status tell(void *context, uint32_t token, double ms)
     eis_coordinator_count_step(s->coordinator, ms);
     eis_wire_writer_init(&w, EIS_COORDINATOR_BYTES_MAX);
     EIS_TRY(text_of_token(&text, s, token));
-    eis_coordinator_write_token(&w, token, (const char *)text.data);
+    eis_coordinator_write_token(&w, eis_mpc_conductor_told(s->conductor), (const char *)text.data);
     EIS_TRY(send_writer(run->call, &w));
     eis_wire_writer_init(&w, EIS_COORDINATOR_BYTES_MAX);
     eis_coordinator_write_timing(&w, run->set, run->told, ms);

@@ -43,6 +43,7 @@ typedef struct eis_coordinator_session {
     char name[EIS_MPC_NAME_BYTES]; /* as the client calls it */
     const eis_mpc_coordinator_model *model;
     eis_mpc_session session;
+    eis_mpc_party_keys keys;
     eis_writer document;
     eis_coordinator_peer creator;
     eis_coordinator_state state;

@@ -250,13 +250,23 @@ void eis_coordinator_write_ack(eis_writer *w, bool ok, const char *text)
     pack(w, &m);
 }
 
-void eis_coordinator_write_session_ack(eis_writer *w, const char *text, const void *document, size_t bytes)
+static ProtobufCBinaryData bytes_of(const uint8_t *data, size_t bytes)
+{
+    return (ProtobufCBinaryData){bytes, (uint8_t *)(uintptr_t)data};
+}
+
+void eis_coordinator_write_session_ack(eis_writer *w, const char *text, const void *document, size_t bytes,
+                                       const eis_mpc_party_keys *keys)
 {
     Mimir__SessionAck m = MIMIR__SESSION_ACK__INIT;
+    ProtobufCBinaryData list[EIS_MPC_PARTIES_MAX];
 
     m.ok = 1;
     m.msg = text_of(text);
-    m.session_document = (ProtobufCBinaryData){bytes, (uint8_t *)(uintptr_t)document};
+    m.session_document = bytes_of(document, bytes);
+    for (uint32_t p = 0; p < keys->count; p++) list[p] = bytes_of(keys->key[p].data, keys->key[p].bytes);
+    m.n_party_keys = keys->count;
+    m.party_keys = list;
     pack(w, &m);
 }
 
@@ -271,12 +281,17 @@ void eis_coordinator_write_submit_ack(eis_writer *w, const char *text, uint64_t 
 }
 
 /* The bytes of a token are the same in both sets. */
-void eis_coordinator_write_token(eis_writer *w, uint32_t token, const char *text)
+void eis_coordinator_write_token(eis_writer *w, const eis_mpc_told *told, const char *text)
 {
     Mimir__InferenceEvent m = MIMIR__INFERENCE_EVENT__INIT;
     Mimir__Token t = MIMIR__TOKEN__INIT;
+    ProtobufCBinaryData list[EIS_MPC_PARTIES_MAX];
 
-    t.token_id = token;
+    t.token_id = told->token;
+    t.step = told->step;
+    for (uint32_t p = 0; p < told->count; p++) list[p] = bytes_of(told->signature[p].data, told->signature[p].bytes);
+    t.n_signatures = told->count;
+    t.signatures = list;
     t.text = text_of(text);
     m.event_case = MIMIR__INFERENCE_EVENT__EVENT_TOKEN;
     m.token = &t;
@@ -372,6 +387,34 @@ out:
     return st;
 }
 
+/* Copies a list of byte strings that is to have at most a number of entries, each of at most a size. */
+static bool copy_list(void *first, uint32_t *first_bytes, size_t stride, size_t size, const ProtobufCBinaryData *list,
+                      size_t count)
+{
+    if (count > EIS_MPC_PARTIES_MAX) return false;
+    for (size_t i = 0; i < count; i++) {
+        if (list[i].len > size) return false;
+        if (list[i].len > 0) memcpy((uint8_t *)first + i * stride, list[i].data, list[i].len);
+        first_bytes[i * stride / sizeof *first_bytes] = (uint32_t)list[i].len;
+    }
+    return true;
+}
+
+eis_status eis_coordinator_read_party_keys(eis_mpc_party_keys *keys, eis_span message)
+{
+    eis_status st = EIS_OK;
+    Mimir__SessionAck *m = unpack(&mimir__session_ack__descriptor, message);
+
+    memset(keys, 0, sizeof *keys);
+    EIS_REQUIRE(m != NULL && copy_list(keys->key[0].data, &keys->key[0].bytes, sizeof keys->key[0],
+                                       sizeof keys->key[0].data, m->party_keys, m->n_party_keys),
+                EIS_ERR_PROTOCOL, "the coordinator sent no keys of parties");
+    keys->count = (uint32_t)m->n_party_keys;
+out:
+    drop(m);
+    return st;
+}
+
 eis_status eis_coordinator_read_submit_ack(uint64_t *first_step, eis_span message)
 {
     eis_status st = EIS_OK;
@@ -384,20 +427,37 @@ out:
     return st;
 }
 
+static eis_status read_told(eis_mpc_told *told, const Mimir__Token *t)
+{
+    eis_status st = EIS_OK;
+
+    EIS_REQUIRE(copy_list(told->signature[0].data, &told->signature[0].bytes, sizeof told->signature[0],
+                          sizeof told->signature[0].data, t->signatures, t->n_signatures),
+                EIS_ERR_PROTOCOL, "the coordinator sent signatures that are none");
+    told->token = (uint32_t)t->token_id;
+    told->step = t->step;
+    told->count = (uint32_t)t->n_signatures;
+out:
+    return st;
+}
+
 eis_status eis_coordinator_read_event(eis_coordinator_event *event, eis_span message)
 {
     eis_status st = EIS_OK;
     Mimir__InferenceEvent *m = unpack(&mimir__inference_event__descriptor, message);
 
-    *event = (eis_coordinator_event){.kind = EIS_COORDINATOR_LOG};
+    memset(event, 0, sizeof *event);
+    event->kind = EIS_COORDINATOR_LOG;
     EIS_REQUIRE(m != NULL, EIS_ERR_PROTOCOL, "the coordinator sent no InferenceEvent");
     if (m->event_case == MIMIR__INFERENCE_EVENT__EVENT_TOKEN) {
         EIS_REQUIRE(m->token->token_id >= 0 && m->token->token_id < UINT32_MAX, EIS_ERR_PROTOCOL,
                     "the coordinator sent a token that is none");
-        *event = (eis_coordinator_event){.kind = EIS_COORDINATOR_TOKEN, .token = (uint32_t)m->token->token_id};
+        EIS_TRY(read_told(&event->told, m->token));
+        event->kind = EIS_COORDINATOR_TOKEN;
     } else if (m->event_case == MIMIR__INFERENCE_EVENT__EVENT_TIMING) {
-        *event = (eis_coordinator_event){
-            .kind = EIS_COORDINATOR_TIMING, .step = (uint64_t)m->timing->step_index, .ms = m->timing->ms};
+        event->kind = EIS_COORDINATOR_TIMING;
+        event->step = (uint64_t)m->timing->step_index;
+        event->ms = m->timing->ms;
     }
 out:
     drop(m);

@@ -6,6 +6,7 @@
 
 #include "net/address.h"
 #include "service/mpc_session.h"
+#include "service/mpc_token.h"
 #include "wire/cursor.h"
 
 #define EIS_COORDINATOR_TOKENS_MAX ((size_t)1 << 18)
@@ -47,9 +48,10 @@ void eis_coordinator_request_clear(eis_coordinator_request *request);
 
 /* Write replies. Errors: sticky in w. The acknowledgements are the same in both sets. */
 void eis_coordinator_write_ack(eis_writer *w, bool ok, const char *text);
-void eis_coordinator_write_session_ack(eis_writer *w, const char *text, const void *document, size_t bytes);
+void eis_coordinator_write_session_ack(eis_writer *w, const char *text, const void *document, size_t bytes,
+                                       const eis_mpc_party_keys *keys);
 void eis_coordinator_write_submit_ack(eis_writer *w, const char *text, uint64_t first_step);
-void eis_coordinator_write_token(eis_writer *w, uint32_t token, const char *text);
+void eis_coordinator_write_token(eis_writer *w, const eis_mpc_told *told, const char *text);
 void eis_coordinator_write_timing(eis_writer *w, eis_coordinator_set set, uint64_t step, double ms);
 void eis_coordinator_write_log(eis_writer *w, const char *level, const char *text); /* of set B alone */
 void eis_coordinator_write_metrics(eis_writer *w, double tokens_per_second, uint64_t pool);
@@ -64,13 +66,14 @@ void eis_coordinator_write_run(eis_writer *w, const char *session, uint32_t most
 /* What a client of set B hears. */
 typedef struct eis_coordinator_event {
     enum { EIS_COORDINATOR_TOKEN = 1, EIS_COORDINATOR_TIMING = 2, EIS_COORDINATOR_LOG = 3 } kind;
-    uint32_t token;
-    uint64_t step;
+    eis_mpc_told told; /* of a token */
+    uint64_t step;     /* of a timing */
     double ms;
 } eis_coordinator_event;
 
 /* Read replies. Errors: EIS_ERR_PROTOCOL, EIS_ERR_MEMORY. The caller frees *document with eis_mem_free. */
 EIS_MUST_USE eis_status eis_coordinator_read_session_ack(uint8_t **document, size_t *bytes, eis_span message);
+EIS_MUST_USE eis_status eis_coordinator_read_party_keys(eis_mpc_party_keys *keys, eis_span message);
 EIS_MUST_USE eis_status eis_coordinator_read_submit_ack(uint64_t *first_step, eis_span message);
 EIS_MUST_USE eis_status eis_coordinator_read_event(eis_coordinator_event *event, eis_span message);
 

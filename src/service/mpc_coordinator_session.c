@@ -185,6 +185,7 @@ eis_status eis_coordinator_session_open(eis_coordinator_session **out_session, e
     pthread_mutex_unlock(&c->lock);
     if (st != EIS_OK) goto out;
     EIS_TRY(eis_mpc_conductor_open(&s->conductor, &s->session, s->document.data, s->document.bytes, &c->config.caller));
+    s->keys = *eis_mpc_conductor_keys(s->conductor);
     eis_log(EIS_LOG_INFO, "session_linked", "%s: %u parties", s->name, s->session.party_count);
     EIS_TRY(start_loading(s));
     *out_session = s;

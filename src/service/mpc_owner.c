@@ -14,6 +14,7 @@ struct eis_mpc_owner {
     const eis_mpc_session *session;
     uint64_t number;
     uint32_t timeout_ms;
+    uint64_t step; /* the last one that an input was sent for */
     eis_stream *dealer, *party[EIS_MPC_PARTIES_MAX];
 };
 
@@ -188,6 +189,7 @@ static eis_status send_input(eis_mpc_owner *o, uint64_t step, uint32_t slot, uin
 
     EIS_TRY(add_masks(words, count, o, EIS_MPC_PURPOSE_INPUT, eis_mpc_input_number(step, slot)));
     EIS_TRY(send_to_all(o, EIS_MPC_MESSAGE_INPUT, (uint64_t[2]){step, slot}, words, count));
+    o->step = step;
 out:
     return st;
 }
@@ -267,6 +269,8 @@ out:
     eis_mem_free_wiped(values, c->inputs, sizeof *values);
     return st;
 }
+
+uint64_t eis_mpc_owner_step(const eis_mpc_owner *o) { return o->step; }
 
 static eis_status ask_counters(eis_mpc_counters *counters, eis_stream *stream, const eis_mpc_owner *o)
 {

@@ -6,6 +6,7 @@
 #include "net/listener.h"
 #include "service/mpc_seat.h"
 #include "service/mpc_stream.h"
+#include "service/mpc_token.h"
 
 #include <string.h>
 
@@ -17,6 +18,7 @@ struct eis_mpc_party_server {
     eis_listener *listener;
     eis_tls *tls;
     eis_tls_pin pin;        /* our own key's */
+    eis_signer *signer;     /* the same key */
     eis_span cert, key, ca; /* copies, for calls */
     eis_mpc_party_server_config config;
     eis_material_store *records;
@@ -136,15 +138,38 @@ static bool is_stop(const eis_mpc_session *session, uint32_t token)
     return false;
 }
 
-static eis_status send_token(eis_stream *stream, eis_mpc_seat *seat, uint32_t token, uint64_t since_ns)
+/* Tells what the step that is just over has opened, and signs it. */
+static eis_status send_token(eis_stream *stream, const eis_signer *signer, eis_mpc_seat *seat, uint32_t token,
+                             uint64_t since_ns)
 {
+    eis_status st = EIS_OK;
+    eis_signature signature;
+    eis_writer w;
+
+    eis_wire_writer_init(&w, 1024);
+    EIS_TRY(eis_mpc_token_sign(&signature, signer, seat->session.hash, seat->step - 1, token));
+    eis_wire_writer_u32(&w, token);
+    eis_wire_writer_f64(&w, (double)(eis_clock_ns() - since_ns) / 1e6);
+    eis_wire_writer_u64(&w, seat->step - 1);
+    eis_wire_writer_u16(&w, (uint16_t)signature.bytes);
+    eis_wire_writer_bytes(&w, signature.data, signature.bytes);
+    EIS_TRY(eis_mpc_send(stream, EIS_MPC_MESSAGE_TOKEN, seat->number, &w, NULL, 0));
+out:
+    eis_wire_writer_clear(&w);
+    return st;
+}
+
+/* Links are up; with what we sign. */
+static eis_status send_created(eis_stream *stream, const eis_signer *signer, eis_mpc_seat *seat)
+{
+    const eis_public_key *key = eis_net_signer_public(signer);
     eis_status st;
     eis_writer w;
 
-    eis_wire_writer_init(&w, 64);
-    eis_wire_writer_u32(&w, token);
-    eis_wire_writer_f64(&w, (double)(eis_clock_ns() - since_ns) / 1e6);
-    st = eis_mpc_send(stream, EIS_MPC_MESSAGE_TOKEN, seat->number, &w, NULL, 0);
+    eis_wire_writer_init(&w, 1024);
+    eis_wire_writer_u16(&w, (uint16_t)key->bytes);
+    eis_wire_writer_bytes(&w, key->data, key->bytes);
+    st = eis_mpc_send(stream, EIS_MPC_MESSAGE_CREATED, seat->number, &w, NULL, 0);
     eis_wire_writer_clear(&w);
     return st;
 }
@@ -175,7 +200,7 @@ static eis_status send_counters(eis_stream *stream, eis_mpc_seat *seat)
     return st;
 }
 
-static eis_status run(eis_stream *stream, eis_mpc_seat *seat, eis_reader *r)
+static eis_status run(eis_stream *stream, const eis_signer *signer, eis_mpc_seat *seat, eis_reader *r)
 {
     eis_status st = EIS_OK;
     uint32_t prompt = eis_wire_reader_u32(r), most = eis_wire_reader_u32(r), token = 0, told = 0;
@@ -203,7 +228,7 @@ static eis_status run(eis_stream *stream, eis_mpc_seat *seat, eis_reader *r)
         prompt = 0;
         told++;
         if (is_stop(&seat->session, token)) reason = EIS_MPC_END_STOP;
-        EIS_TRY(send_token(stream, seat, token, begin));
+        EIS_TRY(send_token(stream, signer, seat, token, begin));
         if (reason == EIS_MPC_END_STOP || told == most) break;
         if (seat->position == seat->session.context) {
             reason = EIS_MPC_END_CONTEXT;
@@ -222,7 +247,7 @@ static eis_status serve_session(eis_mpc_party_server *server, eis_stream *stream
     eis_reader r;
 
     EIS_TRY(eis_mpc_seat_link(seat, dial, server));
-    EIS_TRY(eis_mpc_send(stream, EIS_MPC_MESSAGE_CREATED, seat->number, NULL, NULL, 0));
+    EIS_TRY(send_created(stream, server->signer, seat));
     for (;;) {
         EIS_TRY(eis_net_stream_recv(&frame, stream, EIS_STREAM_WAIT_FOREVER));
         if (frame.header.type == EIS_MPC_MESSAGE_CLOSE) break;
@@ -236,7 +261,7 @@ static eis_status serve_session(eis_mpc_party_server *server, eis_stream *stream
             continue;
         }
         EIS_TRY(eis_mpc_open_frame(&r, &frame, EIS_MPC_MESSAGE_RUN, seat->number));
-        EIS_TRY(run(stream, seat, &r));
+        EIS_TRY(run(stream, server->signer, seat, &r));
     }
 out:
     return st;
@@ -452,6 +477,7 @@ eis_status eis_mpc_party_server_start(eis_mpc_party_server **out_server, const e
     EIS_TRY(prepare(server, config));
     tls.alpn = EIS_MPC_ALPN;
     EIS_TRY(eis_net_tls_server_new(&server->tls, &tls));
+    EIS_TRY(eis_net_signer_new(&server->signer, server->key));
     listener = (eis_listener_config){.address = config->listen,
                                      .tls = server->tls,
                                      .connections_max = 1024,
@@ -480,6 +506,7 @@ void eis_mpc_party_server_stop(eis_mpc_party_server *server, uint32_t drain_ms)
     if (server->listener != NULL) (void)eis_net_listener_drain(server->listener, drain_ms);
     eis_net_listener_free(server->listener);
     eis_net_tls_free(server->tls);
+    eis_net_signer_free(server->signer);
     eis_store_material_close(server->records);
     clear_span(&server->cert);
     clear_span(&server->key);

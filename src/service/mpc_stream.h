@@ -16,7 +16,7 @@ typedef enum eis_mpc_message {
     EIS_MPC_MESSAGE_HELLO = 32, /* role u8, index u32, number of the session u64 (0: none yet) */
     EIS_MPC_MESSAGE_WELCOME,    /* empty; to a party that calls the Triple Service: its seed */
     EIS_MPC_MESSAGE_CREATE,     /* index u32, session document: coordinator to party and Triple Service */
-    EIS_MPC_MESSAGE_CREATED,    /* empty: links are up */
+    EIS_MPC_MESSAGE_CREATED,    /* links are up: a party's public key, u16 bytes; of the Triple Service empty */
     EIS_MPC_MESSAGE_KEYS,       /* purpose u8, number u64: an owner asks for the keys of its masks */
     EIS_MPC_MESSAGE_KEYS_ARE,   /* a key of 32 bytes for each party */
     EIS_MPC_MESSAGE_UNIT,       /* kind u8, step u64, position u32, sampling: the last party asks for corrections */
@@ -27,7 +27,7 @@ typedef enum eis_mpc_message {
     EIS_MPC_MESSAGE_LOAD,       /* empty: the model's owner has sent everything */
     EIS_MPC_MESSAGE_LOADED,     /* empty: weights are checked */
     EIS_MPC_MESSAGE_RUN,        /* tokens of the prompt u32, most new tokens u32, sampling */
-    EIS_MPC_MESSAGE_TOKEN,      /* id u32, ms f64 */
+    EIS_MPC_MESSAGE_TOKEN,      /* id u32, ms f64, step u64, signature u16 bytes */
     EIS_MPC_MESSAGE_DONE,       /* reason u8 */
     EIS_MPC_MESSAGE_FAILED,     /* code, text: the session has ended */
     EIS_MPC_MESSAGE_CLOSE,      /* empty */

@@ -21,6 +21,8 @@ struct eis_mpc_text {
     eis_mpc_member coordinator;
     eis_grpc_client *client;
     eis_mpc_owner *owner;
+    eis_mpc_witness witness;
+    uint64_t step; /* of the token that is to be told next */
     eis_mpc_counters parties[EIS_MPC_PARTIES_MAX], dealer;
     pid_t processes[EIS_MPC_PARTIES_MAX + 2];
     uint32_t timeout_ms;
@@ -124,6 +126,7 @@ static eis_status create(eis_mpc_text *text)
 {
     eis_status st = EIS_OK;
     answer a = {0};
+    eis_mpc_party_keys keys;
     eis_writer w;
     uint8_t *document = NULL;
     size_t bytes = 0;
@@ -133,6 +136,8 @@ static eis_status create(eis_mpc_text *text)
     EIS_TRY(ask(text, "CreateSession", &w, text->timeout_ms, keep_answer, &a));
     EIS_TRY(eis_coordinator_read_session_ack(&document, &bytes, (eis_span){a.data, a.bytes}));
     EIS_TRY(take_document(text, document, bytes));
+    EIS_TRY(eis_coordinator_read_party_keys(&keys, (eis_span){a.data, a.bytes}));
+    EIS_TRY(eis_mpc_witness_init(&text->witness, &text->session, &keys));
 out:
     eis_mem_free(document);
     eis_mem_free(a.data);
@@ -325,6 +330,7 @@ void eis_mpc_text_close(eis_mpc_text *text)
     eis_pem_file_clear(&text->ca);
     eis_pem_file_clear(&text->cert);
     eis_pem_file_clear(&text->key);
+    eis_mpc_witness_clear(&text->witness);
     eis_mpc_session_clear(&text->session);
     eis_mem_free(text);
 }
@@ -339,6 +345,18 @@ typedef struct telling {
     bool waiting;
 } telling;
 
+/* Hears a token only from all parties, and only the one that is due. */
+static eis_status witness(eis_mpc_text *text, const eis_mpc_told *told)
+{
+    eis_status st = EIS_OK;
+
+    EIS_REQUIRE(told->step == text->step, EIS_ERR_INTEGRITY, "the coordinator told the token of another step");
+    EIS_TRY(eis_mpc_witness_check(&text->witness, told));
+    text->step++;
+out:
+    return st;
+}
+
 /* A token, then its time; other events say nothing that belongs to the text. */
 static eis_status tell(void *context, eis_span message)
 {
@@ -349,9 +367,10 @@ static eis_status tell(void *context, eis_span message)
 
     EIS_TRY(eis_coordinator_read_event(&event, message));
     if (event.kind == EIS_COORDINATOR_TOKEN) {
-        EIS_REQUIRE(!t->waiting && event.token < t->text->session.lm.vocabulary, EIS_ERR_PROTOCOL,
+        EIS_TRY(witness(t->text, &event.told));
+        EIS_REQUIRE(!t->waiting && event.told.token < t->text->session.lm.vocabulary, EIS_ERR_PROTOCOL,
                     "the coordinator told a token that is none");
-        t->token = event.token;
+        t->token = event.told.token;
         t->waiting = true;
     } else if (event.kind == EIS_COORDINATOR_TIMING && t->waiting) {
         t->waiting = false;
@@ -371,6 +390,7 @@ static eis_status run(eis_mpc_text *text, telling *t)
     EIS_TRY(submit(&step, text));
     for (uint32_t i = 0; i < text->prompt_tokens; i++)
         EIS_TRY(eis_mpc_owner_send_token(text->owner, step + i, t->ids->ids[i]));
+    text->step = eis_mpc_owner_step(text->owner);
     eis_wire_writer_init(&w, EIS_COORDINATOR_BYTES_MAX);
     eis_coordinator_write_run(&w, text->name, t->growth->most, &text->sampling);
     st = ask(text, "RunInference", &w, 0, tell, t);
@@ -414,6 +434,7 @@ out:
 /* ---- classifying ---- */
 
 typedef struct verdict {
+    eis_mpc_text *text;
     uint32_t told, classes;
     unsigned count;
 } verdict;
@@ -426,9 +447,10 @@ static eis_status take_class(void *context, eis_span message)
 
     EIS_TRY(eis_coordinator_read_event(&event, message));
     if (event.kind != EIS_COORDINATOR_TOKEN) goto out;
-    EIS_REQUIRE(v->count == 0 && event.token < v->classes, EIS_ERR_PROTOCOL,
+    EIS_TRY(witness(v->text, &event.told));
+    EIS_REQUIRE(v->count == 0 && event.told.token < v->classes, EIS_ERR_PROTOCOL,
                 "the coordinator told a class that is none, or two");
-    v->told = event.token;
+    v->told = event.told.token;
     v->count++;
 out:
     return st;
@@ -443,6 +465,7 @@ static eis_status run_input(verdict *v, eis_mpc_text *text, const eis_model *mod
     text->prompt_tokens = 1;
     EIS_TRY(submit(&step, text));
     EIS_TRY(eis_mpc_owner_send_image(text->owner, step, model, x));
+    text->step = eis_mpc_owner_step(text->owner);
     eis_wire_writer_init(&w, EIS_COORDINATOR_BYTES_MAX);
     eis_coordinator_write_run(&w, text->name, 1, NULL);
     st = ask(text, "RunInference", &w, 0, take_class, v);
@@ -458,7 +481,7 @@ out:
 
 eis_status eis_mpc_text_classify(uint32_t *best, eis_mpc_text *text, const eis_model *model, const double *x)
 {
-    verdict v = {.classes = text->session.classifier.classes};
+    verdict v = {.text = text, .classes = text->session.classifier.classes};
     eis_status st = blame(text, run_input(&v, text, model, x));
 
     if (st == EIS_OK) *best = v.told;

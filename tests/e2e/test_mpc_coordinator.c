@@ -67,7 +67,7 @@ static eis_status hear(void *context, eis_span message)
     if (event.kind == EIS_COORDINATOR_TOKEN) {
         assert_int_equal(r->token_count, r->timing_count);
         assert_true(r->token_count < TOKENS_MAX);
-        r->tokens[r->token_count++] = event.token;
+        r->tokens[r->token_count++] = event.told.token;
         if (r->kill != NULL && *r->kill != NULL) {
             eis_mpc_party_server_stop(*r->kill, 0);
             *r->kill = NULL;
