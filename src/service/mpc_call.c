@@ -260,8 +260,7 @@ static void read_token(eis_reader *r, eis_mpc_told *told, uint32_t party, double
     *ms = eis_wire_reader_f64(r);
     told->step = eis_wire_reader_u64(r);
     s->bytes = eis_wire_reader_u16(r);
-    if (s->bytes > sizeof s->data)
-        eis_wire_reader_fail(r, EIS_ERR_PROTOCOL, "a signature has %u bytes", s->bytes);
+    if (s->bytes > sizeof s->data) eis_wire_reader_fail(r, EIS_ERR_PROTOCOL, "a signature has %u bytes", s->bytes);
     data = eis_wire_reader_bytes(r, s->bytes);
     if (data != NULL) memcpy(s->data, data, s->bytes);
 }

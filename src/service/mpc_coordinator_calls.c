@@ -199,8 +199,7 @@ eis_status eis_coordinator_create(void *context, eis_grpc_call *call)
     st = create(&session, text, context, call, message);
     if (st != EIS_OK) return nack(call, st);
     eis_wire_writer_init(&w, EIS_COORDINATOR_BYTES_MAX + EIS_MPC_SESSION_BYTES_MAX);
-    eis_coordinator_write_session_ack(&w, text, session->document.data, session->document.bytes,
-                                      &session->keys);
+    eis_coordinator_write_session_ack(&w, text, session->document.data, session->document.bytes, &session->keys);
     st = send_writer(call, &w);
     eis_coordinator_session_give_back(session);
 out:

@@ -62,12 +62,11 @@ eis_status eis_mpc_witness_check(const eis_mpc_witness *witness, const eis_mpc_t
     uint8_t hash[EIS_MPC_DIGEST_BYTES];
 
     EIS_TRY(hash_token(hash, witness->session, told->step, told->token));
-    EIS_REQUIRE(told->count == witness->count, EIS_ERR_INTEGRITY, "a token has %u signatures and not one of every party",
-                told->count);
+    EIS_REQUIRE(told->count == witness->count, EIS_ERR_INTEGRITY,
+                "a token has %u signatures and not one of every party", told->count);
     for (uint32_t p = 0; p < witness->count; p++) {
         st = eis_net_verifier_check(witness->verifier[p], &told->signature[p], hash, sizeof hash);
-        if (st == EIS_ERR_INTEGRITY)
-            st = eis_fail(st, "the coordinator told a token that party %u has not signed", p);
+        if (st == EIS_ERR_INTEGRITY) st = eis_fail(st, "the coordinator told a token that party %u has not signed", p);
         if (st != EIS_OK) goto out;
     }
 out:

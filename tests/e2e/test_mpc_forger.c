@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "base/mem.h"
 #include "service/mpc_text.h"
 #include "support/mpc_coordinator_world.h"
 
@@ -196,7 +197,7 @@ static void world_close(world *w)
 }
 
 /* Generates under a lie. Returns how many tokens were believed. */
-static eis_status generate(uint32_t *tokens, world *w, lie lie)
+static eis_status generate(uint32_t *tokens, world *w, lie told)
 {
     eis_status st = EIS_OK;
     eis_mpc_settings settings;
@@ -212,7 +213,7 @@ static eis_status generate(uint32_t *tokens, world *w, lie lie)
                                     .key = w->key};
 
     *tokens = 0;
-    w->f.lie = lie;
+    w->f.lie = told;
     eis_mpc_settings_default(&settings);
     EIS_TRY(eis_mpc_text_open(&text, &wish, lm.model));
     EIS_TRY(eis_ids_append(&ids, 0));
