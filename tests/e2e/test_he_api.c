@@ -19,6 +19,26 @@ static double logistic(const double *x)
 
 static const char *const wait_headers[] = {"Prefer: wait=30", NULL};
 
+/* A party of logistic_v1 that has the sample encrypted; returns the head of its requests. */
+static eis_he_head begin_sample(api_party *p, const api_world *w)
+{
+    api_party_begin(p, w, "logistic_v1");
+    api_encrypt(p, sample, 1, true);
+    return api_head(p);
+}
+
+/* A request that becomes a job. */
+static void be_accepted(char job_id[EIS_HE_JOB_ID_BYTES], api_world *w, const api_party *p, const eis_he_head *head,
+                        const char *const *headers)
+{
+    eis_he_job job;
+
+    assert_int_equal(api_infer(w, p, head, EIS_HE_BINARY, headers), 202);
+    api_read_job(&job, w);
+    memcpy(job_id, job.job_id, EIS_HE_JOB_ID_BYTES);
+    eis_he_job_clear(&job);
+}
+
 /* ---- Happy paths ---- */
 
 static void every_form_gives_the_plain_answer(void **state)
@@ -371,9 +391,7 @@ static void strict_hex_refuses_base64(void **state)
     api_open(&w, &config);
     config.strict_hex = true;
     api_start(&w, &config);
-    api_party_begin(&p, &w, "logistic_v1");
-    api_encrypt(&p, sample, 1, true);
-    head = api_head(&p);
+    head = begin_sample(&p, &w);
     (void)api_infer(&w, &p, &head, EIS_HE_BASE64, NULL);
     api_expect_problem(&w, EIS_ERR_UNSUPPORTED);
     assert_int_equal(api_infer(&w, &p, &head, EIS_HE_HEX, NULL), 202);
@@ -412,33 +430,23 @@ static void one_key_is_one_job(void **state)
 {
     static const char *const keyed[] = {"Idempotency-Key: first", NULL};
     static const char *const other[] = {"Idempotency-Key: first", "X-Tenant-ID: other", NULL};
-    char job_id[EIS_HE_JOB_ID_BYTES];
+    char job_id[EIS_HE_JOB_ID_BYTES], again[EIS_HE_JOB_ID_BYTES];
     eis_he_head head;
-    eis_he_job job;
     api_party p;
     api_world w;
 
     (void)state;
     api_begin(&w);
-    api_party_begin(&p, &w, "logistic_v1");
-    api_encrypt(&p, sample, 1, true);
-    head = api_head(&p);
-    assert_int_equal(api_infer(&w, &p, &head, EIS_HE_BINARY, keyed), 202);
-    api_read_job(&job, &w);
-    memcpy(job_id, job.job_id, sizeof job_id);
-    eis_he_job_clear(&job);
+    head = begin_sample(&p, &w);
+    be_accepted(job_id, &w, &p, &head, keyed);
     for (int i = 0; i < 3; i++) {
-        assert_int_equal(api_infer(&w, &p, &head, EIS_HE_BINARY, keyed), 202);
-        api_read_job(&job, &w);
-        assert_string_equal(job.job_id, job_id);
-        eis_he_job_clear(&job);
+        be_accepted(again, &w, &p, &head, keyed);
+        assert_string_equal(again, job_id);
         if (i == 1) api_wait(&w, job_id, NULL);
     }
     /* Another tenant's key is another key; another body is not the same request. */
-    assert_int_equal(api_infer(&w, &p, &head, EIS_HE_BINARY, other), 202);
-    api_read_job(&job, &w);
-    assert_string_not_equal(job.job_id, job_id);
-    eis_he_job_clear(&job);
+    be_accepted(again, &w, &p, &head, other);
+    assert_string_not_equal(again, job_id);
     head.has_batch = true;
     (void)api_infer(&w, &p, &head, EIS_HE_BINARY, keyed);
     api_expect_problem(&w, EIS_ERR_KEY_REUSED);
@@ -457,9 +465,7 @@ static void a_refused_request_leaves_its_key_free(void **state)
     api_begin(&w);
     (void)api_ask(&w, "POST", "/infer", keyed, "application/json", (eis_span){(const uint8_t *)"{}", 2});
     api_expect_problem(&w, EIS_ERR_PARSE);
-    api_party_begin(&p, &w, "logistic_v1");
-    api_encrypt(&p, sample, 1, true);
-    head = api_head(&p);
+    head = begin_sample(&p, &w);
     assert_int_equal(api_infer(&w, &p, &head, EIS_HE_BINARY, keyed), 202);
     api_party_end(&p);
     api_end(&w);
@@ -468,26 +474,21 @@ static void a_refused_request_leaves_its_key_free(void **state)
 static void jobs_belong_to_their_tenant(void **state)
 {
     static const char *const north[] = {"X-Tenant-ID: north", NULL}, *const south[] = {"X-Tenant-ID: south", NULL};
-    char path[64];
+    char path[64], job_id[EIS_HE_JOB_ID_BYTES];
     eis_he_head head;
-    eis_he_job job;
     api_party p;
     api_world w;
 
     (void)state;
     api_begin(&w);
-    api_party_begin(&p, &w, "logistic_v1");
-    api_encrypt(&p, sample, 1, true);
-    head = api_head(&p);
-    assert_int_equal(api_infer(&w, &p, &head, EIS_HE_BINARY, north), 202);
-    api_read_job(&job, &w);
-    snprintf(path, sizeof path, "/jobs/%s", job.job_id);
+    head = begin_sample(&p, &w);
+    be_accepted(job_id, &w, &p, &head, north);
+    snprintf(path, sizeof path, "/jobs/%s", job_id);
     (void)api_ask(&w, "GET", path, south, NULL, (eis_span){0});
     api_expect_problem(&w, EIS_ERR_JOB_NOT_FOUND);
     (void)api_get(&w, path);
     api_expect_problem(&w, EIS_ERR_JOB_NOT_FOUND);
-    api_wait(&w, job.job_id, north);
-    eis_he_job_clear(&job);
+    api_wait(&w, job_id, north);
     api_party_end(&p);
     api_end(&w);
 }
@@ -594,7 +595,7 @@ static void a_full_queue_says_so_and_recovers(void **state)
     gate g = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
     eis_he_server_config config;
     eis_he_head head;
-    eis_he_job job;
+    char job_id[EIS_HE_JOB_ID_BYTES];
     api_party p;
     api_world w;
 
@@ -605,17 +606,13 @@ static void a_full_queue_says_so_and_recovers(void **state)
     config.before_eval = hold;
     config.before_eval_context = &g;
     api_start(&w, &config);
-    api_party_begin(&p, &w, "logistic_v1");
-    api_encrypt(&p, sample, 1, true);
-    head = api_head(&p);
-    assert_int_equal(api_infer(&w, &p, &head, EIS_HE_BINARY, NULL), 202);
-    api_read_job(&job, &w);
+    head = begin_sample(&p, &w);
+    be_accepted(job_id, &w, &p, &head, NULL);
     await_inside(&g);
     (void)api_infer(&w, &p, &head, EIS_HE_BINARY, NULL);
     api_expect_problem(&w, EIS_ERR_BUSY);
     let_go(&g);
-    api_wait(&w, job.job_id, NULL);
-    eis_he_job_clear(&job);
+    api_wait(&w, job_id, NULL);
     assert_int_equal(api_infer(&w, &p, &head, EIS_HE_BINARY, wait_headers), 200);
     api_party_end(&p);
     api_end(&w);
@@ -639,7 +636,7 @@ static void draining_ends_what_was_accepted(void **state)
     gate g = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
     eis_he_server_config config;
     eis_he_head head;
-    eis_he_job job;
+    char job_id[EIS_HE_JOB_ID_BYTES];
     drainer d = {0};
     pthread_t thread;
     api_party p;
@@ -650,11 +647,8 @@ static void draining_ends_what_was_accepted(void **state)
     config.before_eval = hold;
     config.before_eval_context = &g;
     api_start(&w, &config);
-    api_party_begin(&p, &w, "logistic_v1");
-    api_encrypt(&p, sample, 1, true);
-    head = api_head(&p);
-    assert_int_equal(api_infer(&w, &p, &head, EIS_HE_BINARY, NULL), 202);
-    api_read_job(&job, &w);
+    head = begin_sample(&p, &w);
+    be_accepted(job_id, &w, &p, &head, NULL);
     await_inside(&g);
     d.server = w.server;
     assert_int_equal(pthread_create(&thread, NULL, drain, &d), 0);
@@ -666,7 +660,6 @@ static void draining_ends_what_was_accepted(void **state)
     let_go(&g);
     pthread_join(thread, NULL);
     assert_true(d.all);
-    eis_he_job_clear(&job);
     api_party_end(&p);
     api_end(&w);
 }

@@ -3,7 +3,6 @@
  * for everything else. */
 #include "support/split_world.h"
 
-#include "base/log.h"
 #include "base/mem.h"
 #include "net/http_client.h"
 #include "share/share.h"
@@ -587,13 +586,6 @@ static void plain_stays_at_home(void **state)
     world_close(&w);
 }
 
-static int quiet(void **state)
-{
-    (void)state;
-    eis_log_configure(EIS_LOG_ERROR, false);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -609,5 +601,5 @@ int main(void)
         cmocka_unit_test(plain_stays_at_home),
     };
 
-    return cmocka_run_group_tests(tests, quiet, NULL);
+    return cmocka_run_group_tests(tests, world_quiet, NULL);
 }
