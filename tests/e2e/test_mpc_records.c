@@ -178,6 +178,7 @@ static eis_status tell(world *w, listener *l, uint32_t most)
     eis_mpc_conductor *conductor = NULL;
     eis_mpc_owner *owner = NULL;
     eis_mpc_end end;
+    static const eis_mpc_sampling draw = {3, 1}; /* the first text is drawn, so that units of both kinds are recorded */
     eis_status st = EIS_OK;
 
     EIS_TRY(
@@ -187,7 +188,7 @@ static eis_status tell(world *w, listener *l, uint32_t most)
     EIS_TRY(eis_mpc_conductor_load(conductor));
     for (uint32_t turn = 0; turn < 2; turn++) {
         EIS_TRY(eis_mpc_owner_send_token(owner, eis_mpc_conductor_step(conductor), 77 * turn));
-        EIS_TRY(eis_mpc_conductor_run(conductor, &end, 1, turn == 0 ? 2 : most, NULL, hear, l));
+        EIS_TRY(eis_mpc_conductor_run(conductor, &end, 1, turn == 0 ? 2 : most, turn == 0 ? &draw : NULL, hear, l));
     }
 out:
     eis_mpc_owner_close(owner);
