@@ -308,8 +308,7 @@ eis_status eis_he_registry_add_entry(eis_he_registry *registry, const char *what
     eis_he_wish wish;
     eis_status st = EIS_OK;
 
-    st = eis_he_entry_read(&entry, what != NULL ? what : "entry", text);
-    if (st != EIS_OK) return st; /* the text names the file already */
+    EIS_TRY(eis_he_entry_read(&entry, text));
     wish = wish_of(&entry);
     EIS_TRY(open_model(&model, &entry, directory));
     member = entry.published ? "encryption_parameters" : "model";

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#define ENTRY           "entry" /* what texts about members call the whole */
 #define ENTRY_BYTES_MAX ((size_t)1 << 20)
 #define ACTIVATION      "polynomial_sigmoid_v1"
 #define REACH           8.0 /* of z, where a published model with a square is meant to be used */
@@ -259,7 +260,7 @@ out:
 /* ---- Semantics ---- */
 
 /* The rules that the original has, and ours: a slot for each sample. */
-static eis_status check_published(const eis_he_entry *entry, const char *path)
+static eis_status check_published(const eis_he_entry *entry)
 {
     const eis_ckks_literal *l = &entry->literal;
     const double *c = entry->info.coefficients;
@@ -267,34 +268,32 @@ static eis_status check_published(const eis_he_entry *entry, const char *path)
 
     EIS_REQUIRE(l->degree >= EIS_CKKS_DEGREE_MIN && l->degree <= EIS_CKKS_DEGREE_MAX &&
                     (l->degree & (l->degree - 1)) == 0,
-                EIS_ERR_MODEL, "%s.encryption_parameters: poly_modulus_degree must be a power of two from %u to %u",
-                path, EIS_CKKS_DEGREE_MIN, EIS_CKKS_DEGREE_MAX);
-    EIS_REQUIRE(l->scale > 0 && isnormal(l->scale), EIS_ERR_MODEL, "%s.encryption_parameters: scale must be above 0",
-                path);
+                EIS_ERR_MODEL, "encryption_parameters: poly_modulus_degree must be a power of two from %u to %u",
+                EIS_CKKS_DEGREE_MIN, EIS_CKKS_DEGREE_MAX);
+    EIS_REQUIRE(l->scale > 0 && isnormal(l->scale), EIS_ERR_MODEL, "encryption_parameters: scale must be above 0");
     EIS_REQUIRE(entry->info.depth_published < l->prime_count, EIS_ERR_MODEL,
-                "%s.encryption_parameters: max_multiplicative_depth must be below the number of primes", path);
+                "encryption_parameters: max_multiplicative_depth must be below the number of primes");
     EIS_REQUIRE(entry->info.depth_published >= (c[2] != 0 ? 2u : 1u), EIS_ERR_MODEL,
-                "%s.encryption_parameters: max_multiplicative_depth must be at least %d for these coefficients", path,
+                "encryption_parameters: max_multiplicative_depth must be at least %d for these coefficients",
                 c[2] != 0 ? 2 : 1);
-    EIS_REQUIRE(entry->info.output_dimension == 1, EIS_ERR_MODEL, "%s.inference: output_dimension must be 1", path);
+    EIS_REQUIRE(entry->info.output_dimension == 1, EIS_ERR_MODEL, "inference: output_dimension must be 1");
     EIS_REQUIRE(entry->info.weight_count == entry->info.input_dimension, EIS_ERR_MODEL,
-                "%s.parameters: weights must be as many as inference.input_dimension", path);
+                "parameters: weights must be as many as inference.input_dimension");
     EIS_REQUIRE(entry->info.batch_published <= l->degree / 2, EIS_ERR_MODEL,
-                "%s.constraints: max_batch_size must be at most %zu: a ciphertext has no more slots", path,
-                l->degree / 2);
+                "constraints: max_batch_size must be at most %zu: a ciphertext has no more slots", l->degree / 2);
 out:
     return st;
 }
 
-static eis_status check_planned(const eis_he_entry *entry, const char *path)
+static eis_status check_planned(const eis_he_entry *entry)
 {
     eis_ckks_literal literal;
     eis_status st = EIS_OK;
 
     if (entry->chain[0] != '\0' && eis_he_chain_find(&literal, entry->chain) != EIS_OK)
-        return eis_fail_prefix(EIS_ERR_MODEL, "%s: chain", path);
+        return eis_fail_prefix(EIS_ERR_MODEL, "chain");
     EIS_REQUIRE(!(entry->interactive && entry->form == EIS_HE_FORM_BATCH), EIS_ERR_MODEL,
-                "%s: interactive models take one input, which form \"batch\" contradicts", path);
+                "interactive models take one input, which form \"batch\" contradicts");
 out:
     return st;
 }
@@ -318,19 +317,19 @@ out:
     return st;
 }
 
-eis_status eis_he_entry_read(eis_he_entry *entry, const char *what, eis_span text)
+eis_status eis_he_entry_read(eis_he_entry *entry, eis_span text)
 {
     eis_json_doc *doc = NULL;
     eis_status st = EIS_OK;
 
     *entry = (eis_he_entry){0};
-    st = eis_json_parse(&doc, what, text.data, text.bytes, ENTRY_BYTES_MAX);
-    if (st == EIS_OK) st = read_schema(entry, eis_json_root(doc), what);
+    st = eis_json_parse(&doc, ENTRY, text.data, text.bytes, ENTRY_BYTES_MAX);
+    if (st == EIS_OK) st = read_schema(entry, eis_json_root(doc), ENTRY);
     if (st != EIS_OK) {
         if (st != EIS_ERR_MEMORY) st = eis_fail_prefix(EIS_ERR_MODEL, "schema");
         goto out;
     }
-    st = entry->published ? check_published(entry, what) : check_planned(entry, what);
+    st = entry->published ? check_published(entry) : check_planned(entry);
     if (st != EIS_OK) st = eis_fail_prefix(EIS_ERR_MODEL, "semantics");
 out:
     eis_json_free(doc);

@@ -23,9 +23,9 @@ typedef struct eis_he_entry {
     bool interactive;
 } eis_he_entry;
 
-/* Reads an entry. Errors: EIS_ERR_MODEL, with "schema" or "semantics" and the member; EIS_ERR_MEMORY. *entry is
- * zeroed. */
-EIS_MUST_USE eis_status eis_he_entry_read(eis_he_entry *entry, const char *what, eis_span text);
+/* Reads an entry. Errors: EIS_ERR_MODEL, with "schema: " or "semantics: " in front of the member; EIS_ERR_MEMORY.
+ * *entry is zeroed. */
+EIS_MUST_USE eis_status eis_he_entry_read(eis_he_entry *entry, eis_span text);
 
 /* Frees. Safe on a zeroed one. */
 void eis_he_entry_clear(eis_he_entry *entry);
