@@ -185,9 +185,10 @@ static inline void *mpc_lm_step_party(void *context)
     EIS_TRY(eis_mpc_party_run(&p->run, &p->party, g, material, &source));
     EIS_TRY(eis_mpc_check_run(&p->party.check));
     EIS_TRY(mpc_lm_output(&p->party, &m->next[p->index], &p->run.values[m->step.next]));
-    for (uint32_t i = 0; i < 2 * m->lm.layers; i++) {
-        eis_mpc_id id = i % 2 != 0 ? m->step.values[i / 2] : m->step.keys[i / 2];
-        EIS_TRY(eis_mpc_cache_keep(&m->cache[p->index], i, &p->run.values[id], g->nodes[id].count));
+    for (uint32_t i = 0; i < eis_mpc_lm_slot_count(&m->lm); i++) {
+        eis_mpc_id id = eis_mpc_lm_step_kept(&m->step, &m->lm, i);
+        if (id != EIS_MPC_NONE)
+            EIS_TRY(eis_mpc_cache_keep(&m->cache[p->index], i, &p->run.values[id], g->nodes[id].count));
     }
 out:
     eis_mpc_run_clear(&p->run);
@@ -195,40 +196,81 @@ out:
     return mpc_world_keep_error(p, st);
 }
 
-/* Feeds a token, public or secret, and gives the likeliest next one. */
-static inline eis_status mpc_lm_feed(mpc_lm *m, uint32_t *next, uint32_t token, bool secret)
+/* Puts a masked input of the step in: `word` gives its words. */
+static inline eis_status mpc_lm_put(mpc_lm *m, uint32_t slot, uint64_t (*word)(const void *context, uint32_t i),
+                                    const void *context)
 {
     eis_status st = EIS_OK;
+    const eis_mpc_graph *g = &m->step.graph;
 
+    for (eis_mpc_id id = 0; id < g->node_count; id++) {
+        if (g->nodes[id].op != EIS_MPC_OP_INPUT || g->nodes[id].slot != slot) continue;
+        eis_mem_free(m->world.input_pub[slot]);
+        EIS_NEW(m->world.input_pub[slot], g->nodes[id].count);
+        for (uint32_t i = 0; i < g->nodes[id].count; i++)
+            m->world.input_pub[slot][i] = eis_fp_add(word(context, i), m->world.masks.of[id][i]);
+    }
+out:
+    return st;
+}
+
+/* Tokens of a prompt, behind `filling` ones that only fill it up. */
+typedef struct mpc_lm_prompt {
+    const uint32_t *tokens;
+    uint32_t vocabulary, filling;
+} mpc_lm_prompt;
+
+static inline uint64_t mpc_lm_token_word(const void *context, uint32_t i)
+{
+    const mpc_lm_prompt *p = context;
+    uint32_t row = i / p->vocabulary, token = row < p->filling ? 0 : p->tokens[row - p->filling];
+
+    return i % p->vocabulary == token;
+}
+
+static inline uint64_t mpc_lm_valid_word(const void *context, uint32_t i)
+{
+    return i >= ((const mpc_lm_prompt *)context)->filling;
+}
+
+/* Walks one step: `secret` tokens of a prompt at once, of which the first `filling` are none, or where `secret` is 0 a
+ * public one. Gives the likeliest next token, or the one that is drawn. */
+static inline eis_status mpc_lm_walk(mpc_lm *m, uint32_t *next, const uint32_t *tokens, uint32_t secret,
+                                     uint32_t filling)
+{
+    eis_status st = EIS_OK;
+    const mpc_lm_prompt prompt = {tokens, m->lm.vocabulary, filling};
     eis_mpc_mask_source source = {.context = &m->masks, .kept = eis_mpc_cache_kept_masks};
 
     if (m->sampling != NULL)
         EIS_TRY(eis_mpc_lm_step_draw(&m->step, &m->lm, m->position, secret, m->sampling));
     else
         EIS_TRY(eis_mpc_lm_step_init(&m->step, &m->lm, m->position, secret, true));
-    if (!secret) m->step.graph.nodes[m->step.token].row = token;
+    if (secret == 0) m->step.graph.nodes[m->step.token].row = tokens[0];
     m->world.step++;
     EIS_TRY(
         eis_mpc_deal_graph(&m->world.masks, &m->corrections, &m->world.dealer, &m->step.graph, m->world.step, &source));
-    for (uint32_t i = 0; i < 2 * m->lm.layers; i++) {
-        eis_mpc_id id = i % 2 != 0 ? m->step.values[i / 2] : m->step.keys[i / 2];
+    for (uint32_t i = 0; i < eis_mpc_lm_slot_count(&m->lm); i++) {
+        eis_mpc_id id = eis_mpc_lm_step_kept(&m->step, &m->lm, i);
+        if (id == EIS_MPC_NONE) continue;
         EIS_TRY(eis_mpc_cache_keep_masks(&m->masks, i, m->world.masks.of[id], m->step.graph.nodes[id].count));
     }
-    for (eis_mpc_id id = 0; secret && id < m->step.graph.node_count; id++) {
-        if (m->step.graph.nodes[id].op != EIS_MPC_OP_INPUT) continue;
-        eis_mem_free(m->world.input_pub[0]);
-        EIS_NEW(m->world.input_pub[0], m->lm.vocabulary);
-        for (uint32_t i = 0; i < m->lm.vocabulary; i++)
-            m->world.input_pub[0][i] = eis_fp_add(i == token, m->world.masks.of[id][i]);
-    }
+    EIS_TRY(mpc_lm_put(m, EIS_MPC_LM_INPUT_TOKENS, mpc_lm_token_word, &prompt));
+    EIS_TRY(mpc_lm_put(m, EIS_MPC_LM_INPUT_VALID, mpc_lm_valid_word, &prompt));
     EIS_TRY(mpc_world_together(&m->world, mpc_lm_step_party));
     for (uint32_t p = 1; p < m->world.count; p++) mpc_world_require(m->next[p] == m->next[0], "tokens differ");
     *next = (uint32_t)m->next[0];
-    m->position++;
+    m->position += secret > 0 ? secret : 1;
 out:
     eis_mpc_masks_clear(&m->world.masks);
     eis_mpc_lm_step_clear(&m->step);
     return st;
+}
+
+/* Feeds a token, public or secret, and gives the likeliest next one. */
+static inline eis_status mpc_lm_feed(mpc_lm *m, uint32_t *next, uint32_t token, bool secret)
+{
+    return mpc_lm_walk(m, next, &token, secret, 0);
 }
 
 #endif

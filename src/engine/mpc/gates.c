@@ -2,6 +2,7 @@
 #include "engine/mpc/gates.h"
 
 #include <math.h>
+#include <string.h>
 
 static const eis_mpc_node *node_of(const eis_mpc_graph *graph, eis_mpc_id id) { return eis_mpc_node_of(graph, id); }
 
@@ -174,81 +175,122 @@ eis_mpc_id eis_mpc_max(eis_mpc_graph *graph, eis_mpc_id x, eis_mpc_id y, eis_mpc
     return larger;
 }
 
-/* Every `step`-th element of each row of a[groups][inner], from `first` on: count of them. */
-static eis_mpc_id row_part(eis_mpc_graph *graph, eis_mpc_id a, uint32_t inner, uint32_t first, uint32_t step,
-                           uint32_t count)
-{
-    uint32_t groups, *index;
+/* Rows of different lengths, one behind the other, on their way through a tournament. */
+typedef struct rows {
+    uint32_t count, *length; /* [count] */
+    uint32_t pairs, rests;   /* of all rows: pairs of neighbours, and rows with one more */
+    uint32_t longest;
+} rows;
 
-    if (a == EIS_MPC_NONE) return EIS_MPC_NONE;
-    groups = node_of(graph, a)->count / inner;
-    if ((index = eis_mpc_graph_new(graph, (size_t)groups * count, sizeof *index)) == NULL) return EIS_MPC_NONE;
-    for (uint32_t g = 0; g < groups; g++)
-        for (uint32_t i = 0; i < count; i++) index[g * count + i] = g * inner + first + i * step;
-    return eis_mpc_gather(graph, a, index, groups * count);
+static void count_pairs(rows *r)
+{
+    r->pairs = r->rests = r->longest = 0;
+    for (uint32_t i = 0; i < r->count; i++) {
+        r->pairs += r->length[i] / 2;
+        r->rests += r->length[i] % 2;
+        if (r->length[i] > r->longest) r->longest = r->length[i];
+    }
 }
 
-/* Rows of `inner` elements and one more each. */
-static eis_mpc_id append_column(eis_mpc_graph *graph, eis_mpc_id a, uint32_t inner, eis_mpc_id column)
-{
-    uint32_t groups, *index;
-    eis_mpc_id both = eis_mpc_join(graph, a, column);
+/* Where the first and the second of each pair are, and those without one; behind one level the row's winners come
+ * first, then its rest: `order` takes them from all winners, then all rests. */
+typedef struct level_places {
+    uint32_t *first, *second, *rest, *order;
+} level_places;
 
-    if (both == EIS_MPC_NONE) return EIS_MPC_NONE;
-    groups = node_of(graph, column)->count;
-    if ((index = eis_mpc_graph_new(graph, (size_t)groups * (inner + 1), sizeof *index)) == NULL) return EIS_MPC_NONE;
-    for (uint32_t g = 0; g < groups; g++)
-        for (uint32_t i = 0; i <= inner; i++)
-            index[g * (inner + 1) + i] = i < inner ? g * inner + i : groups * inner + g;
-    return eis_mpc_gather(graph, both, index, groups * (inner + 1));
+static bool place_level(level_places *p, eis_mpc_graph *graph, const rows *r)
+{
+    uint32_t at = 0, pair = 0, rest = 0, place = 0;
+
+    p->first = eis_mpc_graph_new(graph, (size_t)r->pairs + 1, sizeof *p->first);
+    p->second = eis_mpc_graph_new(graph, (size_t)r->pairs + 1, sizeof *p->second);
+    p->rest = eis_mpc_graph_new(graph, (size_t)r->rests + 1, sizeof *p->rest);
+    p->order = eis_mpc_graph_new(graph, (size_t)r->pairs + r->rests + 1, sizeof *p->order);
+    if (p->first == NULL || p->second == NULL || p->rest == NULL || p->order == NULL) return false;
+    for (uint32_t i = 0; i < r->count; at += r->length[i++]) {
+        for (uint32_t j = 0; j + 1 < r->length[i]; j += 2) {
+            p->order[place++] = pair;
+            p->first[pair] = at + j;
+            p->second[pair++] = at + j + 1;
+        }
+        if (r->length[i] % 2 == 0) continue;
+        p->order[place++] = r->pairs + rest;
+        p->rest[rest++] = at + r->length[i] - 1;
+    }
+    return true;
 }
 
-static eis_mpc_id places(eis_mpc_graph *graph, uint32_t groups, uint32_t inner)
+/* Winners of a level, and what had no partner in it, row by row. */
+static eis_mpc_id next_rows(eis_mpc_graph *graph, eis_mpc_id winners, eis_mpc_id before, const rows *r,
+                            const level_places *p)
 {
-    int64_t *values = eis_mpc_graph_new(graph, (size_t)groups * inner, sizeof *values);
+    if (r->rests == 0) return winners;
+    return eis_mpc_gather(graph, eis_mpc_join(graph, winners, eis_mpc_gather(graph, before, p->rest, r->rests)),
+                          p->order, r->pairs + r->rests);
+}
+
+/* The places in their rows. */
+static eis_mpc_id places(eis_mpc_graph *graph, const uint32_t *lengths, uint32_t row_count, uint32_t words)
+{
+    int64_t *values = eis_mpc_graph_new(graph, words, sizeof *values);
+    uint32_t at = 0;
 
     if (values == NULL) return EIS_MPC_NONE;
-    for (uint32_t i = 0; i < groups * inner; i++) values[i] = i % inner;
-    return eis_mpc_public(graph, values, groups * inner, 0);
+    for (uint32_t i = 0; i < row_count; i++)
+        for (uint32_t j = 0; j < lengths[i]; j++) values[at++] = j;
+    return eis_mpc_public(graph, values, words, 0);
+}
+
+static bool cut_of_rows(eis_mpc_cut *cut, eis_mpc_graph *graph, eis_mpc_id a, unsigned low, unsigned digit_bits_max)
+{
+    if (eis_mpc_cut_choose(cut, 2 * node_of(graph, a)->bound, low, digit_bits_max)) return true;
+    if (graph->st == EIS_OK)
+        graph->st = eis_fail(EIS_ERR_RANGE,
+                             "a maximum of values of %.1f bits that resolves 2^%u needs more bits "
+                             "than the field has",
+                             log2(node_of(graph, a)->bound), low);
+    return false;
+}
+
+eis_mpc_id eis_mpc_rows_max(eis_mpc_graph *graph, eis_mpc_id a, const uint32_t *lengths, uint32_t row_count,
+                            unsigned low, unsigned digit_bits_max, eis_mpc_id *index)
+{
+    eis_mpc_cut cut;
+    eis_mpc_id at = EIS_MPC_NONE;
+    rows r = {.count = row_count, .length = eis_mpc_graph_new(graph, row_count, sizeof *r.length)};
+    level_places p;
+
+    if (a == EIS_MPC_NONE || r.length == NULL || !cut_of_rows(&cut, graph, a, low, digit_bits_max)) return EIS_MPC_NONE;
+    memcpy(r.length, lengths, row_count * sizeof *lengths);
+    if (index != NULL) at = places(graph, lengths, row_count, node_of(graph, a)->count);
+    for (count_pairs(&r); r.longest > 1; count_pairs(&r)) {
+        eis_mpc_id next, next_at = EIS_MPC_NONE, at_first = EIS_MPC_NONE, at_second = EIS_MPC_NONE;
+        if (!place_level(&p, graph, &r)) return EIS_MPC_NONE;
+        if (index != NULL) {
+            at_first = eis_mpc_gather(graph, at, p.first, r.pairs);
+            at_second = eis_mpc_gather(graph, at, p.second, r.pairs);
+        }
+        next =
+            eis_mpc_max(graph, eis_mpc_gather(graph, a, p.first, r.pairs), eis_mpc_gather(graph, a, p.second, r.pairs),
+                        cut, index != NULL ? &next_at : NULL, at_first, at_second);
+        a = next_rows(graph, next, a, &r, &p);
+        if (index != NULL) at = next_rows(graph, next_at, at, &r, &p);
+        if (a == EIS_MPC_NONE) return EIS_MPC_NONE;
+        for (uint32_t i = 0; i < row_count; i++) r.length[i] = r.length[i] / 2 + r.length[i] % 2;
+    }
+    if (index != NULL) *index = at;
+    return a;
 }
 
 eis_mpc_id eis_mpc_row_max(eis_mpc_graph *graph, eis_mpc_id a, uint32_t inner, unsigned low, unsigned digit_bits_max,
                            eis_mpc_id *index)
 {
-    eis_mpc_cut cut;
-    eis_mpc_id at = EIS_MPC_NONE;
+    uint32_t groups, *lengths;
 
     if (a == EIS_MPC_NONE) return EIS_MPC_NONE;
     EIS_ASSERT(node_of(graph, a)->count % inner == 0);
-    if (!eis_mpc_cut_choose(&cut, 2 * node_of(graph, a)->bound, low, digit_bits_max)) {
-        if (graph->st == EIS_OK)
-            graph->st = eis_fail(EIS_ERR_RANGE,
-                                 "a maximum of values of %.1f bits that resolves 2^%u needs more bits "
-                                 "than the field has",
-                                 log2(node_of(graph, a)->bound), low);
-        return EIS_MPC_NONE;
-    }
-    if (index != NULL) at = places(graph, node_of(graph, a)->count / inner, inner);
-    while (inner > 1) {
-        uint32_t half = inner / 2;
-        eis_mpc_id rest = EIS_MPC_NONE, rest_at = EIS_MPC_NONE, next, next_at = EIS_MPC_NONE;
-        if (inner % 2 != 0) {
-            rest = row_part(graph, a, inner, inner - 1, 1, 1);
-            if (index != NULL) rest_at = row_part(graph, at, inner, inner - 1, 1, 1);
-        }
-        next = eis_mpc_max(graph, row_part(graph, a, inner, 0, 2, half), row_part(graph, a, inner, 1, 2, half), cut,
-                           index != NULL ? &next_at : NULL,
-                           index != NULL ? row_part(graph, at, inner, 0, 2, half) : EIS_MPC_NONE,
-                           index != NULL ? row_part(graph, at, inner, 1, 2, half) : EIS_MPC_NONE);
-        if (inner % 2 != 0) {
-            next = append_column(graph, next, half, rest);
-            if (index != NULL) next_at = append_column(graph, next_at, half, rest_at);
-        }
-        a = next;
-        at = next_at;
-        inner = half + inner % 2;
-        if (a == EIS_MPC_NONE) return EIS_MPC_NONE;
-    }
-    if (index != NULL) *index = at;
-    return a;
+    groups = node_of(graph, a)->count / inner;
+    if ((lengths = eis_mpc_graph_new(graph, groups, sizeof *lengths)) == NULL) return EIS_MPC_NONE;
+    for (uint32_t i = 0; i < groups; i++) lengths[i] = inner;
+    return eis_mpc_rows_max(graph, a, lengths, groups, low, digit_bits_max, index);
 }

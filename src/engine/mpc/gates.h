@@ -65,4 +65,9 @@ eis_mpc_id eis_mpc_max(eis_mpc_graph *graph, eis_mpc_id x, eis_mpc_id y, eis_mpc
 eis_mpc_id eis_mpc_row_max(eis_mpc_graph *graph, eis_mpc_id a, uint32_t inner, unsigned low, unsigned digit_bits_max,
                            eis_mpc_id *index);
 
+/* The same for rows of different lengths, one behind the other: lengths[row_count]. Cost: rounds of the longest row,
+ * the words of each. */
+eis_mpc_id eis_mpc_rows_max(eis_mpc_graph *graph, eis_mpc_id a, const uint32_t *lengths, uint32_t row_count,
+                            unsigned low, unsigned digit_bits_max, eis_mpc_id *index);
+
 #endif

@@ -2,7 +2,6 @@
 #include "engine/mpc/lm.h"
 
 #include "base/mem.h"
-#include "engine/mpc/lm_block.h"
 #include "engine/mpc/spectral.h"
 #include "model/tensor.h"
 
@@ -399,6 +398,7 @@ eis_status eis_mpc_lm_init(eis_mpc_lm *lm, const eis_model *model, const eis_mpc
                        .rope_theta = m->rope_theta,
                        .norm_eps = m->norm_eps,
                        .tuning = *tuning,
+                       .prefill_mib = EIS_MPC_LM_PREFILL_MIB,
                        .vector_count = gpt2 ? 4 * m->layers : 0};
     EIS_TRY(measure_means(lm, model));
     EIS_TRY(eis_mpc_lm_shape(lm));
@@ -418,125 +418,4 @@ void eis_mpc_lm_clear(eis_mpc_lm *lm)
     eis_mem_free(lm->key_norm);
     eis_mem_free(lm->vectors);
     memset(lm, 0, sizeof *lm);
-}
-
-/* ---- steps ---- */
-
-/* Logits without the factor of the last norm; a bias that the norm brought is multiplied by the deviation instead, as
- * one more column. */
-static eis_mpc_id raw_logits(eis_mpc_lm_step *step, const eis_mpc_residual *x, const eis_mpc_lm *lm)
-{
-    eis_mpc_graph *g = &step->graph;
-    uint32_t matrix = eis_mpc_lm_head_matrix(lm);
-    const eis_mpc_matrix_shape *w = &lm->shapes[matrix];
-    double norm = x->norm;
-    eis_mpc_id in = eis_mpc_lm_narrow(g, x, lm);
-
-    if (w->columns > lm->dim) {
-        in = eis_mpc_join(g, in, eis_mpc_lm_deviation(g, x, lm));
-        norm = hypot(norm, eis_mpc_lm_deviation_bound(x, lm));
-    }
-    return eis_mpc_apply(g, matrix, in, NULL, 0, ldexp(w->row_norm * norm, (int)(lm->tuning.frac + w->frac)) * 1.01);
-}
-
-/* The positive factor does not change which logit is largest, so it is left out. Together the levels may lose 2^-8 of a
- * logit; before the factor, which is 16 at most, that is 2^-12. */
-static void choose_likeliest(eis_mpc_lm_step *step, const eis_mpc_residual *x, const eis_mpc_lm *lm)
-{
-    unsigned frac = lm->tuning.frac + lm->shapes[eis_mpc_lm_head_matrix(lm)].frac;
-
-    (void)eis_mpc_row_max(&step->graph, raw_logits(step, x, lm), lm->vocabulary,
-                          frac - 12 - eis_mpc_levels(eis_mpc_levels(lm->vocabulary)), eis_mpc_digit_bits(&lm->tuning),
-                          &step->next);
-}
-
-/* With the norm behind it a row of the head, and its bias, gives no more than its length times sqrt(dim) (+ 1). */
-static void draw_token(eis_mpc_lm_step *step, const eis_mpc_residual *x, const eis_mpc_lm *lm,
-                       const eis_mpc_sampling *sampling)
-{
-    const eis_mpc_matrix_shape *w = &lm->shapes[eis_mpc_lm_head_matrix(lm)];
-    eis_mpc_id logits = eis_mpc_lm_normalised(&step->graph, x, raw_logits(step, x, lm),
-                                              w->row_norm * sqrt((double)w->columns) * 1.02, lm);
-
-    step->next = eis_mpc_sample(&step->graph, &step->coin, logits, sampling, &lm->tuning);
-}
-
-/* A token as its owner puts it in: a row of zeros with a one. */
-static eis_mpc_id secret_row(eis_mpc_graph *graph, const eis_mpc_lm *lm)
-{
-    eis_mpc_id row = eis_mpc_input(graph, 0, lm->vocabulary, 0, 1);
-
-    eis_mpc_set_one_hot(graph, row, lm->vocabulary);
-    return row;
-}
-
-/* The embedding of a token, plus that of its position. */
-static eis_mpc_residual embed(eis_mpc_lm_step *step, const eis_mpc_lm *lm, uint32_t position, bool secret_token)
-{
-    eis_mpc_graph *g = &step->graph;
-    eis_mpc_residual x = {.norm = lm->embedding_norm + ldexp(sqrt((double)lm->dim), -(int)lm->tuning.frac)};
-    eis_mpc_id at;
-
-    if (secret_token)
-        x.wire = eis_mpc_apply(g, EIS_MPC_LM_TOKENS, secret_row(g, lm), NULL, 0, ldexp(x.norm, (int)lm->tuning.frac));
-    else
-        x.wire = step->token = eis_mpc_row(g, EIS_MPC_LM_EMBEDDING, ldexp(x.norm, (int)lm->tuning.frac));
-    if (lm->family != EIS_LM_GPT2) return x;
-    at = eis_mpc_row(g, eis_mpc_lm_position_matrix(lm), ldexp(lm->position_norm + 0.1, (int)lm->tuning.frac));
-    if (at != EIS_MPC_NONE) g->nodes[at].row = position;
-    x.norm += lm->position_norm + 0.1;
-    x.wire = eis_mpc_add(g, x.wire, at);
-    return x;
-}
-
-static eis_status make_step(eis_mpc_lm_step *step, const eis_mpc_lm *lm, uint32_t position, bool secret_token,
-                            const eis_mpc_sampling *sampling)
-{
-    eis_status st = EIS_OK;
-    eis_mpc_residual x;
-
-    memset(step, 0, sizeof *step);
-    step->token = step->next = EIS_MPC_NONE;
-    EIS_REQUIRE(position < lm->context, EIS_ERR_CONTEXT_LENGTH, "the model has %u positions", lm->context);
-    EIS_NEW(step->keys, lm->layers);
-    EIS_NEW(step->values, lm->layers);
-    eis_mpc_graph_init(&step->graph, lm->shapes, lm->shape_count);
-    x = embed(step, lm, position, secret_token);
-    for (uint32_t i = 0; i < lm->layers; i++) {
-        eis_mpc_lm_attention(&x, step, lm, i, position);
-        eis_mpc_lm_mlp(&x, step, lm, i);
-    }
-    if (sampling != NULL && eis_mpc_sampling_is_greedy(sampling))
-        choose_likeliest(step, &x, lm);
-    else if (sampling != NULL)
-        draw_token(step, &x, lm, sampling);
-    EIS_TRY(eis_mpc_graph_status(&step->graph));
-out:
-    if (st != EIS_OK) eis_mpc_lm_step_clear(step);
-    return st;
-}
-
-eis_status eis_mpc_lm_step_init(eis_mpc_lm_step *step, const eis_mpc_lm *lm, uint32_t position, bool secret_token,
-                                bool head)
-{
-    static const eis_mpc_sampling greedy = {1, 0};
-
-    return make_step(step, lm, position, secret_token, head ? &greedy : NULL);
-}
-
-eis_status eis_mpc_lm_step_draw(eis_mpc_lm_step *step, const eis_mpc_lm *lm, uint32_t position, bool secret_token,
-                                const eis_mpc_sampling *sampling)
-{
-    eis_status st = eis_mpc_sampling_check(sampling);
-
-    memset(step, 0, sizeof *step);
-    return st == EIS_OK ? make_step(step, lm, position, secret_token, sampling) : st;
-}
-
-void eis_mpc_lm_step_clear(eis_mpc_lm_step *step)
-{
-    eis_mpc_graph_clear(&step->graph);
-    eis_mem_free(step->keys);
-    eis_mem_free(step->values);
-    memset(step, 0, sizeof *step);
 }

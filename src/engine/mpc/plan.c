@@ -51,19 +51,20 @@ static void name_section(char name[32], const eis_mpc_lm *lm, uint32_t section)
         snprintf(name, 32, "head, likeliest token");
 }
 
-/* The embedding ends with its last row: of positions, where there are any. */
-static bool section_ends(const eis_mpc_node *node, const eis_mpc_lm *lm, uint32_t section)
+/* The embedding ends with its last row: of the position `last`, where there are any. */
+static bool section_ends(const eis_mpc_node *node, const eis_mpc_lm *lm, uint32_t section, uint32_t last)
 {
     bool row = node->op == EIS_MPC_OP_ROW;
 
     if (section > 0) return node->op == EIS_MPC_OP_MATRIX && node->matrix == EIS_MPC_LM_BLOCKS + 2 * section - 1;
-    if (lm->family == EIS_LM_GPT2) return row && node->matrix == eis_mpc_lm_position_matrix(lm);
+    if (lm->family == EIS_LM_GPT2) return row && node->matrix == eis_mpc_lm_position_matrix(lm) && node->row == last;
     return row || (node->op == EIS_MPC_OP_MATRIX && node->matrix == EIS_MPC_LM_TOKENS);
 }
 
-static void fill(eis_mpc_plan *plan, const eis_mpc_graph *graph, const eis_mpc_lm *lm)
+static void fill(eis_mpc_plan *plan, const eis_mpc_lm_step *step, const eis_mpc_lm *lm)
 {
-    uint32_t section = 0, before = 0;
+    const eis_mpc_graph *graph = &step->graph;
+    uint32_t section = 0, before = 0, last = step->position + step->count - 1;
 
     for (uint32_t s = 0; s < plan->row_count; s++) name_section(plan->rows[s].name, lm, s);
     for (eis_mpc_id id = 0; id < graph->node_count; id++) {
@@ -75,21 +76,21 @@ static void fill(eis_mpc_plan *plan, const eis_mpc_graph *graph, const eis_mpc_l
             row->rounds += round - before;
             before = round;
         }
-        if (section + 1 < plan->row_count && section_ends(&graph->nodes[id], lm, section)) section++;
+        if (section + 1 < plan->row_count && section_ends(&graph->nodes[id], lm, section, last)) section++;
     }
     plan->total.rounds = graph->rounds;
 }
 
-eis_status eis_mpc_plan_make(eis_mpc_plan *plan, const eis_mpc_lm *lm, uint32_t position, bool secret)
+eis_status eis_mpc_plan_make(eis_mpc_plan *plan, const eis_mpc_lm *lm, uint32_t position, uint32_t secret_tokens)
 {
     eis_status st = EIS_OK;
     eis_mpc_lm_step step = {0};
 
     memset(plan, 0, sizeof *plan);
-    EIS_TRY(eis_mpc_lm_step_init(&step, lm, position, secret, true));
+    EIS_TRY(eis_mpc_lm_step_init(&step, lm, position, secret_tokens, true));
     plan->row_count = 2 + 2 * lm->layers;
     EIS_NEW(plan->rows, plan->row_count);
-    fill(plan, &step.graph, lm);
+    fill(plan, &step, lm);
     snprintf(plan->total.name, sizeof plan->total.name, "total");
 out:
     if (st != EIS_OK) eis_mpc_plan_clear(plan);

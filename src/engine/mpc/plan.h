@@ -25,11 +25,12 @@ typedef struct eis_mpc_plan {
     eis_mpc_plan_row total;
 } eis_mpc_plan;
 
-/* Plans the step of a token at `position`, head included. secret: a token of a prompt.
+/* Plans the step of a public token at `position`, or of so many secret ones from there on, head included.
  * Errors: those of eis_mpc_lm_step_init; *plan is zeroed. */
-EIS_MUST_USE eis_status eis_mpc_plan_make(eis_mpc_plan *plan, const eis_mpc_lm *lm, uint32_t position, bool secret);
+EIS_MUST_USE eis_status eis_mpc_plan_make(eis_mpc_plan *plan, const eis_mpc_lm *lm, uint32_t position,
+                                          uint32_t secret_tokens);
 
-/* Bytes to each peer of one step of a generated token, as a carrier counts them with headers of `header` bytes. */
+/* Bytes to each peer of one step with the head, as a carrier counts them with headers of `header` bytes. */
 uint64_t eis_mpc_plan_bytes(const eis_mpc_plan *plan, uint32_t header);
 
 /* Frees. Safe on a zeroed plan. */

@@ -284,6 +284,9 @@ static void check_blocks(const eis_mpc_lm *lm, uint32_t position)
     eis_mpc_lm_step step = {0};
     eis_mpc_residual x;
 
+    step.position = position;
+    step.count = 1;
+    step.all_valid = EIS_MPC_NONE;
     step.keys = eis_mem_new(lm->layers, sizeof *step.keys);
     step.values = eis_mem_new(lm->layers, sizeof *step.values);
     eis_mpc_graph_init(&step.graph, lm->shapes, lm->shape_count);
@@ -291,7 +294,7 @@ static void check_blocks(const eis_mpc_lm *lm, uint32_t position)
                            .norm = lm->embedding_norm};
     for (uint32_t i = 0; i < lm->layers; i++) {
         uint32_t before = step.graph.nodes[x.wire].round;
-        eis_mpc_lm_attention(&x, &step, lm, i, position);
+        eis_mpc_lm_attention(&x, &step, lm, i);
         assert_int_equal(eis_mpc_graph_status(&step.graph), EIS_OK);
         assert_int_equal(step.graph.nodes[x.wire].round - before, 26 + 2 * levels - (i == 0 ? 2 : 0));
         before = step.graph.nodes[x.wire].round;

@@ -44,20 +44,32 @@ static eis_json_doc *read_json(const char *name)
     return doc;
 }
 
-/* Feeds `prompt` tokens as secrets, then what came out, and compares every token behind the prompt. */
-static void follow(const eis_model *model, const uint32_t *ids, uint32_t prompt, uint32_t total, uint32_t parties)
+/* Feeds `prompt` tokens as secrets, so many in a step, then what came out, and compares every token behind the prompt.
+ * bucket: the prompt is filled up to a multiple of it. */
+static void follow_in_steps(const eis_model *model, const uint32_t *ids, uint32_t prompt, uint32_t at_once,
+                            uint32_t bucket, uint32_t total, uint32_t parties)
 {
     static mpc_lm m;
     eis_mpc_tuning tuning;
+    uint32_t filling = bucket > 0 ? (bucket - prompt % bucket) % bucket : 0, next;
 
     eis_mpc_tuning_default(&tuning);
     mpc_lm_open(&m, model, &tuning, parties);
-    for (uint32_t i = 0; i + 1 < total; i++) {
-        uint32_t next;
-        if (mpc_lm_feed(&m, &next, ids[i], i < prompt) != EIS_OK) fail_msg("token %u: %s", i, eis_error_detail());
-        if (i + 1 >= prompt) assert_int_equal(next, ids[i + 1]);
+    m.lm.pad_bucket = bucket;
+    for (uint32_t i = 0; i + 1 < total;) {
+        uint32_t left = i < prompt ? filling + prompt - i : 0, secret = left < at_once ? left : at_once;
+        uint32_t none = filling < secret ? filling : secret;
+        if (mpc_lm_walk(&m, &next, ids + i, secret, none) != EIS_OK) fail_msg("token %u: %s", i, eis_error_detail());
+        filling -= none;
+        i += secret > 0 ? secret - none : 1;
+        if (i >= prompt) assert_int_equal(next, ids[i]);
     }
     mpc_lm_close(&m);
+}
+
+static void follow(const eis_model *model, const uint32_t *ids, uint32_t prompt, uint32_t total, uint32_t parties)
+{
+    follow_in_steps(model, ids, prompt, prompt, 0, total, parties);
 }
 
 /* The first `total` ids are the first `bytes` bytes of the published text. */
@@ -83,24 +95,51 @@ static void are_the_text(const uint32_t *ids, uint32_t total, size_t bytes)
     eis_tokenizer_free(t);
 }
 
-/* `generated` tokens behind the one that begins every text. */
-static void story(uint32_t parties, uint32_t generated, size_t bytes)
+/* `generated` tokens behind a prompt of which each step takes so many. */
+static void story_in_steps(uint32_t parties, uint32_t prompt, uint32_t at_once, uint32_t bucket, uint32_t generated,
+                           size_t bytes)
 {
     char path[512];
     uint32_t ids[IDS_MAX];
     eis_json_doc *doc = read_json("lm/stories260K/tokens_greedy_256.json");
     eis_model *model;
 
-    assert_true(read_ids(ids, eis_json_root(doc), "greedy_tokens_from_bos") > generated);
-    are_the_text(ids, generated + 1, bytes);
+    assert_true(read_ids(ids, eis_json_root(doc), "greedy_tokens_from_bos") >= prompt + generated);
+    are_the_text(ids, prompt + generated, bytes);
     fixture_shared(path, "lm/stories260K/stories260K.bin");
     assert_int_equal(eis_model_open(&model, path, NULL), EIS_OK);
-    follow(model, ids, 1, generated + 1, parties);
+    follow_in_steps(model, ids, prompt, at_once, bucket, prompt + generated, parties);
     eis_model_free(model);
     eis_json_free(doc);
 }
 
+/* Behind the one token that begins every text. */
+static void story(uint32_t parties, uint32_t generated, size_t bytes)
+{
+    story_in_steps(parties, 1, 1, 0, generated, bytes);
+}
+
 #ifndef LONG
+
+/* The prompt is the beginning of the story itself. */
+static void the_story_goes_on(void **state)
+{
+    (void)state;
+    story_in_steps(2, 16, 16, 0, 9, 78);
+}
+
+static void its_prompt_takes_several_steps(void **state)
+{
+    (void)state;
+    story_in_steps(3, 13, 5, 0, 4, 57);
+}
+
+static void its_prompt_is_filled_up(void **state)
+{
+    (void)state;
+    story_in_steps(2, 13, 16, 8, 12, 78);
+    story_in_steps(2, 3, 5, 8, 4, 23); /* a step of filling alone */
+}
 
 static void the_story_begins(void **state)
 {
@@ -159,6 +198,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
 #ifndef LONG
         cmocka_unit_test(the_story_begins),
+        cmocka_unit_test(the_story_goes_on),
+        cmocka_unit_test(its_prompt_takes_several_steps),
+        cmocka_unit_test(its_prompt_is_filled_up),
         cmocka_unit_test(both_sequences_of_gpt2),
 #else
         cmocka_unit_test(two_parties_tell_the_story),
