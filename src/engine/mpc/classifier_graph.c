@@ -104,6 +104,16 @@ static eis_mpc_id vector_of(const build *b, uint32_t vector)
 
 /* ---- steps ---- */
 
+/* What the model declares of the values behind a step takes the place of a theorem that says less. */
+static void take_declared(build *b, const eis_mpc_layer *l)
+{
+    double declared = l->declared * b->c->margin;
+
+    if (!(declared > 0) || declared >= b->bound) return;
+    b->bound = declared;
+    eis_mpc_graph_declare(b->graph);
+}
+
 static void linear(build *b, const eis_mpc_layer *l)
 {
     const eis_mpc_matrix_shape *w = &b->c->shapes[l->matrix];
@@ -122,7 +132,7 @@ static void linear(build *b, const eis_mpc_layer *l)
         b->bound += b->c->vectors[l->vector].bound;
         addend = spread(b->graph, vector_of(b, l->vector), positions, false);
     }
-    if (b->c->margin > 0 && l->declared > 0) b->bound = fmin(b->bound, l->declared * b->c->margin);
+    take_declared(b, l);
     b->x = eis_mpc_apply(b->graph, l->matrix, b->x, &addend, biased ? 1 : 0,
                          ldexp(b->bound, (int)(b->c->tuning.frac + w->frac)) + 64);
     b->x = transposed(b->graph, b->x, positions, w->rows);
@@ -136,9 +146,7 @@ static bool cut_for(eis_mpc_cut *cut, const build *b, double bound)
     for (unsigned bits = RESOLUTION + 2; bits + 2 >= RESOLUTION; bits--)
         if (frac >= bits && eis_mpc_cut_choose(cut, bound, frac - bits, digit_bits(b)) && cut->digits == 3) return true;
     if (eis_mpc_cut_choose(cut, bound, frac > RESOLUTION ? frac - RESOLUTION : 0, digit_bits(b))) return true;
-    if (b->graph->st == EIS_OK)
-        b->graph->st =
-            eis_fail(EIS_ERR_RANGE, "a comparison of numbers of %.1f bits needs more than the field has", log2(bound));
+    eis_mpc_cut_refuse(b->graph, "a comparison", bound, frac > RESOLUTION ? frac - RESOLUTION : 0, digit_bits(b));
     return false;
 }
 
@@ -294,8 +302,19 @@ static void step(build *b, const eis_mpc_layer *l)
     case EIS_STEP_FLATTEN:
         break;
     }
-    if (b->c->margin > 0 && l->declared > 0) b->bound = fmin(b->bound, l->declared * b->c->margin);
+    take_declared(b, l);
     tell_bound(b);
+}
+
+static const char *name_of(const eis_mpc_layer *l)
+{
+    static const char *const names[] = {[EIS_STEP_LINEAR] = "linear",         [EIS_STEP_RELU] = "relu",
+                                        [EIS_STEP_SQUARE] = "square",         [EIS_STEP_SIGMOID] = "sigmoid",
+                                        [EIS_STEP_POLYNOMIAL] = "polynomial", [EIS_STEP_AFFINE] = "affine",
+                                        [EIS_STEP_AVG_POOL] = "average pool", [EIS_STEP_MAX_POOL] = "max pool",
+                                        [EIS_STEP_FLATTEN] = "flatten"};
+
+    return l->windows ? "conv2d" : names[l->op];
 }
 
 /* The class: levels together may lose 2^-8 of a logit. */
@@ -319,7 +338,11 @@ eis_status eis_mpc_classifier_graph(eis_mpc_graph *graph, eis_mpc_id *best, eis_
 
     eis_mpc_graph_init(graph, c->shapes, c->shape_count);
     b.x = eis_mpc_input(graph, 0, c->inputs, c->tuning.frac, ldexp(b.bound, (int)c->tuning.frac) + 1);
-    for (uint32_t i = 0; i < c->layer_count; i++) step(&b, &c->layers[i]);
+    for (uint32_t i = 0; i < c->layer_count; i++) {
+        eis_mpc_graph_section(graph, "step %u (%s)", i, name_of(&c->layers[i]));
+        step(&b, &c->layers[i]);
+    }
+    eis_mpc_graph_section(graph, "the largest logit");
     *best = best_of(&b);
     if (logits != NULL) *logits = b.x;
     st = eis_mpc_graph_status(graph);

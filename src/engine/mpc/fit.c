@@ -53,6 +53,19 @@ void eis_mpc_fit_line(double *a, double *b, double from, double to, double power
     *a = (y0 - slope * from) * 2 / (1 + ratio);
 }
 
+bool eis_mpc_fit_lines(eis_mpc_lines *lines, double from, double usual, double to, double power, unsigned per_octave)
+{
+    double at = from;
+
+    for (lines->count = 0;; lines->count++) {
+        double end = at < usual ? at * exp2(1.0 / per_octave) : 2 * at;
+        eis_mpc_fit_line(&lines->a[lines->count], &lines->b[lines->count], at, end, power);
+        if (end >= to) return true;
+        if (lines->count == EIS_MPC_THRESHOLDS_MAX) return false;
+        lines->edge[lines->count] = at = end;
+    }
+}
+
 double eis_mpc_function_exp(double t, double range) { return exp(range * (t - 1) / 2); }
 
 static double root(double t, double range) { return range * sqrt(fmax(t + 1, 0) / 2); }

@@ -1,14 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/mpc/functions.h"
 
-#include <math.h>
+#include "engine/mpc/scales.h"
 
-#define EXP_FRAC           14 /* of t, the place in the interval */
-#define EXP_COEFFICIENT    16
-#define EXP_INPUT_FRAC_MAX 41 /* leaves the factor that leads to t 16 bits */
-#define ACT_FRAC           13
-#define ACT_COEFFICIENT    15
-#define PLACE_FRAC         20 /* of the factor that leads to t */
+#include <math.h>
 
 static const eis_mpc_node *node_of(const eis_mpc_graph *graph, eis_mpc_id id) { return eis_mpc_node_of(graph, id); }
 
@@ -41,10 +36,9 @@ out:
     return st;
 }
 
-static eis_mpc_id refuse(eis_mpc_graph *graph, const char *what, double bits)
+static eis_mpc_id refuse(eis_mpc_graph *graph, const char *what, double needed, double available, const char *change)
 {
-    if (graph->st == EIS_OK)
-        graph->st = eis_fail(EIS_ERR_RANGE, "%s needs %.1f bits, which the field does not have", what, bits);
+    eis_mpc_graph_refuse(graph, what, needed, available, change);
     return EIS_MPC_NONE;
 }
 
@@ -52,7 +46,7 @@ static eis_mpc_id refuse(eis_mpc_graph *graph, const char *what, double bits)
 static bool cut_for(eis_mpc_cut *cut, eis_mpc_graph *graph, double bound, unsigned low, const eis_mpc_tuning *tuning)
 {
     if (eis_mpc_cut_choose(cut, bound, low, eis_mpc_digit_bits(tuning))) return true;
-    (void)refuse(graph, "a comparison", log2(bound) - low);
+    eis_mpc_cut_refuse(graph, "a comparison", bound, low, eis_mpc_digit_bits(tuning));
     return false;
 }
 
@@ -159,7 +153,7 @@ static bool polynomial_fits(eis_mpc_graph *graph, const double *c, unsigned degr
     double bits = 3.0 * frac + coefficient + log2(fmax(largest_of(c, degree), 1));
 
     if (bits <= EIS_FP_BITS - 2.5) return true;
-    (void)refuse(graph, what, bits);
+    (void)refuse(graph, what, bits, EIS_FP_BITS - 2.5, "lower the degree or the range");
     return false;
 }
 
@@ -167,7 +161,7 @@ static bool polynomial_fits(eis_mpc_graph *graph, const double *c, unsigned degr
 
 eis_mpc_id eis_mpc_exp(eis_mpc_graph *graph, eis_mpc_id v, const eis_mpc_tuning *tuning)
 {
-    double c[EIS_MPC_DEGREE_MAX + 1], range = tuning->exp_range + 0.125, bound;
+    double c[EIS_MPC_DEGREE_MAX + 1], range = tuning->exp_range + EXP_BEYOND, bound;
     unsigned frac, place, degree = tuning->exp_degree;
     double widest;
     eis_mpc_id t, gate, e;
@@ -178,7 +172,9 @@ eis_mpc_id eis_mpc_exp(eis_mpc_graph *graph, eis_mpc_id v, const eis_mpc_tuning 
     eis_mpc_fit(c, degree, eis_mpc_function_exp, range);
     if (!polynomial_fits(graph, c, degree, EXP_FRAC, EXP_COEFFICIENT, "cheby.deg")) return EIS_MPC_NONE;
     frac = node_of(graph, v)->frac;
-    if (frac > EXP_INPUT_FRAC_MAX) return refuse(graph, "the argument of exp", frac);
+    if (frac > EXP_INPUT_FRAC_MAX)
+        return refuse(graph, "the fraction of exp's argument", frac, EXP_INPUT_FRAC_MAX,
+                      "lower fixed_point.scale_bits");
     bound = ldexp(tuning->exp_range, (int)frac);
     widest = fmax(node_of(graph, v)->bound, bound); /* v and the threshold are both negative */
     if (!cut_for(&cut, graph, widest, frac - 3, tuning)) return EIS_MPC_NONE;
@@ -223,7 +219,7 @@ static double rounded_polynomial(double *spread, const double *c, unsigned degre
 void eis_mpc_exp_error(double *dip, double *loss, const eis_mpc_tuning *tuning)
 {
     enum { POINTS = 1000 };
-    double c[EIS_MPC_DEGREE_MAX + 1], range = tuning->exp_range + 0.125, unit = ldexp(1, -EXP_FRAC);
+    double c[EIS_MPC_DEGREE_MAX + 1], range = tuning->exp_range + EXP_BEYOND, unit = ldexp(1, -EXP_FRAC);
     double place = expm1(range / 2 * 3 * unit); /* of t: a unit, and up to two by the rounded factor that leads to it */
 
     eis_mpc_fit(c, tuning->exp_degree, eis_mpc_function_exp, range);
@@ -249,14 +245,31 @@ typedef struct activation {
     powers p;
 } activation;
 
-static bool activation_begin(activation *a, eis_mpc_graph *graph, eis_mpc_id x, eis_mpc_activation kind,
-                             const eis_mpc_tuning *tuning)
+eis_mpc_function eis_mpc_activation_function(eis_mpc_activation kind)
 {
     static const eis_mpc_function functions[] = {[EIS_MPC_SILU] = eis_mpc_function_silu,
                                                  [EIS_MPC_GELU] = eis_mpc_function_gelu,
                                                  [EIS_MPC_GELU_TANH] = eis_mpc_function_gelu_tanh,
                                                  [EIS_MPC_SIGMOID] = eis_mpc_function_sigmoid};
-    bool wide = kind == EIS_MPC_SILU || kind == EIS_MPC_SIGMOID;
+
+    return functions[kind];
+}
+
+static bool is_wide(eis_mpc_activation kind) { return kind == EIS_MPC_SILU || kind == EIS_MPC_SIGMOID; }
+
+unsigned eis_mpc_activation_degree(eis_mpc_activation kind, const eis_mpc_tuning *tuning)
+{
+    return tuning->act_degree > 0 ? tuning->act_degree : is_wide(kind) ? 11 : 9;
+}
+
+double eis_mpc_activation_range(eis_mpc_activation kind, const eis_mpc_tuning *tuning)
+{
+    return tuning->act_range > 0 ? tuning->act_range : is_wide(kind) ? 8 : 4;
+}
+
+static bool activation_begin(activation *a, eis_mpc_graph *graph, eis_mpc_id x, eis_mpc_activation kind,
+                             const eis_mpc_tuning *tuning)
+{
     unsigned frac;
     int64_t edge[2];
     eis_mpc_compare compare;
@@ -267,10 +280,10 @@ static bool activation_begin(activation *a, eis_mpc_graph *graph, eis_mpc_id x, 
     if (x == EIS_MPC_NONE) return false;
     frac = node_of(graph, x)->frac;
     n = node_of(graph, x)->count;
-    a->degree = tuning->act_degree > 0 ? tuning->act_degree : wide ? 11 : 9;
-    a->range = tuning->act_range > 0 ? tuning->act_range : wide ? 8 : 4;
+    a->degree = eis_mpc_activation_degree(kind, tuning);
+    a->range = eis_mpc_activation_range(kind, tuning);
     /* The comparisons are blurred by 2^-6, so the fit reaches a little further. */
-    eis_mpc_fit(a->c, a->degree, functions[kind], a->range + 0.0625);
+    eis_mpc_fit(a->c, a->degree, eis_mpc_activation_function(kind), a->range + ACT_REACH);
     if (!polynomial_fits(graph, a->c, a->degree, ACT_FRAC, ACT_COEFFICIENT, "act.deg")) return false;
     edge[0] = llround(ldexp(a->range, (int)frac));
     edge[1] = -edge[0];
@@ -283,7 +296,7 @@ static bool activation_begin(activation *a, eis_mpc_graph *graph, eis_mpc_id x, 
     eis_mpc_set_bound(graph, a->within, 1);
     /* t = 2 x^2 / R^2 - 1 */
     t = eis_mpc_product2(graph, x, x, 0);
-    t = eis_mpc_scale(graph, t, llround(ldexp(2 / pow(a->range + 0.0625, 2), PLACE_FRAC)), PLACE_FRAC);
+    t = eis_mpc_scale(graph, t, llround(ldexp(2 / pow(a->range + ACT_REACH, 2), PLACE_FRAC)), PLACE_FRAC);
     eis_mpc_set_gated(graph, t, ldexp(2.01, (int)(2 * frac + PLACE_FRAC)));
     t = eis_mpc_mask(graph, t);
     t = eis_mpc_truncate(graph, t, 2 * frac + PLACE_FRAC - ACT_FRAC);
@@ -362,8 +375,6 @@ eis_mpc_id eis_mpc_gated_unit(eis_mpc_graph *graph, eis_mpc_id x, eis_mpc_id u, 
     return y;
 }
 
-#define SIGMOID_FRAC 20 /* of h */
-
 /* 1/2 + x h(x^2) within, 1 above, 0 below. */
 eis_mpc_id eis_mpc_sigmoid(eis_mpc_graph *graph, eis_mpc_id x, const eis_mpc_tuning *tuning)
 {
@@ -387,29 +398,6 @@ eis_mpc_id eis_mpc_sigmoid(eis_mpc_graph *graph, eis_mpc_id x, const eis_mpc_tun
 }
 
 /* ---- reciprocals ---- */
-
-#define THRESHOLDS_MAX 256
-#define LINE_FRAC      44
-
-typedef struct lines {
-    uint32_t count; /* thresholds; segments are one more */
-    double edge[THRESHOLDS_MAX], a[THRESHOLDS_MAX + 1], b[THRESHOLDS_MAX + 1];
-} lines;
-
-/* Segments: `per_octave` for each octave of [from, usual], then one. */
-static bool fit_lines(lines *l, double from, double usual, double to, double power_of_x, unsigned per_octave)
-{
-    double at = from;
-
-    l->count = 0;
-    for (;; l->count++) {
-        double end = at < usual ? at * exp2(1.0 / per_octave) : 2 * at;
-        eis_mpc_fit_line(&l->a[l->count], &l->b[l->count], at, end, power_of_x);
-        if (end >= to) return true;
-        if (l->count == THRESHOLDS_MAX) return false;
-        l->edge[l->count] = at = end;
-    }
-}
 
 /* A or B of the segment that x lies in: value_0 + sum of differences times bits, an AUTH. bits[element][threshold]. */
 static eis_mpc_id segment_value(eis_mpc_graph *graph, eis_mpc_id bits, uint32_t thresholds, const double *value,
@@ -446,11 +434,6 @@ static eis_mpc_id by_element(eis_mpc_graph *graph, eis_mpc_id bits, uint32_t thr
     return eis_mpc_gather(graph, bits, index, n);
 }
 
-typedef struct reciprocal_kind {
-    double power;
-    unsigned x_frac, y_frac, result_frac;
-} reciprocal_kind;
-
 /* The bits below a quarter of the distance of neighbouring thresholds; twice that still tells them apart. */
 static unsigned resolution(double from, unsigned per_octave, unsigned frac)
 {
@@ -460,18 +443,19 @@ static unsigned resolution(double from, unsigned per_octave, unsigned frac)
 }
 
 static eis_mpc_id first_guess(eis_mpc_graph *graph, eis_mpc_id wire, eis_mpc_id x, double from, double usual, double to,
-                              const reciprocal_kind *kind, const eis_mpc_tuning *tuning)
+                              const reciprocal_scale *kind, const eis_mpc_tuning *tuning)
 {
-    lines l;
+    eis_mpc_lines l;
     unsigned frac = node_of(graph, wire)->frac, low;
     double widest;
-    int64_t edge[THRESHOLDS_MAX];
+    int64_t edge[EIS_MPC_THRESHOLDS_MAX];
     eis_mpc_compare compare;
     eis_mpc_id bits, a, b, y;
     eis_mpc_cut cut;
 
-    if (!fit_lines(&l, from, usual, to, kind->power, tuning->per_octave))
-        return refuse(graph, "spline.per_octave times the range of a reciprocal", log2(to / from));
+    if (!eis_mpc_fit_lines(&l, from, usual, to, kind->power, tuning->per_octave))
+        return refuse(graph, "a reciprocal of more than 256 lines", log2(to / from),
+                      EIS_MPC_THRESHOLDS_MAX / tuning->per_octave, "lower spline.per_octave");
     if (l.count == 0) { /* one line for all: no comparison */
         y = eis_mpc_scale(graph, x, llround(ldexp(l.b[0], LINE_FRAC - (int)kind->x_frac)), LINE_FRAC - kind->x_frac);
         y = eis_mpc_offset(graph, y, llround(ldexp(l.a[0], LINE_FRAC)));
@@ -481,8 +465,10 @@ static eis_mpc_id first_guess(eis_mpc_graph *graph, eis_mpc_id wire, eis_mpc_id 
     low = resolution(from, tuning->per_octave, frac);
     widest = fmax(node_of(graph, wire)->bound, (double)edge[l.count - 1]); /* both are positive */
     while (!eis_mpc_cut_choose(&cut, widest, low, eis_mpc_digit_bits(tuning)))
-        if (++low > resolution(from, tuning->per_octave, frac) + 1)
-            return refuse(graph, "the range of a reciprocal", log2(node_of(graph, wire)->bound) - low);
+        if (++low > resolution(from, tuning->per_octave, frac) + 1) {
+            eis_mpc_cut_refuse(graph, "a comparison of a reciprocal", widest, low, eis_mpc_digit_bits(tuning));
+            return EIS_MPC_NONE;
+        }
     eis_mpc_compare_begin(&compare, graph, wire, cut, edge, l.count, widest);
     bits = by_element(graph, eis_mpc_compare_bit(graph, &compare), l.count);
     a = eis_mpc_mask(graph, segment_value(graph, bits, l.count, l.a, LINE_FRAC));
@@ -495,7 +481,7 @@ static eis_mpc_id first_guess(eis_mpc_graph *graph, eis_mpc_id wire, eis_mpc_id 
 }
 
 /* One Newton step: (3 y - x y^3) / 2 or 2 y - x y^2, at `frac` bits. */
-static eis_mpc_id newton(eis_mpc_graph *graph, eis_mpc_id y, eis_mpc_id x, const reciprocal_kind *kind, unsigned frac,
+static eis_mpc_id newton(eis_mpc_graph *graph, eis_mpc_id y, eis_mpc_id x, const reciprocal_scale *kind, unsigned frac,
                          double largest)
 {
     bool root = kind->power < 0.75;
@@ -517,7 +503,7 @@ static eis_mpc_id newton(eis_mpc_graph *graph, eis_mpc_id y, eis_mpc_id x, const
 }
 
 static eis_mpc_id reciprocal(eis_mpc_graph *graph, eis_mpc_id wire, double from, double usual,
-                             const reciprocal_kind *kind, const eis_mpc_tuning *tuning)
+                             const reciprocal_scale *kind, const eis_mpc_tuning *tuning)
 {
     eis_mpc_id x, y;
     double largest = pow(from, -kind->power), to;
@@ -526,8 +512,13 @@ static eis_mpc_id reciprocal(eis_mpc_graph *graph, eis_mpc_id wire, double from,
     if (wire == EIS_MPC_NONE) return EIS_MPC_NONE;
     frac = node_of(graph, wire)->frac;
     to = ldexp(node_of(graph, wire)->bound, -(int)frac);
-    x = frac == kind->x_frac ? wire : frac > kind->x_frac ? eis_mpc_rescale(graph, wire, kind->x_frac) : EIS_MPC_NONE;
-    if (x == EIS_MPC_NONE) return frac < kind->x_frac ? refuse(graph, "a reciprocal", kind->x_frac) : x;
+    if (!(from > 0) || !isfinite(largest))
+        return refuse(graph, "a reciprocal of numbers from 0 on", INFINITY, 0,
+                      "raise fixed_point.scale_bits or lower scheduler.max_context");
+    if (frac < kind->x_frac)
+        return refuse(graph, "the fraction of a reciprocal's argument", kind->x_frac, frac,
+                      "raise fixed_point.scale_bits, or declare smaller bounds: range.residual");
+    x = frac == kind->x_frac ? wire : eis_mpc_rescale(graph, wire, kind->x_frac);
     y = first_guess(graph, wire, x, from, usual, to, kind, tuning);
     for (unsigned i = 0; i < tuning->newton_steps; i++)
         y = newton(graph, y, x, kind, i + 1 == tuning->newton_steps ? kind->result_frac : kind->y_frac, largest);
@@ -537,14 +528,8 @@ static eis_mpc_id reciprocal(eis_mpc_graph *graph, eis_mpc_id wire, double from,
 eis_mpc_id eis_mpc_reciprocal(eis_mpc_graph *graph, eis_mpc_id x, double from, double usual,
                               const eis_mpc_tuning *tuning)
 {
-    static const reciprocal_kind kind = {1, 14, 18, EIS_MPC_RECIPROCAL_FRAC};
-
-    return reciprocal(graph, x, from, usual, &kind, tuning);
+    return reciprocal(graph, x, from, usual, &reciprocal_scales, tuning);
 }
-
-#define ROOT_FRAC 20
-#define ROOT_FROM (0x1p-8 + 0x1p-16) /* at 2^-8 itself 3 y - x y^3 would have one bit too many */
-#define ROOT_SPAN 0x1p16
 
 /* How many times x is multiplied by 4, so that `from` is not below what the scales are made for. */
 static unsigned root_shifts(double from)
@@ -559,10 +544,9 @@ unsigned eis_mpc_root_frac(double from) { return ROOT_FRAC - root_shifts(from); 
 
 eis_mpc_id eis_mpc_reciprocal_root(eis_mpc_graph *graph, eis_mpc_id x, double from, const eis_mpc_tuning *tuning)
 {
-    static const reciprocal_kind kind = {0.5, 18, 12, ROOT_FRAC};
     int shifts = (int)root_shifts(from);
 
     EIS_ASSERT(from > 0x1p-30);
     x = eis_mpc_shift(graph, x, 2 * shifts);
-    return eis_mpc_shift(graph, reciprocal(graph, x, ROOT_FROM, ROOT_FROM * ROOT_SPAN, &kind, tuning), shifts);
+    return eis_mpc_shift(graph, reciprocal(graph, x, ROOT_FROM, ROOT_FROM * ROOT_SPAN, &root_scales, tuning), shifts);
 }

@@ -45,6 +45,11 @@ typedef enum eis_mpc_activation {
     EIS_MPC_SIGMOID = 4 /* of eis_mpc_sigmoid alone */
 } eis_mpc_activation;
 
+/* What an activation is made of: its even part as a function of x^2, the degree of its fit, and R. */
+eis_mpc_function eis_mpc_activation_function(eis_mpc_activation kind);
+unsigned eis_mpc_activation_degree(eis_mpc_activation kind, const eis_mpc_tuning *tuning);
+double eis_mpc_activation_range(eis_mpc_activation kind, const eis_mpc_tuning *tuning);
+
 /* g(x) for x at frac bits. Cost: 6 rounds, 20 words; where |x| may be 32 or more (SiLU: 16), 8 rounds and 22 words. */
 eis_mpc_id eis_mpc_activate(eis_mpc_graph *graph, eis_mpc_id x, eis_mpc_activation kind, const eis_mpc_tuning *tuning);
 

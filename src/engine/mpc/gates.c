@@ -29,6 +29,18 @@ bool eis_mpc_cut_choose(eis_mpc_cut *cut, double bound, unsigned low, unsigned d
     return false;
 }
 
+void eis_mpc_cut_refuse(eis_mpc_graph *graph, const char *what, double bound, unsigned low, unsigned digit_bits_max)
+{
+    unsigned most = 0;
+
+    for (unsigned digits = 3; digits <= 9; digits += 3)
+        for (unsigned b = 1; b <= digit_bits_max && low + digits * b + 1 <= EIS_FP_BITS; b++)
+            if (digits * b > most) most = digits * b;
+    eis_mpc_graph_refuse(graph, what, log2(bound), low + most,
+                         digit_bits_max < 7 ? "leave compare.digit_bits at 0, or lower fixed_point.scale_bits"
+                                            : "lower fixed_point.scale_bits, or declare bounds of values");
+}
+
 /* Part of a DIGITS node: 0 is r_t, then gt_0.., then eq_0... */
 static eis_mpc_id part(eis_mpc_graph *graph, const eis_mpc_compare *c, unsigned which)
 {

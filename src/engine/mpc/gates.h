@@ -29,6 +29,9 @@ typedef struct eis_mpc_cut {
 /* Chooses the cheapest cut for values of up to `bound` that resolves 2^low. Returns false where none fits the field. */
 bool eis_mpc_cut_choose(eis_mpc_cut *cut, double bound, unsigned low, unsigned digit_bits_max);
 
+/* Refuses a graph for a comparison that no cut fits. */
+void eis_mpc_cut_refuse(eis_mpc_graph *graph, const char *what, double bound, unsigned low, unsigned digit_bits_max);
+
 /* Comparisons in progress: their digits, masked. Every node has the words of all thresholds: [threshold][element]. */
 typedef struct eis_mpc_compare {
     eis_mpc_id digits;

@@ -4,6 +4,8 @@
 #include "base/mem.h"
 
 #include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
 /* Memory of a graph: a list of blocks. */
@@ -33,10 +35,43 @@ void eis_mpc_graph_clear(eis_mpc_graph *graph)
         eis_mem_free(b);
     }
     eis_mem_free(graph->nodes);
+    eis_mem_free(graph->declared);
     memset(graph, 0, sizeof *graph);
 }
 
 eis_status eis_mpc_graph_status(const eis_mpc_graph *graph) { return graph->st; }
+
+void eis_mpc_graph_section(eis_mpc_graph *graph, const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(graph->section, sizeof graph->section, format, arguments);
+    va_end(arguments);
+}
+
+void eis_mpc_graph_declare(eis_mpc_graph *graph)
+{
+    uint32_t n = graph->declared_count;
+
+    if (graph->st != EIS_OK || (n > 0 && strcmp(graph->declared[n - 1], graph->section) == 0)) return;
+    graph->st = eis_mem_resize(&graph->declared, n, n + 1, sizeof *graph->declared);
+    if (graph->st != EIS_OK) return;
+    memcpy(graph->declared[n], graph->section, sizeof graph->section);
+    graph->declared_count++;
+}
+
+void eis_mpc_graph_refuse(eis_mpc_graph *graph, const char *what, double needed, double available, const char *change)
+{
+    const char *section = graph->section, *join = section[0] != 0 ? ", " : "";
+
+    if (graph->st != EIS_OK) return;
+    if (isfinite(needed) && isfinite(available))
+        graph->st = eis_fail(EIS_ERR_RANGE, "%s%s%s needs %.1f bits and has %.1f; %s", section, join, what, needed,
+                             available, change);
+    else
+        graph->st = eis_fail(EIS_ERR_RANGE, "%s%s%s has no bound; %s", section, join, what, change);
+}
 
 void *eis_mpc_graph_new(eis_mpc_graph *graph, size_t count, size_t size)
 {
@@ -66,11 +101,13 @@ static eis_mpc_node *node_at(eis_mpc_graph *graph, eis_mpc_id id) { return &grap
 /* Refuses a node that could leave its range. */
 static void check_bound(eis_mpc_graph *graph, const eis_mpc_node *node, double limit, const char *what)
 {
+    char text[64];
+
     if (graph->st != EIS_OK || node->gated || node->bound <= limit) return;
-    graph->st = eis_fail(EIS_ERR_RANGE,
-                         "gate %u (%s): a value that is %s needs %.1f bits and has %.1f; lower fixed_point.scale_bits, "
-                         "or give calibrated bounds",
-                         graph->node_count, op_names[node->op], what, log2(node->bound), log2(limit));
+    snprintf(text, sizeof text, "gate %u (%s): a value that is %s", graph->node_count, op_names[node->op], what);
+    eis_mpc_graph_refuse(graph, text, log2(node->bound), log2(limit),
+                         "lower fixed_point.scale_bits, or declare bounds of values: range.policy and range.residual, "
+                         "or magnitude_max of a classifier");
 }
 
 /* Appends a node whose inputs are set; returns its id. */

@@ -29,6 +29,7 @@
 #define EIS_MPC_DIGIT_BITS_MAX  8                   /* of a comparison */
 #define EIS_MPC_COUNT_MAX       ((uint32_t)1 << 26) /* words of one node */
 #define EIS_MPC_NODES_MAX       ((uint32_t)1 << 22)
+#define EIS_MPC_SECTION_BYTES   32
 
 typedef uint32_t eis_mpc_id;
 #define EIS_MPC_NONE UINT32_MAX
@@ -116,9 +117,12 @@ typedef struct eis_mpc_graph {
     uint32_t node_count, node_capacity;
     const eis_mpc_matrix_shape *matrices; /* [matrix_count], the caller's */
     uint32_t matrix_count;
-    uint32_t rounds; /* of the last opening */
-    eis_status st;   /* sticky: what the first failing builder call met */
-    void *blocks;    /* memory of constants and indices */
+    uint32_t rounds;                         /* of the last opening */
+    eis_status st;                           /* sticky: what the first failing builder call met */
+    void *blocks;                            /* memory of constants and indices */
+    char section[EIS_MPC_SECTION_BYTES];     /* which part is being built, for texts; or empty */
+    char (*declared)[EIS_MPC_SECTION_BYTES]; /* [declared_count]: parts whose bounds rest on an owner's word */
+    uint32_t declared_count;
 } eis_mpc_graph;
 
 /* Starts an empty graph. Matrices stay the caller's. */
@@ -130,6 +134,16 @@ void eis_mpc_graph_clear(eis_mpc_graph *graph);
 /* Returns the first error of the builder calls: EIS_ERR_RANGE with the gate, the bits it needs and the bits there are;
  * EIS_ERR_MEMORY; EIS_ERR_TOO_LARGE. */
 EIS_MUST_USE eis_status eis_mpc_graph_status(const eis_mpc_graph *graph);
+
+/* Names the part of the model that the next gates belong to: "block 3 mlp". */
+void eis_mpc_graph_section(eis_mpc_graph *graph, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Notes that a bound of this part is what an owner has declared, and no theorem. */
+void eis_mpc_graph_declare(eis_mpc_graph *graph);
+
+/* Refuses the graph (EIS_ERR_RANGE, unless it has been refused before): what needs how many bits of how many, and what
+ * to change. Numbers that are none are said to have no bound. */
+void eis_mpc_graph_refuse(eis_mpc_graph *graph, const char *what, double needed, double available, const char *change);
 
 /* Returns a node. */
 static inline const eis_mpc_node *eis_mpc_node_of(const eis_mpc_graph *graph, eis_mpc_id id)

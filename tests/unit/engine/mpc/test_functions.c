@@ -179,11 +179,48 @@ static void test_refused(void **state)
     eis_mpc_graph_clear(&g);
 }
 
+static void says(eis_mpc_graph *g, eis_mpc_id id, const char *text)
+{
+    assert_true(id == EIS_MPC_NONE && eis_mpc_graph_status(g) == EIS_ERR_RANGE);
+    if (strstr(eis_error_detail(), text) == NULL || strstr(eis_error_detail(), "nan") != NULL)
+        fail_msg("%s", eis_error_detail());
+    eis_mpc_graph_clear(g);
+}
+
+/* A refusal names the part of the model, the bits it needs and has, and what to change; never a number that is none. */
+static void test_what_refusals_say(void **state)
+{
+    eis_mpc_graph g;
+    eis_mpc_tuning t;
+    eis_mpc_id in;
+    (void)state;
+
+    eis_mpc_tuning_default(&t);
+    in = input(&g, 16, 0x1p30);
+    eis_mpc_graph_section(&g, "block %d mlp", 3);
+    says(&g, eis_mpc_mask(&g, eis_mpc_product2(&g, in, in, 0)),
+         "block 3 mlp, gate 2 (mask): a value that is opened needs 92.0 bits and has 60.0; lower "
+         "fixed_point.scale_bits, or declare");
+    in = input(&g, 16, 0x1p30);
+    says(&g, eis_mpc_truncate(&g, eis_mpc_scale(&g, in, 1 << 20, 10), 10),
+         "gate 2 (truncate): a value that is truncated needs 66.0 bits and has 59.0");
+    in = input(&g, 16, 64);
+    says(&g, eis_mpc_reciprocal(&g, in, -0.5, 64, &t),
+         "a reciprocal of numbers from 0 on has no bound; raise fixed_point.scale_bits");
+    in = input(&g, 10, 64);
+    says(&g, eis_mpc_reciprocal(&g, in, 0.25, 64, &t), "needs 14.0 bits and has 10.0; raise fixed_point.scale_bits");
+    in = input(&g, 16, NAN);
+    says(&g, eis_mpc_mask(&g, eis_mpc_auth(&g, in)), "has no bound");
+    in = input(&g, 16, 0x1p40);
+    t.per_octave = 8;
+    says(&g, eis_mpc_reciprocal(&g, in, 0x1p-10, 0x1p40, &t), "lower spline.per_octave");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_exp),     cmocka_unit_test(test_activations), cmocka_unit_test(test_reciprocals),
-        cmocka_unit_test(test_row_max), cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_row_max), cmocka_unit_test(test_refused),     cmocka_unit_test(test_what_refusals_say),
     };
 
     return cmocka_run_group_tests(tests, open_world, close_world);
