@@ -320,7 +320,6 @@ static void every_truncation_is_refused(void **state)
 
         write_ct(&out, &ct, (eis_seal_style){.mode = (eis_seal_mode)mode}, true);
         for (size_t cut = 0; cut < out.bytes; cut++) {
-            if (cut > 200 && cut < out.bytes - 200 && cut % 97 != 0) continue;
             uint8_t *part = eis_mem_new(cut, 1);
 
             memcpy(part, out.data, cut);
@@ -360,7 +359,7 @@ static void other_objects_are_no_ciphertexts(void **state)
     assert_int_equal(eis_ckks_plain_read(&back, w.params, out.data, out.bytes), EIS_OK);
     assert_true(back.scale == p.scale);
     assert_memory_equal(back.poly.words, p.poly.words, 2 * 4096 * 8);
-    for (size_t cut = 0; cut < out.bytes; cut += cut < 200 ? 1 : 997)
+    for (size_t cut = 0; cut < out.bytes; cut++)
         assert_int_equal(eis_ckks_plain_read(&back, w.params, out.data, cut), EIS_ERR_CIPHERTEXT);
     static const change plain_changes[] = {
         {16, 1, 0, EIS_ERR_CONTEXT_MISMATCH}, {48, 8, 4096, EIS_ERR_CIPHERTEXT},
@@ -389,7 +388,7 @@ static void other_objects_are_no_ciphertexts(void **state)
     assert_null(secret.s.words);
     out.data[16] ^= 1;
     assert_int_equal(eis_ckks_secret_key_read(&secret, w.params, out.data, out.bytes), EIS_ERR_CONTEXT_MISMATCH);
-    for (size_t cut = 0; cut < out.bytes; cut += cut < 200 ? 1 : 997)
+    for (size_t cut = 0; cut < out.bytes; cut++)
         assert_int_equal(eis_ckks_secret_key_read(&secret, w.params, out.data, cut), EIS_ERR_CIPHERTEXT);
 
     /* three polynomials only where they are asked for; nothing transparent leaves */
