@@ -80,7 +80,10 @@ static void polynomials_at_the_end(void **state)
     }
 }
 
-/* The published model: eight features, scale 2^30, N = 16384. Errors over all slots as the design's table has them. */
+/* The published model: eight features, scale 2^30, N = 16384. What is left of rounding is the secret key's value in a
+ * slot times a rounding error there, both near normal: of rms 2.5e-6 in the real part, and above t with probability
+ * exp(-sqrt(2) t / 2.5e-6). So 3e-5, the largest of 8192 slots as a rule, is passed by three slots or more in 7 of
+ * 10^12 runs, and 6e-5 by any in 2 of 10^11. */
 static void logistic_v1(void **state)
 {
     eis_model *model = made_affine(1, 8, 0.8, 1);
@@ -89,6 +92,7 @@ static void logistic_v1(void **state)
     double *x = malloc(batch * 8 * sizeof *x), *y = malloc(batch * sizeof *y), *expected = malloc(batch * sizeof *y);
     double mean = 0, most = 0;
     uint64_t seed = 12;
+    size_t large = 0;
     he_world w;
 
     (void)state;
@@ -103,8 +107,10 @@ static void logistic_v1(void **state)
     for (size_t i = 0; i < batch; i++) {
         mean += fabs(y[i] - expected[i]) / (double)batch;
         most = fmax(most, fabs(y[i] - expected[i]));
+        large += !(fabs(y[i] - expected[i]) <= 3e-5);
     }
-    if (!(mean <= 4e-6 && most <= 3e-5)) fail_msg("mean %.3g, largest %.3g", mean, most);
+    if (!(mean <= 4e-6 && large <= 2 && most <= 6e-5))
+        fail_msg("mean %.3g, largest %.3g, %zu large", mean, most, large);
     he_close(&w);
     eis_model_free(model);
     free(x);
