@@ -17,22 +17,22 @@ const sets = {
       prompt.forEach((id, i) => words.writeBigInt64LE(BigInt(id), 8 * i));
       return words;
     },
-    run: (session, count) => ({ session_id: session, max_new_tokens: count, temperature: 1.0, top_k: 1 }),
+    run: (session, count, k) => ({ session_id: session, max_new_tokens: count, temperature: 1.0, top_k: k }),
   },
   'set A as mpcprompt': {
     make: (world, credentials) => new (load('coordinator.proto').mpcprompt.Coordinator)(world.grpc, credentials),
     ids: () => prompt,
-    run: (session, count) => ({ session_id: session, max_new_tokens: count, topk: 3 }),
+    run: (session, count, k) => ({ session_id: session, max_new_tokens: count, topk: k }),
   },
   'set A as mimir': {
     make: (world, credentials) => new (load('coordinator.proto', 'mimir').mimir.Coordinator)(world.grpc, credentials),
     ids: () => prompt,
-    run: (session, count) => ({ session_id: session, max_new_tokens: count, topk: 3 }),
+    run: (session, count, k) => ({ session_id: session, max_new_tokens: count, topk: k }),
   },
   'set B as mpcprompt': {
     make: (world, credentials) => new (load('mimir.proto', 'mpcprompt').mpcprompt.Coordinator)(world.grpc, credentials),
     ids: () => sets['set B as mimir'].ids(),
-    run: (session, count) => ({ session_id: session, max_new_tokens: count, temperature: 1.0, top_k: 1 }),
+    run: (session, count, k) => ({ session_id: session, max_new_tokens: count, temperature: 1.0, top_k: k }),
   },
 };
 
@@ -69,12 +69,17 @@ describe('over plaintext on loopback, prompts in the clear allowed', () => {
       const submitted = await ask(client, 'SubmitPrompt', { session_id: session, owner_party: 'party0', token_ids: ids });
       assert.strictEqual(submitted.ok, true);
       assert.match(submitted.msg, /has seen the prompt/);
-      const tokens = tokensOf(await stream(client, 'RunInference', set.run(session, 16)));
+      const tokens = tokensOf(await stream(client, 'RunInference', set.run(session, 16, 1)));
       assert.strictEqual(tokens.length, 16);
       for (const token of tokens) assert.ok(token >= 0 && token < world.vocabulary);
       // Near ties may fall either way later on; the beginning is the same story for everybody.
       story ??= tokens.slice(0, 6);
       assert.deepStrictEqual(tokens.slice(0, 6), story);
+      // With topk 3, as clients of set A send, tokens are drawn.
+      await ask(client, 'SubmitPrompt', { session_id: session, owner_party: 'party0', token_ids: ids });
+      const drawn = tokensOf(await stream(client, 'RunInference', set.run(session, 4, 3)));
+      assert.strictEqual(drawn.length, 4);
+      for (const token of drawn) assert.ok(token >= 0 && token < world.vocabulary);
       client.close();
     });
   }
@@ -103,6 +108,8 @@ describe('over plaintext on loopback, prompts in the clear allowed', () => {
     await assert.rejects(run({ max_new_tokens: -1 }), { code: status.INVALID_ARGUMENT });
     await assert.rejects(run({ temperature: NaN }), { code: status.INVALID_ARGUMENT });
     await assert.rejects(run({ top_k: -4 }), { code: status.INVALID_ARGUMENT });
+    await assert.rejects(run({ top_k: 65 }), { code: status.INVALID_ARGUMENT, details: /topk is 65, not 1 to 64/ });
+    await assert.rejects(run({ top_k: 3, temperature: 17 }), { code: status.INVALID_ARGUMENT });
     await assert.rejects(run({ max_new_tokens: 1 }), { code: status.NOT_FOUND });
     const long = Buffer.alloc(8 * (world.context + 1));
     await assert.rejects(ask(client, 'SubmitPrompt', { session_id: 'x', token_ids: long }), { code: status.INVALID_ARGUMENT });
@@ -116,7 +123,7 @@ describe('over plaintext on loopback, prompts in the clear allowed', () => {
     const set = sets['set B as mimir'];
     await ask(client, 'CreateSession', { session_id: 'cancel', model_name: 'tiny', mpc_ring: '' });
     await ask(client, 'SubmitPrompt', { session_id: 'cancel', token_ids: set.ids() });
-    await assert.rejects(stream(client, 'RunInference', set.run('cancel', 100), (call, events) => {
+    await assert.rejects(stream(client, 'RunInference', set.run('cancel', 100, 1), (call, events) => {
       if (events.length === 4) call.cancel();
     }), (error) => error.code === status.CANCELLED && error.events.length < 100);
     let code = status.OK;

@@ -29,7 +29,7 @@ expect() { # RC PATTERN COMMAND...
     "${limit[@]}" "$@" >"$scratch/out" 2>"$scratch/err" </dev/null
     got=$?
     [ "$got" -eq "$rc" ] || fail "exit code $got, not $rc: $* -- $(tail -n 3 "$scratch/err") $(grep '^FAIL' "$scratch/out" | head -n 5)"
-    [ -z "$pattern" ] || grep -qE "$pattern" "$scratch/err" || fail "stderr of $* says: $(cat "$scratch/err")"
+    [ -z "$pattern" ] || grep -qE -- "$pattern" "$scratch/err" || fail "stderr of $* says: $(cat "$scratch/err")"
     if [ "$rc" -ne 0 ] && [ "$rc" -ne 1 ]; then [ ! -s "$scratch/out" ] || fail "$* failed and wrote to stdout: $(head -c 200 "$scratch/out")"; fi
 }
 
