@@ -256,11 +256,7 @@ static eis_mpc_id places(eis_mpc_graph *graph, const uint32_t *lengths, uint32_t
 static bool cut_of_rows(eis_mpc_cut *cut, eis_mpc_graph *graph, eis_mpc_id a, unsigned low, unsigned digit_bits_max)
 {
     if (eis_mpc_cut_choose(cut, 2 * node_of(graph, a)->bound, low, digit_bits_max)) return true;
-    if (graph->st == EIS_OK)
-        graph->st = eis_fail(EIS_ERR_RANGE,
-                             "a maximum of values of %.1f bits that resolves 2^%u needs more bits "
-                             "than the field has",
-                             log2(node_of(graph, a)->bound), low);
+    eis_mpc_cut_refuse(graph, "a maximum", 2 * node_of(graph, a)->bound, low, digit_bits_max);
     return false;
 }
 

@@ -193,9 +193,9 @@ static bool static_maximum_fits(eis_mpc_graph *graph, double bound, const eis_mp
     if (graph->st == EIS_OK)
         graph->st =
             eis_fail(EIS_ERR_RANGE,
-                     "softmax.max static: scores may be as large as %.1f, and no more than %.1f is allowed; use "
-                     "tournament",
-                     bound, fmin(STATIC_SCORE_MAX, lm->tuning.exp_range / 2));
+                     "%s: softmax.max static: scores may be as large as %.3g, and no more than %.3g is allowed; set "
+                     "softmax.max=tournament",
+                     graph->section, bound, fmin(STATIC_SCORE_MAX, lm->tuning.exp_range / 2));
     return false;
 }
 

@@ -196,7 +196,10 @@ void eis_mpc_lm_add_to_residual(eis_mpc_residual *x, eis_mpc_graph *graph, const
 
     x->norm += growth;
     if (count == 2) x->norm += lm->vectors[4 * layer + which].bound * sqrt((double)lm->dim);
-    if (lm->residual_bound > 0) x->norm = fmin(x->norm, lm->residual_bound);
+    if (lm->residual_bound > 0 && lm->residual_bound < x->norm) {
+        x->norm = lm->residual_bound;
+        eis_mpc_graph_declare(graph);
+    }
     x->wire = eis_mpc_apply(graph, matrix, y, addends, count, ldexp(x->norm, (int)frac));
 }
 

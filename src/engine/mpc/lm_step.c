@@ -126,12 +126,16 @@ static eis_status make_step(eis_mpc_lm_step *step, const eis_mpc_lm *lm, uint32_
     EIS_NEW(step->keys, lm->layers);
     EIS_NEW(step->values, lm->layers);
     eis_mpc_graph_init(&step->graph, lm->shapes, lm->shape_count);
+    eis_mpc_graph_section(&step->graph, "embedding");
     x = embed(step, lm, secret_tokens > 0);
     take_valid(step, lm, secret_tokens > 0);
     for (uint32_t i = 0; i < lm->layers && step->graph.st == EIS_OK; i++) {
+        eis_mpc_graph_section(&step->graph, "block %u attention", i);
         eis_mpc_lm_attention(&x, step, lm, i);
+        eis_mpc_graph_section(&step->graph, "block %u mlp", i);
         eis_mpc_lm_mlp(&x, step, lm, i);
     }
+    if (step->graph.st == EIS_OK) eis_mpc_graph_section(&step->graph, "head");
     if (sampling != NULL) last_row(&x, step, lm);
     if (sampling != NULL && eis_mpc_sampling_is_greedy(sampling))
         choose_likeliest(step, &x, lm);

@@ -211,6 +211,10 @@ static void test_what_refusals_say(void **state)
     says(&g, eis_mpc_reciprocal(&g, in, 0.25, 64, &t), "needs 14.0 bits and has 10.0; raise fixed_point.scale_bits");
     in = input(&g, 16, NAN);
     says(&g, eis_mpc_mask(&g, eis_mpc_auth(&g, in)), "has no bound");
+    in = input(&g, 32, 0x1p28);
+    t.digit_bits_max = 4;
+    says(&g, eis_mpc_row_max(&g, in, 2, 0, eis_mpc_digit_bits(&t), NULL),
+         "a maximum needs 61.0 bits and has 36.0; leave compare.digit_bits at 0");
     in = input(&g, 16, 0x1p40);
     t.per_octave = 8;
     says(&g, eis_mpc_reciprocal(&g, in, 0x1p-10, 0x1p40, &t), "lower spline.per_octave");
