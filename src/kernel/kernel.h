@@ -185,6 +185,13 @@ typedef struct eis_kernels {
     /* y[i] += c * x[i] mod p. Shape: y[n], x[n], not overlapping unless equal. Range: canonical words. */
     void (*f61_axpy)(uint64_t *y, uint64_t c, const uint64_t *x, size_t n);
 
+    /* y = W x mod p for a batch of vectors: y[v][i] = sum over j of w[i][j] * x[v][j].
+     *
+     * Shape:   y[batch][rows], w[rows][inner], x[batch][inner]; y overlaps neither.
+     * Range:   canonical words.
+     * Secret:  all; sizes are public. */
+    void (*f61_matmul)(uint64_t *y, const uint64_t *w, const uint64_t *x, size_t rows, size_t inner, size_t batch);
+
     /* Transforms and arithmetic modulo one prime; see kernel/ntt.h. */
     eis_zq_kernels zq;
 

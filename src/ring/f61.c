@@ -11,6 +11,11 @@ uint64_t eis_f61_dot(const uint64_t *a, const uint64_t *b, size_t n) { return ei
 
 void eis_f61_axpy(uint64_t *y, uint64_t c, const uint64_t *x, size_t n) { eis_kernels_get()->f61_axpy(y, c, x, n); }
 
+void eis_f61_matmul(uint64_t *y, const uint64_t *w, const uint64_t *x, size_t rows, size_t inner, size_t batch)
+{
+    eis_kernels_get()->f61_matmul(y, w, x, rows, inner, batch);
+}
+
 /* Sums are kept in the first cache while the terms pass. */
 #define PIECE_WORDS ((size_t)512)
 

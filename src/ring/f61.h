@@ -20,6 +20,13 @@ uint64_t eis_f61_dot(const uint64_t *a, const uint64_t *b, size_t n);
 /* y[i] = y[i] + c * x[i]. Range: canonical words. Secret: all. */
 void eis_f61_axpy(uint64_t *y, uint64_t c, const uint64_t *x, size_t n);
 
+/* y[v][i] = sum over j of w[i][j] * x[v][j]: a matrix times a batch of vectors.
+ *
+ * Shape:   y[batch][rows], w[rows][inner], x[batch][inner]; y overlaps neither.
+ * Range:   canonical words.
+ * Secret:  all. */
+void eis_f61_matmul(uint64_t *y, const uint64_t *w, const uint64_t *x, size_t rows, size_t inner, size_t batch);
+
 /* y[i] = sum over j of c[j] * x[j][i].
  *
  * Shape:   y[n], x[terms][n] by pointers, none of them y; c[terms]; terms > 0.

@@ -18,6 +18,18 @@ static inline uint64_t eis_fp_dot(const uint64_t *a, const uint64_t *b, size_t n
 #endif
 }
 
+/* y[v][i] = sum over j of w[i][j] x[v][j]. Shape: y[batch][rows], w[rows][inner], x[batch][inner]. As above. */
+static inline void eis_fp_matmul(uint64_t *y, const uint64_t *w, const uint64_t *x, size_t rows, size_t inner,
+                                 size_t batch)
+{
+#if EIS_FP_BITS == 61
+    eis_f61_matmul(y, w, x, rows, inner, batch);
+#else
+    for (size_t v = 0; v < batch; v++)
+        for (size_t i = 0; i < rows; i++) y[v * rows + i] = eis_fp_dot(w + i * inner, x + v * inner, inner);
+#endif
+}
+
 /* y[i] = y[i] + c x[i]. Range and secrets as above. */
 static inline void eis_fp_axpy(uint64_t *y, uint64_t c, const uint64_t *x, size_t n)
 {

@@ -277,6 +277,48 @@ static void check_field_entries(const eis_kernels *level, size_t n, size_t shift
     }
 }
 
+/* All remainders of rows, columns and vectors; the largest words, whose lazy sums come nearest to running over. */
+static void products_of_matrices_agree(void **state)
+{
+    enum { ROWS = 5, INNER = 150, BATCH = 19 };
+    static const size_t inner[] = {0, 1, 2, 3, 4, 5, 63, 64, 127, 128, 129, 130, 131, 132, INNER};
+    static const uint64_t extremes[] = {EIS_F61_P - 1, EIS_F61_P / 2, EIS_F61_P / 2 + 1, 1,
+                                        /* limbs of 30, 31 and 32 bits full, the others empty */
+                                        (UINT64_C(1) << 30) - 1, (UINT64_C(1) << 31) - 1, UINT32_MAX,
+                                        EIS_F61_P - ((UINT64_C(1) << 30) - 1), EIS_F61_P - ((UINT64_C(1) << 31) - 1),
+                                        EIS_F61_P - UINT32_MAX};
+    enum { EXTREMES = sizeof extremes / sizeof extremes[0] };
+    uint64_t w[ROWS * INNER], x[BATCH * INNER], y[BATCH * ROWS + 1];
+
+    (void)state;
+    for (size_t i = 0; i < eis_kernels_level_count(); i++) {
+        const eis_kernels *k = eis_kernels_level(i);
+        for (size_t c = 0; c < sizeof inner / sizeof inner[0]; c++) {
+            for (size_t shape = 0; shape < (ROWS + 1) * (BATCH + 1); shape++) {
+                size_t rows = shape % (ROWS + 1), batch = shape / (ROWS + 1), n = inner[c];
+                fill_words(w, rows * n, EIS_RING_F61, 3 * shape + c);
+                fill_words(x, batch * n, EIS_RING_F61, 5 * shape + c);
+                y[batch * rows] = 0xa5;
+                k->f61_matmul(y, w, x, rows, n, batch);
+                assert_int_equal(y[batch * rows], 0xa5);
+                for (size_t at = 0; at < batch * rows; at++) {
+                    const uint64_t *row = w + at % rows * n, *vector = x + at / rows * n;
+                    if (y[at] != eis_kernels_level(0)->f61_dot(row, vector, n))
+                        fail_msg("%s: %zu rows, %zu columns, %zu vectors, word %zu", k->name, rows, n, batch, at);
+                }
+            }
+        }
+        for (size_t pair = 0; pair < EXTREMES * EXTREMES; pair++) {
+            uint64_t a = extremes[pair % EXTREMES], b = extremes[pair / EXTREMES], sum;
+            for (size_t at = 0; at < ROWS * INNER; at++) w[at] = a;
+            for (size_t at = 0; at < BATCH * INNER; at++) x[at] = b;
+            sum = eis_f61_word_mul(eis_f61_word_mul(a, b), INNER);
+            k->f61_matmul(y, w, x, ROWS, INNER, BATCH);
+            for (size_t at = 0; at < BATCH * ROWS; at++) assert_true(y[at] == sum);
+        }
+    }
+}
+
 static void levels_agree(void **state)
 {
     (void)state;
@@ -341,6 +383,7 @@ int main(void)
         cmocka_unit_test(plain_c_packs_as_the_wire_says),
         cmocka_unit_test(plain_c_takes_planes_away),
         cmocka_unit_test(levels_agree),
+        cmocka_unit_test(products_of_matrices_agree),
         cmocka_unit_test(levels_agree_on_long_sums),
         cmocka_unit_test(wild_reals_stay_in_the_ring),
     };

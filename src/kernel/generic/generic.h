@@ -31,6 +31,7 @@ void bytes_from_words52_generic(uint8_t *bytes, const uint64_t *words, size_t n)
 void words52_from_bytes_generic(uint64_t *words, const uint8_t *bytes, size_t n);
 uint64_t f61_dot_generic(const uint64_t *a, const uint64_t *b, size_t n);
 void f61_axpy_generic(uint64_t *y, uint64_t c, const uint64_t *x, size_t n);
+void f61_matmul_generic(uint64_t *y, const uint64_t *w, const uint64_t *x, size_t rows, size_t inner, size_t batch);
 
 /* ntt_generic.c */
 void ntt_forward_generic(uint64_t *a, const eis_ntt_plan *plan);

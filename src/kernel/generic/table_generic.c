@@ -21,6 +21,7 @@ void eis_kernels_generic(eis_kernels *k)
         .words52_from_bytes = words52_from_bytes_generic,
         .f61_dot = f61_dot_generic,
         .f61_axpy = f61_axpy_generic,
+        .f61_matmul = f61_matmul_generic,
         .zq =
             {
                 .ntt_forward = ntt_forward_generic,

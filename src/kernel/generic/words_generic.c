@@ -148,3 +148,45 @@ void f61_axpy_generic(uint64_t *y, uint64_t c, const uint64_t *x, size_t n)
 {
     for (size_t i = 0; i < n; i++) y[i] = eis_f61_word_add(y[i], eis_f61_word_mul(c, x[i]));
 }
+
+/* Two rows and two vectors at once, so that every word that is read is used twice. */
+static void f61_dots_2x2(uint64_t y[2][2], const uint64_t *w, const uint64_t *x, size_t inner)
+{
+    const uint64_t *w1 = w + inner, *x1 = x + inner;
+    uint64_t total[4] = {0};
+
+    for (size_t first = 0; first < inner; first += DOT_BLOCK) {
+        size_t last = inner - first < DOT_BLOCK ? inner : first + DOT_BLOCK;
+        eis_u128 s00 = total[0], s01 = total[1], s10 = total[2], s11 = total[3];
+
+        for (size_t j = first; j < last; j++) {
+            s00 += (eis_u128)w[j] * x[j];
+            s01 += (eis_u128)w1[j] * x[j];
+            s10 += (eis_u128)w[j] * x1[j];
+            s11 += (eis_u128)w1[j] * x1[j];
+        }
+        total[0] = eis_f61_word_reduce128(s00);
+        total[1] = eis_f61_word_reduce128(s01);
+        total[2] = eis_f61_word_reduce128(s10);
+        total[3] = eis_f61_word_reduce128(s11);
+    }
+    memcpy(y, total, sizeof total);
+}
+
+void f61_matmul_generic(uint64_t *y, const uint64_t *w, const uint64_t *x, size_t rows, size_t inner, size_t batch)
+{
+    size_t i = 0;
+
+    for (; i + 2 <= rows && batch > 1; i += 2) {
+        for (size_t v = 0; v + 2 <= batch; v += 2) {
+            uint64_t words[2][2];
+
+            f61_dots_2x2(words, w + i * inner, x + v * inner, inner);
+            for (size_t k = 0; k < 2; k++) memcpy(y + (v + k) * rows + i, words[k], sizeof words[k]);
+        }
+        for (size_t r = i; r < i + 2 && batch % 2 != 0; r++)
+            y[(batch - 1) * rows + r] = f61_dot_generic(w + r * inner, x + (batch - 1) * inner, inner);
+    }
+    for (; i < rows; i++)
+        for (size_t v = 0; v < batch; v++) y[v * rows + i] = f61_dot_generic(w + i * inner, x + v * inner, inner);
+}

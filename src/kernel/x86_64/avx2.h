@@ -27,6 +27,10 @@ void bytes_from_words52_avx2(uint8_t *bytes, const uint64_t *words, size_t n);
 void words52_from_bytes_avx2(uint64_t *words, const uint8_t *bytes, size_t n);
 void f61_axpy_avx2(uint64_t *y, uint64_t c, const uint64_t *x, size_t n);
 
+/* f61_dot_avx2.c */
+uint64_t f61_dot_avx2(const uint64_t *a, const uint64_t *b, size_t n);
+void f61_matmul_avx2(uint64_t *y, const uint64_t *w, const uint64_t *x, size_t rows, size_t inner, size_t batch);
+
 /* ntt_avx2.c */
 void ntt_forward_avx2(uint64_t *a, const eis_ntt_plan *plan);
 void ntt_inverse_avx2(uint64_t *a, const eis_ntt_plan *plan);

@@ -88,5 +88,6 @@ void words_from_planes_avx512vnni(uint64_t *words, const uint8_t *planes, size_t
 void bytes_from_words52_avx512vnni(uint8_t *bytes, const uint64_t *words, size_t n);
 void words52_from_bytes_avx512vnni(uint64_t *words, const uint8_t *bytes, size_t n);
 uint64_t f61_dot_avx512vnni(const uint64_t *a, const uint64_t *b, size_t n);
+void f61_matmul_avx512vnni(uint64_t *y, const uint64_t *w, const uint64_t *x, size_t rows, size_t inner, size_t batch);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What AVX2 replaces. Sums and dot products stay in plain C: the 64-bit multiplier is as fast as four halves. */
+/* What AVX2 replaces. Sums stay in plain C. */
 #include "kernel/x86_64/avx2.h"
 
 void eis_kernels_avx2(eis_kernels *k)
@@ -16,7 +16,9 @@ void eis_kernels_avx2(eis_kernels *k)
     k->planes_sub_from_words = planes_sub_from_words_avx2;
     k->bytes_from_words52 = bytes_from_words52_avx2;
     k->words52_from_bytes = words52_from_bytes_avx2;
+    k->f61_dot = f61_dot_avx2;
     k->f61_axpy = f61_axpy_avx2;
+    k->f61_matmul = f61_matmul_avx2;
     k->zq.ntt_forward = ntt_forward_avx2;
     k->zq.ntt_inverse = ntt_inverse_avx2;
     k->zq.add = zq_add_avx2;

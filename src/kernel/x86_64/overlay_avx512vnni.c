@@ -17,4 +17,5 @@ void eis_kernels_avx512vnni(eis_kernels *k)
     k->bytes_from_words52 = bytes_from_words52_avx512vnni;
     k->words52_from_bytes = words52_from_bytes_avx512vnni;
     k->f61_dot = f61_dot_avx512vnni;
+    k->f61_matmul = f61_matmul_avx512vnni;
 }

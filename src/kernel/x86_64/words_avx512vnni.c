@@ -154,3 +154,10 @@ uint64_t f61_dot_avx512vnni(const uint64_t *a, const uint64_t *b, size_t n)
     }
     return eis_f61_word_add(total, f61_dot_generic(a + i, b + i, n - i));
 }
+
+/* A row at a time, which stays in the first cache for all vectors. */
+void f61_matmul_avx512vnni(uint64_t *y, const uint64_t *w, const uint64_t *x, size_t rows, size_t inner, size_t batch)
+{
+    for (size_t i = 0; i < rows; i++)
+        for (size_t v = 0; v < batch; v++) y[v * rows + i] = f61_dot_avx512vnni(w + i * inner, x + v * inner, inner);
+}
