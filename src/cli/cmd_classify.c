@@ -46,7 +46,8 @@ static const struct argp_option options[] = {
     {"label-column", KEY_LABEL_COLUMN, "NAME", 0, "The column of a CSV file that is the label", 2},
     {"limit", KEY_LIMIT, "N", 0, "Only the first N inputs", 2},
     {"batch", KEY_BATCH, "N", 0, "Send N inputs at once (default 8)", 3},
-    {"json", KEY_JSON, NULL, 0, "Print one JSON object per input, then a summary", 4},
+    {"json", KEY_JSON, NULL, 0, "Print one JSON object per input, its logits as far as they are exact, then a summary",
+     4},
     {"report", KEY_REPORT, NULL, 0, "Print bytes, round trips and times per layer on stderr", 4},
     {0},
 };
@@ -116,6 +117,7 @@ typedef struct run {
     eis_json_writer json;
     size_t correct;
     bool replaced, classes_only; /* the engine tells no logits */
+    eis_he_session *he;          /* NULL: logits carry all their digits */
 } run;
 
 static void print_json_line(run *r, size_t index, uint32_t best, const double *logits)
@@ -135,7 +137,8 @@ static void print_json_line(run *r, size_t index, uint32_t best, const double *l
         eis_json_writer_null(w);
     } else {
         eis_json_writer_begin_array(w);
-        for (uint32_t i = 0; i < r->model->classifier.class_count; i++) eis_json_writer_f32(w, (float)logits[i]);
+        for (uint32_t i = 0; i < r->model->classifier.class_count; i++)
+            eis_json_writer_rounded(w, logits[i], r->he != NULL ? eis_cli_he_digits(r->he, logits[i]) : 17);
         eis_json_writer_end_array(w);
     }
     eis_json_writer_end_object(w);
@@ -248,6 +251,7 @@ static eis_status run_classify(const flags *f)
     EIS_TRY(eis_cli_backend_open(&backend, &f->split, &f->common, model, f->model, NULL, inputs.x,
                                  inputs.count < calibration_max ? inputs.count : calibration_max));
     r.classes_only = backend.mpc != NULL;
+    r.he = backend.he;
     EIS_TRY(classify_all(&r, &backend));
     if (f->json) EIS_TRY(print_summary(&r, &backend));
     if (r.labels != NULL && !f->common.quiet)

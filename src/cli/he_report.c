@@ -5,9 +5,18 @@
 #include "cli/report.h"
 
 #include <inttypes.h>
+#include <math.h>
 
 /* The largest bound of an answer's error. */
 static double error_bound(const eis_he_contract *c) { return c->stage[c->stage_count - 1].output.error; }
+
+int eis_cli_he_digits(eis_he_session *session, double answer)
+{
+    double bound = error_bound(eis_he_remote_contract(eis_he_session_remote(session)));
+    double digits = bound > 0 && isfinite(answer) ? floor(log10(fabs(answer))) - floor(log10(bound)) + 2 : 17;
+
+    return digits < 1 ? 1 : digits > 17 ? 17 : (int)digits;
+}
 
 static void print_parameters(FILE *out, const eis_he_remote *remote)
 {

@@ -15,6 +15,10 @@ void eis_cli_he_report_print(FILE *out, eis_he_session *session, uint64_t all_ns
 /* Writes the same as one JSON object. */
 void eis_cli_he_report_json(eis_json_writer *w, eis_he_session *session, uint64_t all_ns);
 
+/* Returns how many significant digits of an answer reach one place behind the first digit of its bound of errors: 1 to
+ * 17, which is all of them where there is no bound. */
+int eis_cli_he_digits(eis_he_session *session, double answer);
+
 /* Logs a warning where inputs lay beyond what the model's error bound holds for. */
 void eis_cli_he_warn(eis_he_session *session);
 

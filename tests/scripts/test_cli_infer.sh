@@ -126,9 +126,13 @@ square=$root/models/digits-square
 expect 0 'a process of its own' "$eis" classify --engine he --model "$square" --input "$three" --report
 cmp -s "$scratch/out" "$scratch/plain" || fail "classify --engine he"
 "$eis" classify --engine he --model "$square" --input "$three" --json --quiet >"$scratch/lines" || fail "classify --json"
-python3 -c 'import json, sys
+python3 -c 'import json, math, sys
 rows = [json.loads(line) for line in open(sys.argv[1])]
-assert rows[0]["class"] == 3 and rows[1]["report"]["engine"] == "he" and rows[1]["report"]["request_bytes"] > 0' "$scratch/lines" || fail "classify --json"
+assert rows[0]["class"] == 3 and rows[1]["report"]["engine"] == "he" and rows[1]["report"]["request_bytes"] > 0
+# logits end one place behind the first digit of their error
+places = 1 - math.floor(math.log10(rows[1]["report"]["error_bound"]))
+assert all(v == round(v, places) for v in rows[0]["logits"]), (places, rows[0])
+assert any(v != round(v, places - 1) for v in rows[0]["logits"]), (places, rows[0])' "$scratch/lines" || fail "classify --json"
 start_api again --registry "$registry" --rate 0
 expect 0 '' "$eis" classify --engine he --url "$api" --model-name digits-square --model "$square" --input "$three"
 cmp -s "$scratch/out" "$scratch/plain" || fail "classify --url"

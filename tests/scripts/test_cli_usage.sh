@@ -56,7 +56,7 @@ expect 3 '' "$eis" serve split --model "$scratch/nowhere" --tls-cert /dev/null -
 expect 3 'nowhere' "$eis" serve api --registry "$scratch/nowhere"
 mkdir "$scratch/registry"
 echo '{"model_id":"m","version":"1","description":"","he_scheme":"BFV","model":"x"}' >"$scratch/registry/m.json"
-expect 3 'schema.*m.json.*he_scheme' "$eis" serve api --registry "$scratch/registry"
+expect 3 'm.json: schema: .*he_scheme' "$eis" serve api --registry "$scratch/registry"
 cp models/registry/logistic_v1.json "$scratch/registry/m.json"
 head -c 5000 /dev/zero >"$scratch/jobs.db"
 chmod 600 "$scratch/jobs.db"
@@ -118,9 +118,10 @@ assert set(rows[-1]) == {"done", "ids", "text", "report"} and rows[-1]["done"] i
 assert rows[-1]["ids"][-4:] == [r["token"] for r in rows[:-1]]
 assert rows[-1]["report"]["engine"] == sys.argv[2]' "$scratch/lines" $engine || fail "--json of $engine"
     "$eis" classify --engine $engine --model "$digits" --input "$digits/samples/3.pgm" --json >"$scratch/lines" 2>/dev/null || fail "classify --json"
-    python3 -c 'import json, sys
+    python3 -c 'import json, struct, sys
 rows = [json.loads(line) for line in open(sys.argv[1])]
 assert set(rows[0]) == {"index", "class", "label", "logits"} and rows[0]["class"] == 3 and len(rows[0]["logits"]) == 10
+assert any(v != struct.unpack("f", struct.pack("f", v))[0] for v in rows[0]["logits"]), "logits go in steps of float32"
 assert rows[-1]["done"] is True and rows[-1]["count"] == 1 and "report" in rows[-1]' "$scratch/lines" || fail "classify --json of $engine"
 done
 "$eis" plan --model "$stories" --json | python3 -m json.tool >/dev/null || fail "plan --json"
