@@ -4,6 +4,7 @@
  * that wipes the key schedule. */
 #include "rand/prg.h"
 
+#include "base/bytes.h"
 #include "base/ct.h"
 #include "base/mem.h"
 
@@ -97,6 +98,7 @@ eis_status eis_prg_start(eis_prg *prg, unsigned suite, const uint8_t *seed, size
     first_counter(counter, suite, seed);
     /* A stream is as good as its key, whoever knows the counter; and both libraries branch where its low bits carry. */
     EIS_PUBLIC(counter, sizeof counter);
+    memcpy(prg->first, counter, sizeof counter);
     prg->own = suite == EIS_SUITE_AES128 ? eis_aes128_kernel_get() : NULL;
     if (prg->own != NULL) {
         prg->own->start(&prg->aes, seed, counter);
@@ -151,6 +153,36 @@ eis_status eis_prg_read(eis_prg *prg, void *out, size_t bytes)
     eis_mem_wipe(out, bytes);
     eis_prg_stop(prg);
     return libcrypto_failed();
+}
+
+/* The counter block so many blocks behind the first. */
+static void counter_at(uint8_t counter[BLOCK_BYTES], const eis_prg *prg, uint64_t blocks)
+{
+    uint64_t high = eis_load_be64(prg->first), low = eis_load_be64(prg->first + 8) + blocks;
+
+    eis_store_be64(counter, high + (low < blocks));
+    eis_store_be64(counter + 8, low);
+}
+
+eis_status eis_prg_seek(eis_prg *prg, uint64_t offset)
+{
+    eis_status st = EIS_OK;
+    uint8_t counter[BLOCK_BYTES], skipped[BLOCK_BYTES];
+
+    EIS_ASSERT(prg->suite == EIS_SUITE_AES128 || prg->suite == EIS_SUITE_AES256);
+    counter_at(counter, prg, offset / BLOCK_BYTES);
+    if (prg->own != NULL) {
+        prg->aes.counter_high = eis_load_be64(counter);
+        prg->aes.counter_low = eis_load_be64(counter + 8);
+        prg->rest_bytes = 0;
+    } else if (EVP_EncryptInit_ex2(prg->cipher[prg->suite], NULL, NULL, counter, NULL) != 1) {
+        eis_prg_stop(prg);
+        return libcrypto_failed();
+    }
+    if (offset % BLOCK_BYTES != 0) EIS_TRY(eis_prg_read(prg, skipped, offset % BLOCK_BYTES));
+out:
+    eis_mem_wipe(skipped, sizeof skipped);
+    return st;
 }
 
 void eis_prg_stop(eis_prg *prg)

@@ -37,7 +37,8 @@ typedef struct eis_prg {
     unsigned suite;                /* 0: stopped */
     const eis_aes128_kernel *own;  /* our AES-128, using `aes`; NULL: libcrypto runs */
     eis_aes128 aes;
-    uint8_t rest[EIS_AES_BLOCK_BYTES]; /* of `own`: a block of which the last rest_bytes are still to be read */
+    uint8_t first[EIS_AES_BLOCK_BYTES]; /* the counter block that the stream began with: not secret */
+    uint8_t rest[EIS_AES_BLOCK_BYTES];  /* of `own`: a block of which the last rest_bytes are still to be read */
     unsigned rest_bytes;
 } eis_prg;
 
@@ -56,6 +57,11 @@ EIS_MUST_USE eis_status eis_prg_start(eis_prg *prg, unsigned suite, const uint8_
  * Secret:  out.
  * Errors:  EIS_ERR_INTERNAL  libcrypto failed; out is wiped and the generator stopped. */
 EIS_MUST_USE eis_status eis_prg_read(eis_prg *prg, void *out, size_t bytes);
+
+/* Goes to a byte of the stream, from where the next read begins. For the AES suites (asserted).
+ *
+ * Errors:  EIS_ERR_INTERNAL  libcrypto failed; the generator is stopped. */
+EIS_MUST_USE eis_status eis_prg_seek(eis_prg *prg, uint64_t offset);
 
 /* Ends a stream and wipes its key. The generator can start again. */
 void eis_prg_stop(eis_prg *prg);

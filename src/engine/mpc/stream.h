@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Uniform words of the field from a seed, in order. Parties and dealer read the same words from the same seeds, so how
- * many bytes a word takes is part of the protocol: 8 of the stream, cut to k bits; the word p is left out, and the next
- * one takes its place. */
+/* Uniform words of the field from a seed. Parties and dealer read the same words from the same seeds, so what the word
+ * at place i is belongs to the protocol: bytes 8 i to 8 i + 7 of the stream, cut to k bits; where that is p, which is
+ * no word, the first 8 bytes of SHA-256("eis mpc place", key, i, try), cut alike, of the first try from 0 that is a
+ * word. So each place can be read by itself, and words are exactly uniform. */
 #ifndef EIS_ENGINE_MPC_STREAM_H
 #define EIS_ENGINE_MPC_STREAM_H
 
@@ -13,6 +14,8 @@
 /* A stream of words. Valid when zeroed. */
 typedef struct eis_mpc_stream {
     eis_prg prg;
+    uint8_t key[EIS_MPC_SEED_BYTES];
+    uint64_t place; /* of the next word */
 } eis_mpc_stream;
 
 /* What a stream is for. Each purpose has numbers of its own, and no number is used twice under one seed. */
@@ -41,6 +44,9 @@ EIS_MUST_USE eis_status eis_mpc_stream_start(eis_mpc_stream *stream, const uint8
 
 /* The number of an input's masks. Range: slot < 2^16. */
 static inline uint64_t eis_mpc_input_number(uint64_t step, uint32_t slot) { return step << 16 | slot; }
+
+/* Goes to the word at a place. Errors: EIS_ERR_INTERNAL. */
+EIS_MUST_USE eis_status eis_mpc_stream_seek(eis_mpc_stream *stream, uint64_t place);
 
 /* Reads words. Shape: words[count]. Errors: EIS_ERR_INTERNAL; words are wiped. */
 EIS_MUST_USE eis_status eis_mpc_stream_words(eis_mpc_stream *stream, uint64_t *words, size_t count);

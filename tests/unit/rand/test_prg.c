@@ -192,6 +192,30 @@ static void cutting_reads_does_not_change_the_stream(void **state)
     }
 }
 
+/* A party that reads its words piece by piece would draw others than the dealer, where a place in the stream moved. */
+static void every_byte_can_be_gone_to(void **state)
+{
+    static const uint64_t places[] = {0, 1, 15, 16, 17, 31, 32, 4095, 4096, 4111, 5000};
+    static const unsigned kinds[] = {EIS_SUITE_AES128, EIS_SUITE_AES256};
+    uint8_t seed[EIS_SEED_BYTES_MAX], whole[6000], piece[300];
+    eis_prg prg = {0};
+
+    (void)state;
+    for (size_t k = 0; k < 2; k++) {
+        memset(seed, 0xff, sizeof seed); /* the counter runs over at once */
+        seed[0] = 1;
+        assert_int_equal(eis_prg_start(&prg, kinds[k], seed, eis_suite_seed_bytes(kinds[k])), EIS_OK);
+        assert_int_equal(eis_prg_read(&prg, whole, sizeof whole), EIS_OK);
+        for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
+            assert_int_equal(eis_prg_seek(&prg, places[i]), EIS_OK);
+            assert_int_equal(eis_prg_read(&prg, piece, 33), EIS_OK);
+            assert_int_equal(eis_prg_read(&prg, piece + 33, sizeof piece - 33), EIS_OK);
+            assert_memory_equal(piece, whole + places[i], sizeof piece);
+        }
+    }
+    eis_prg_clear(&prg);
+}
+
 static void suites_and_lengths_are_checked(void **state)
 {
     uint8_t seed[EIS_SEED_BYTES_MAX] = {0};
@@ -234,6 +258,7 @@ int main(void)
         cmocka_unit_test(chacha_blocks_follow_each_other),
         cmocka_unit_test(counters_carry_through_all_bits),
         cmocka_unit_test(cutting_reads_does_not_change_the_stream),
+        cmocka_unit_test(every_byte_can_be_gone_to),
         cmocka_unit_test(suites_and_lengths_are_checked),
         cmocka_unit_test(draws_differ_and_failures_wipe),
     };
