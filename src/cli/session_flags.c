@@ -138,6 +138,8 @@ static eis_status read_model(eis_mpc_session *s, const char *text, const eis_mpc
                 path);
     EIS_TRY(eis_mpc_lm_init(&s->lm, model, &settings->tuning));
     s->context = eis_mpc_lm_context_for(&s->lm, settings->context_max);
+    s->tests = eis_mpc_settings_tests(settings);
+    s->pending_max = settings->pending_max;
     s->stop_count = model->lm.stop_count;
     memcpy(s->stop, model->lm.stop_ids, sizeof s->stop);
 out:

@@ -197,6 +197,7 @@ eis_status eis_mpc_seat_link(eis_mpc_seat *seat, eis_mpc_dial dial, void *contex
     EIS_TRY(eis_mpc_stream_start(&stream, seat->seed, EIS_MPC_PURPOSE_KEY, 0));
     EIS_TRY(eis_mpc_stream_words(&stream, &key, 1));
     EIS_TRY(eis_mpc_party_init(&seat->party, &seat->links.links, key, seat->session.hash));
+    seat->party.check.pending_max = seat->session.pending_max;
     seat->linked = true;
 out:
     eis_mem_wipe(&key, sizeof key);
@@ -373,17 +374,20 @@ static void split_unit(eis_mpc_reader *material, eis_mpc_reader *tests, const ei
     tests->corrections += material->correction_count;
 }
 
-/* Tests a unit's material, behind the walk that used it: before anything of it leaves. */
+/* Tests a unit's material, before anything is opened that was computed with it. */
 static eis_status test_unit(eis_mpc_seat *seat, const eis_mpc_graph *graph, const eis_mpc_run *run,
                             const uint64_t *material, const eis_mpc_reader *tests, const eis_mpc_test_size *size,
                             uint64_t number)
 {
     eis_status st = EIS_OK;
-    uint64_t *words = eis_mem_new_secret(size->words, sizeof *words);
+    const eis_mpc_tests what = seat->session.tests;
+    uint64_t *words;
 
+    if (size->opened == 0) return EIS_OK;
+    words = eis_mem_new_secret(size->words, sizeof *words);
     if (words == NULL) return EIS_ERR_MEMORY;
-    EIS_TRY(eis_mpc_reader_test_graph(tests, words, graph, number));
-    EIS_TRY(eis_mpc_sacrifice_run(&seat->party, graph, run, material, words));
+    EIS_TRY(eis_mpc_reader_test_graph(tests, words, graph, what, number));
+    EIS_TRY(eis_mpc_sacrifice_run(&seat->party, graph, run, material, words, what));
 out:
     eis_mem_free_wiped(words, size->words, sizeof *words);
     return st;
@@ -410,23 +414,23 @@ static eis_status walk(eis_mpc_run *run, eis_mpc_seat *seat, const eis_mpc_graph
 {
     eis_status st = EIS_OK;
     const eis_mpc_source source = {.context = seat, .input = take_input, .kept = take_kept};
-    bool tested = seat->session.sacrifice_level > 0;
     eis_mpc_reader unit = {0}, reader, tests;
     eis_mpc_test_size size;
     uint64_t *corrections = NULL, *material = NULL, number;
     size_t words = eis_mpc_graph_words(graph);
 
-    eis_mpc_test_size_graph(&size, graph);
+    eis_mpc_test_size_graph(&size, graph, seat->session.tests);
     number = eis_mpc_unit_number(kind, seat->step, seat->last_secret);
     seat->links.step = (uint32_t)seat->step;
     EIS_TRY(fetch_unit(&unit, &corrections, seat, kind));
     if (coin != NULL && coin->signs != NULL) EIS_TRY(toss(seat, coin));
     material = eis_mem_new_secret(words + 1, sizeof *material);
     if (material == NULL) return EIS_ERR_MEMORY;
-    split_unit(&reader, &tests, &unit, tested ? size.corrections : 0);
+    split_unit(&reader, &tests, &unit, size.corrections);
     EIS_TRY(eis_mpc_reader_graph(&reader, material, graph, number));
-    EIS_TRY(eis_mpc_party_run(run, &seat->party, graph, material, &source));
-    if (tested) EIS_TRY(test_unit(seat, graph, run, material, &tests, &size, number));
+    EIS_TRY(eis_mpc_party_begin(run, &seat->party, graph, material, &source));
+    EIS_TRY(test_unit(seat, graph, run, material, &tests, &size, number));
+    EIS_TRY(eis_mpc_party_walk(run, &seat->party, graph, material));
 out:
     eis_mem_free_wiped(material, words + 1, sizeof *material);
     eis_mem_free_wiped(corrections, unit.correction_count + 1, sizeof *corrections);
@@ -456,7 +460,7 @@ static eis_status load_matrices(eis_mpc_seat *seat)
 {
     eis_status st = EIS_OK;
     const eis_mpc_matrix_shape *shapes = seat->shapes;
-    bool tested = seat->session.sacrifice_level > 0;
+    bool tested = seat->session.tests.level > 0;
     eis_mpc_reader unit = {0}, reader, tests;
     eis_mpc_test_size size;
     uint64_t *corrections = NULL, *material = NULL;

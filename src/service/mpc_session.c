@@ -121,7 +121,9 @@ eis_status eis_mpc_session_write(eis_writer *w, eis_mpc_session *session)
     eis_wire_writer_u32(w, session->context);
     eis_wire_writer_u32(w, session->stop_count);
     for (uint32_t i = 0; i < session->stop_count; i++) eis_wire_writer_u32(w, session->stop[i]);
-    eis_wire_writer_u32(w, session->sacrifice_level);
+    eis_wire_writer_u32(w, session->tests.level);
+    eis_wire_writer_u32(w, session->tests.inputs);
+    eis_wire_writer_u32(w, session->pending_max);
     eis_wire_writer_u8(w, (uint8_t)session->kind);
     if (session->kind == EIS_MPC_MODEL_CLASSIFIER)
         eis_mpc_session_classifier_write(w, &session->classifier);
@@ -294,7 +296,9 @@ eis_status eis_mpc_session_read(eis_mpc_session *session, const void *data, size
     session->stop_count = eis_mpc_session_number_read(&r, 0, EIS_LM_STOP_IDS_MAX, "stop tokens");
     EIS_TRY(eis_wire_reader_status(&r));
     for (uint32_t i = 0; i < session->stop_count; i++) session->stop[i] = eis_wire_reader_u32(&r);
-    session->sacrifice_level = eis_mpc_session_number_read(&r, 0, 1, "sacrifice.level");
+    session->tests.level = eis_mpc_session_number_read(&r, 0, EIS_MPC_SACRIFICE_MAX, "sacrifice.level");
+    session->tests.inputs = eis_mpc_session_number_read(&r, 0, 1, "prompt.check") != 0;
+    session->pending_max = eis_mpc_session_number_read(&r, 1, EIS_MPC_PENDING_LIMIT, "check.max_pending");
     EIS_TRY(eis_wire_reader_status(&r));
     EIS_TRY(read_model(&r, session));
     EIS_TRY(eis_wire_reader_end(&r));

@@ -7,6 +7,7 @@
 #include "engine/mpc/check.h"
 #include "engine/mpc/classifier.h"
 #include "engine/mpc/lm.h"
+#include "engine/mpc/material.h"
 #include "net/address.h"
 #include "net/tls.h"
 #include "wire/cursor.h"
@@ -16,6 +17,8 @@
 #define EIS_MPC_STREAM_PAYLOAD_MAX (EIS_MPC_FRAME_BYTES + ((uint64_t)256 << 20))
 #define EIS_MPC_FRAME_BYTES        8 /* round u32 and a reserved u32, behind the header of the stream */
 #define EIS_MPC_ALPN               "eis-mpc/1"
+#define EIS_MPC_SACRIFICE_MAX      2                  /* levels */
+#define EIS_MPC_PENDING_LIMIT      ((uint32_t)1 << 24) /* check.max_pending is at most this */
 
 typedef struct eis_mpc_member {
     eis_address address;
@@ -34,7 +37,8 @@ typedef struct eis_mpc_session {
     uint32_t context;                   /* positions of a text, or inputs to classify, at most */
     uint32_t stop[EIS_LM_STOP_IDS_MAX]; /* tokens that end a text */
     uint32_t stop_count;
-    uint32_t sacrifice_level; /* 1: what the Triple Service deals is tested; 0: it is trusted to deal right */
+    eis_mpc_tests tests;  /* sacrifice.level, prompt.check */
+    uint32_t pending_max; /* check.max_pending */
     eis_mpc_model_kind kind;
     eis_mpc_lm lm;                      /* the model's manifest, tunables included; zeroed with a classifier */
     eis_mpc_classifier classifier;      /* its manifest; zeroed with a language model */

@@ -54,9 +54,15 @@ static const key keys[] = {
      "a token is drawn among so many of the likeliest, where a request to draw does not say; 1 takes the likeliest"},
     {"temperature", NULL, REAL, AT(sampling.temperature), 0.05, 16, "1",
      "the temperature it is drawn at, where a request to draw does not say"},
-    {"sacrifice", "level", WHOLE, AT(sacrifice_level), 0, 1, "0",
-     "1 tests what the Triple Service deals before a token leaves, for one that others run: it doubles the time of a "
-     "step; 0 trusts it to deal right"},
+    {"sacrifice", "level", WHOLE, AT(sacrifice_level), 0, 2, "0",
+     "1 tests what the Triple Service deals before anything is computed with it, for one that others run; 2 also that "
+     "digits and parts of truncations are those of their masks, which takes several times the material; 0 trusts it to "
+     "deal right"},
+    {"check", "max_pending", WHOLE, AT(pending_max), 1, 16777216, "1048576",
+     "what was opened is checked between two rounds of a step, too, where so many proofs are pending: fewer take less "
+     "memory and more rounds"},
+    {"prompt", "check", WORD, AT(prompt_unchecked), 0, 0, "on|off",
+     "on: the tokens of a prompt are proved to be tokens, so that its owner can put in no mixture of them"},
     {"prompt", "plaintext_via_coordinator", WORD, AT(plaintext_prompts), 0, 0, "off|on",
      "on: a coordinator takes prompts as token_ids; it then sees them, and says so in its log"},
     {"net", "round_ms", WHOLE, AT(round_ms), 1, 3600000, "10000", "a party waits this long for another's frame"},

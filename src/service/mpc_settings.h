@@ -5,6 +5,7 @@
 #define EIS_SERVICE_MPC_SETTINGS_H
 
 #include "engine/mpc/functions.h"
+#include "engine/mpc/material.h"
 #include "engine/mpc/sample.h"
 #include "wire/cursor.h"
 
@@ -29,6 +30,8 @@ typedef struct eis_mpc_settings {
     double range_margin, range_residual;      /* range.margin, range.residual */
     uint32_t context_max;                     /* scheduler.max_context */
     uint32_t sacrifice_level;                 /* sacrifice.level */
+    uint32_t prompt_unchecked;                /* prompt.check: 1 is off */
+    uint32_t pending_max;                     /* check.max_pending */
     uint32_t plaintext_prompts;               /* prompt.plaintext_via_coordinator: 1 is on */
     uint32_t round_ms, dial_ms, owner_ms;     /* net.* */
     uint32_t party_sessions, dealer_sessions; /* at most so many at once */
@@ -40,6 +43,12 @@ typedef struct eis_mpc_settings {
 
 /* Sets everything to its default. */
 void eis_mpc_settings_default(eis_mpc_settings *settings);
+
+/* sacrifice.level and prompt.check. */
+static inline eis_mpc_tests eis_mpc_settings_tests(const eis_mpc_settings *settings)
+{
+    return (eis_mpc_tests){.level = settings->sacrifice_level, .inputs = settings->prompt_unchecked == 0};
+}
 
 /* Takes "KEY=VALUE". Errors: EIS_ERR_USAGE  no such key, or a value that it does not take, with what it takes. */
 EIS_MUST_USE eis_status eis_mpc_settings_set(eis_mpc_settings *settings, const char *assignment);

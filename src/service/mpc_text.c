@@ -52,7 +52,8 @@ static eis_status describe(eis_mpc_text *text, const eis_mpc_settings *settings,
     EIS_TRY(eis_mpc_embedded_name(s, text->embedded));
     s->context =
         model->kind == EIS_MODEL_CLASSIFIER ? INPUTS_MAX : eis_mpc_lm_context_for(&s->lm, settings->context_max);
-    s->sacrifice_level = settings->sacrifice_level;
+    s->tests = eis_mpc_settings_tests(settings);
+    s->pending_max = settings->pending_max;
     s->stop_count = model->lm.stop_count;
     memcpy(s->stop, model->lm.stop_ids, sizeof s->stop);
 out:
@@ -201,7 +202,8 @@ static eis_status read_session(eis_mpc_text *text, eis_mpc_tuning *tuning, const
     s->context = file.context;
     s->stop_count = file.stop_count;
     memcpy(s->stop, file.stop, sizeof s->stop);
-    s->sacrifice_level = file.sacrifice_level;
+    s->tests = file.tests;
+    s->pending_max = file.pending_max;
     *tuning = file.lm.tuning;
 out:
     fclose(stream);

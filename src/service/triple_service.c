@@ -69,7 +69,7 @@ static eis_status deal_load(eis_triple_dealt *d)
     EIS_TRY(eis_mpc_dealer_init(&d->dealer, d->session.party_count));
     EIS_TRY(eis_mpc_cache_init(&d->masks, eis_mpc_model_slot_count(&d->session)));
     EIS_TRY(eis_mpc_deal_load(&d->dealer, &d->load, shapes, count));
-    if (d->session.sacrifice_level > 0) EIS_TRY(eis_mpc_deal_test_load(&d->load, &d->dealer));
+    if (d->session.tests.level > 0) EIS_TRY(eis_mpc_deal_test_load(&d->load, &d->dealer));
 out:
     return st;
 }

@@ -69,7 +69,7 @@ static eis_status deal_step(eis_mpc_corrections *c, eis_triple_dealt *d, const e
 
     EIS_TRY(eis_mpc_model_step(&s, &d->session, kind, position, &d->sampling));
     EIS_TRY(eis_mpc_deal_graph(&masks, c, &d->dealer, &s.graph, number, &source));
-    if (d->session.sacrifice_level > 0) EIS_TRY(eis_mpc_deal_test_graph(c, &d->dealer, &s.graph, number));
+    EIS_TRY(eis_mpc_deal_test_graph(c, &d->dealer, &s.graph, &masks, d->session.tests, number));
     EIS_TRY(record_dealt(d, record, c));
     for (uint32_t i = 0; i < 2 * lm->layers; i++) {
         eis_mpc_id id = i % 2 != 0 ? s.values[i / 2] : s.keys[i / 2];
@@ -262,7 +262,7 @@ static eis_status deal_vectors(eis_mpc_corrections *c, const eis_material_unit *
     EIS_NEW(nodes, count);
     EIS_TRY(eis_mpc_model_vectors_graph(&graph, nodes, &d->session));
     EIS_TRY(eis_mpc_deal_graph(&masks, c, &d->dealer, &graph, 0, &none));
-    if (d->session.sacrifice_level > 0) EIS_TRY(eis_mpc_deal_test_graph(c, &d->dealer, &graph, 0));
+    EIS_TRY(eis_mpc_deal_test_graph(c, &d->dealer, &graph, &masks, d->session.tests, 0));
     EIS_TRY(record_dealt(d, record, c));
     for (uint32_t v = 0; v < count; v++)
         EIS_TRY(

@@ -19,11 +19,12 @@ typedef struct setting {
     mpc_world world;
     eis_mpc_matrix_shape shape;
     eis_mpc_graph graph;
-    eis_mpc_id result;
+    eis_mpc_id result, choice;
     eis_mpc_corrections load;
     size_t load_words, step_words;
     uint64_t *weights[EIS_MPC_PARTIES_MAX];
     uint64_t told[EIS_MPC_PARTIES_MAX];
+    eis_mpc_tests tests;
 } setting;
 
 /* Every kind of gate that has material or opens. */
@@ -48,6 +49,11 @@ static void build(setting *s)
     factors[1] = y;
     y = eis_mpc_mask(g, eis_mpc_product(g, factors, 3, 1e4));
     s->result = eis_mpc_dot(g, y, x, &dot, 1, 0);
+    x = eis_mpc_input(g, 1, COLUMNS, 0, 1);
+    eis_mpc_set_one_hot(g, x, COLUMNS);
+    eis_mpc_set_bits(g, x);
+    s->choice = x;
+    s->tests = (eis_mpc_tests){.level = 2, .inputs = true};
     assert_int_equal(eis_mpc_graph_status(g), EIS_OK);
 }
 
@@ -75,7 +81,7 @@ static void *walk_party(void *context)
     uint64_t *m[4];
 
     eis_mpc_test_size_load(&sizes[0], &s->shape, 1);
-    eis_mpc_test_size_graph(&sizes[1], &s->graph);
+    eis_mpc_test_size_graph(&sizes[1], &s->graph, s->tests);
     m[0] = eis_mem_new(eis_mpc_load_words(&s->shape), 8);
     m[1] = eis_mem_new(sizes[0].words, 8);
     m[2] = eis_mem_new(eis_mpc_graph_words(&s->graph), 8);
@@ -86,9 +92,10 @@ static void *walk_party(void *context)
     EIS_TRY(eis_mpc_sacrifice_load(&p->party, m[0], m[1]));
     EIS_TRY(eis_mpc_check_run(&p->party.check));
     EIS_TRY(eis_mpc_reader_graph(&unit, m[2], &s->graph, s->world.step));
-    EIS_TRY(eis_mpc_party_run(&p->run, &p->party, &s->graph, m[2], &source));
-    EIS_TRY(eis_mpc_reader_test_graph(&unit_test, m[3], &s->graph, s->world.step));
-    EIS_TRY(eis_mpc_sacrifice_run(&p->party, &s->graph, &p->run, m[2], m[3]));
+    EIS_TRY(eis_mpc_party_begin(&p->run, &p->party, &s->graph, m[2], &source));
+    EIS_TRY(eis_mpc_reader_test_graph(&unit_test, m[3], &s->graph, s->tests, s->world.step));
+    EIS_TRY(eis_mpc_sacrifice_run(&p->party, &s->graph, &p->run, m[2], m[3], s->tests));
+    EIS_TRY(eis_mpc_party_walk(&p->run, &p->party, &s->graph, m[2]));
     EIS_TRY(eis_mpc_check_run(&p->party.check));
     r = &p->run.values[s->result];
     EIS_TRY(eis_mpc_check_output(&p->party.check, &s->told[p->index], r->share[0], r->mac[0], p->party.key));
@@ -128,13 +135,16 @@ static void test_session(void **state)
     w->graph = &s.graph;
     assert_int_equal(eis_mpc_deal_graph(&w->masks, &w->corrections, &w->dealer, &s.graph, w->step, &none), EIS_OK);
     s.step_words = w->corrections.count;
-    assert_int_equal(eis_mpc_deal_test_graph(&w->corrections, &w->dealer, &s.graph, w->step), EIS_OK);
+    assert_int_equal(eis_mpc_deal_test_graph(&w->corrections, &w->dealer, &s.graph, &w->masks, s.tests, w->step),
+                     EIS_OK);
     for (uint32_t p = 0; p < 2; p++) {
         s.weights[p] = eis_mem_new(ROWS * COLUMNS, 8);
         for (uint32_t i = 0; i < ROWS * COLUMNS; i++) s.weights[p][i] = hide(i * 7 % 11, w->dealer.matrices[0].mask[i]);
     }
     w->input_pub[0] = eis_mem_new(INPUTS, 8);
     for (uint32_t i = 0; i < INPUTS; i++) w->input_pub[0][i] = hide(i, w->masks.of[0][i]);
+    w->input_pub[1] = eis_mem_new(COLUMNS, 8);
+    for (uint32_t i = 0; i < COLUMNS; i++) w->input_pub[1][i] = hide(i == 1, w->masks.of[s.choice][i]);
     if (mpc_world_together(w, walk_party) != EIS_OK) fail_msg("%s", eis_error_detail());
     assert_int_equal(s.told[0], s.told[1]);
     assert_true(s.told[0] != 0);

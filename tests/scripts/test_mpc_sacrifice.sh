@@ -18,5 +18,5 @@ words = lambda lines: lines[-1]["report"]["parties"][1]["unit_words"]
 assert ids(trusted) == ids(tested) and len(ids(trusted)) == 4, (ids(trusted), ids(tested))
 assert words(tested) > 1.05 * words(trusted), (words(tested), words(trusted))
 PY
-expect 2 'sacrifice.level takes a whole number from 0 to 1' "$eis" plan --engine mpc --model "$stories" --set sacrifice.level=2
+expect 2 'sacrifice.level takes a whole number from 0 to 2' "$eis" plan --engine mpc --model "$stories" --set sacrifice.level=3
 echo ok

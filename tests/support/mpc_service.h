@@ -69,7 +69,8 @@ static inline void mpc_service_open(mpc_service *s, const eis_model *model, cons
     mpc_service_require(eis_trust_ca_make(&s->ca, &ca), "ca");
     s->session.party_count = parties;
     s->session.context = model->kind == EIS_MODEL_LM ? model->lm.context : 1000;
-    s->session.sacrifice_level = parties % 2; /* both kinds are used */
+    s->session.tests = (eis_mpc_tests){.level = parties % 2, .inputs = true}; /* both kinds are used */
+    s->session.pending_max = EIS_MPC_CHECK_PENDING_MAX;
     s->session.stop_count = model->lm.stop_count;
     memcpy(s->session.stop, model->lm.stop_ids, sizeof s->session.stop);
     snprintf(s->session.id, sizeof s->session.id, "%s", id);

@@ -61,6 +61,7 @@ eis_status eis_mpc_check_init(eis_mpc_check *check, eis_mpc_links *links, const 
     EIS_ASSERT(links->count >= EIS_MPC_PARTIES_MIN && links->count <= EIS_MPC_PARTIES_MAX);
     memset(check, 0, sizeof *check);
     check->links = links;
+    check->pending_max = EIS_MPC_CHECK_PENDING_MAX;
     memcpy(check->session, session, HASH);
     EIS_TRY(eis_mpc_digest_start(&check->transcript, "eis mpc transcript"));
     eis_mpc_check_note(check, session, HASH);
@@ -252,6 +253,11 @@ eis_status eis_mpc_check_run(eis_mpc_check *check)
 out:
     if (st != EIS_OK) check->dead = true;
     return st;
+}
+
+eis_status eis_mpc_check_relieve(eis_mpc_check *check)
+{
+    return check->count < check->pending_max ? EIS_OK : eis_mpc_check_run(check);
 }
 
 eis_status eis_mpc_check_output(eis_mpc_check *check, uint64_t *value, uint64_t share, uint64_t mac, uint64_t key)

@@ -17,10 +17,13 @@
 
 #include <stdbool.h>
 
+#define EIS_MPC_CHECK_PENDING_MAX ((size_t)1 << 20) /* unless told otherwise */
+
 typedef struct eis_mpc_check {
     eis_mpc_links *links; /* must outlive the check */
     uint64_t *residues;   /* [count], secret */
     size_t count, capacity;
+    size_t pending_max; /* eis_mpc_check_relieve waits for so many */
     eis_mpc_digest transcript;
     uint64_t window;
     uint8_t session[EIS_MPC_DIGEST_BYTES];
@@ -55,6 +58,10 @@ EIS_MUST_USE eis_status eis_mpc_check_coin(eis_mpc_check *check, uint8_t coin[EI
  * Errors:  EIS_ERR_INTEGRITY  somebody lied; the text does not say where. The check is dead and the caller ends the
  *                             session. Also those of the links, after which it is dead too. */
 EIS_MUST_USE eis_status eis_mpc_check_run(eis_mpc_check *check);
+
+/* Runs the check where pending_max residues or more are pending; all parties count the same, so all do or none does.
+ * For points where residues of everything opened so far are in the list. Errors: as above. */
+EIS_MUST_USE eis_status eis_mpc_check_relieve(eis_mpc_check *check);
 
 /* Opens one number to all parties, in the clear, and proves it: the share is sent, then sigma = value * key - mac is
  * committed and opened. 3 rounds. For what is told to the world, after a check that passed.

@@ -3,7 +3,6 @@
 
 #include "base/mem.h"
 #include "engine/mpc/linear.h"
-#include "engine/mpc/material.h"
 #include "rand/entropy.h"
 #include "ring/fp_dot.h"
 
@@ -195,7 +194,7 @@ static eis_status deal_product(dealing *d, const eis_mpc_node *node)
     eis_status st = EIS_OK;
 
     for (unsigned set = 1; set < 1u << node->in_count; set++) {
-        if (__builtin_popcount(set) < 2) continue;
+        if (!eis_mpc_product_dealt(node, set)) continue;
         for (uint32_t i = 0; i < node->count; i++) {
             uint64_t c = 1;
             for (uint32_t j = 0; j < node->in_count; j++)
@@ -432,12 +431,10 @@ out:
 static eis_status start_test(dealing *d, size_t words, uint64_t number)
 {
     eis_status st = EIS_OK;
-    uint64_t s;
 
     EIS_TRY(make_buffers(d, words));
     for (uint32_t p = 0; p < d->dealer->count; p++)
         EIS_TRY(eis_mpc_stream_start(&d->stream[p], d->dealer->seed[p], EIS_MPC_PURPOSE_TEST, number));
-    EIS_TRY(deal_mask(d, &s, 1));
 out:
     return st;
 }
@@ -448,14 +445,29 @@ static eis_status deal_pairs(dealing *d, size_t pairs, uint64_t *a, uint64_t *b)
     eis_status st = EIS_OK;
     uint64_t sum = 0;
 
-    while (pairs > 0) {
-        size_t n = pairs < EIS_MPC_TEST_PAIRS ? pairs : EIS_MPC_TEST_PAIRS;
+    if (pairs == 0) return EIS_OK;
+    for (size_t n; pairs > 0; pairs -= n) {
+        n = pairs < EIS_MPC_TEST_BLOCK ? pairs : EIS_MPC_TEST_BLOCK;
         EIS_TRY(deal_mask(d, a, n));
         EIS_TRY(deal_mask(d, b, n));
         sum = eis_fp_add(sum, eis_fp_dot(a, b, n));
-        pairs -= n;
     }
     EIS_TRY(deal_words(d, &sum, 1));
+out:
+    return st;
+}
+
+/* Masks x' for squares, and x'^2. */
+static eis_status deal_squares(dealing *d, size_t squares, uint64_t *x)
+{
+    eis_status st = EIS_OK;
+
+    for (size_t n; squares > 0; squares -= n) {
+        n = squares < EIS_MPC_TEST_BLOCK ? squares : EIS_MPC_TEST_BLOCK;
+        EIS_TRY(deal_mask(d, x, n));
+        for (size_t i = 0; i < n; i++) x[i] = eis_fp_mul(x[i], x[i]);
+        EIS_TRY(deal_words(d, x, n));
+    }
 out:
     return st;
 }
@@ -472,27 +484,49 @@ out:
     return st;
 }
 
+/* A mask in parts: two bits at a time, then its top bit. */
+static eis_status deal_parts(dealing *d, const uint64_t *l, size_t n)
+{
+    eis_status st = EIS_OK;
+
+    for (unsigned j = 0; j < EIS_MPC_PART_COUNT; j++)
+        for (uint64_t v = 1; v <= 3; v++) {
+            for (size_t i = 0; i < n; i++) d->work[i] = (((l[i] >> (2 * j) & 3) ^ v) - 1) >> 63;
+            EIS_TRY(deal_auth(d, d->work, n));
+        }
+    for (size_t i = 0; i < n; i++) d->work[i] = eis_fp_top_bit(l[i]);
+    EIS_TRY(deal_auth(d, d->work, n));
+out:
+    return st;
+}
+
 eis_status eis_mpc_deal_test_graph(eis_mpc_corrections *corrections, eis_mpc_dealer *dealer, const eis_mpc_graph *graph,
-                                   uint64_t step)
+                                   const eis_mpc_masks *masks, eis_mpc_tests tests, uint64_t step)
 {
     eis_status st = EIS_OK;
     dealing d = {.dealer = dealer, .corrections = corrections, .graph = graph};
     eis_mpc_test_size size;
-    size_t widest = EIS_MPC_TEST_PAIRS;
+    size_t widest = EIS_MPC_TEST_BLOCK;
     uint64_t *a = NULL;
 
-    eis_mpc_test_size_graph(&size, graph);
+    eis_mpc_test_size_graph(&size, graph, tests);
     for (uint32_t i = 0; i < graph->matrix_count; i++) {
         if (graph->matrices[i].rows > widest) widest = graph->matrices[i].rows;
         if (graph->matrices[i].columns > widest) widest = graph->matrices[i].columns;
     }
+    for (eis_mpc_id id = 0; id < graph->node_count; id++)
+        if (graph->nodes[id].count > widest) widest = graph->nodes[id].count;
     a = eis_mem_new_secret(2 * widest, sizeof *a);
     EIS_REQUIRE(a != NULL, EIS_ERR_MEMORY, "no memory to deal tests");
     EIS_TRY(start_test(&d, widest, step));
+    if (tests.level > 0) EIS_TRY(deal_mask(&d, a, 1));
     EIS_TRY(deal_pairs(&d, size.pairs, a, a + widest));
-    for (eis_mpc_id id = 0; id < graph->node_count; id++)
+    EIS_TRY(deal_squares(&d, size.squares, a));
+    for (eis_mpc_id id = 0; tests.level > 0 && id < graph->node_count; id++)
         if (graph->nodes[id].op == EIS_MPC_OP_MATRIX)
             EIS_TRY(deal_test_matrix(&d, &dealer->matrices[graph->nodes[id].matrix], a));
+    for (eis_mpc_id id = 0; tests.level > 1 && id < graph->node_count; id++)
+        if (graph->nodes[id].cut) EIS_TRY(deal_parts(&d, masks->of[id], graph->nodes[id].count));
 out:
     eis_mem_free_wiped(a, 2 * widest, sizeof *a);
     clear_dealing(&d, st);
@@ -514,6 +548,7 @@ eis_status eis_mpc_deal_test_load(eis_mpc_corrections *corrections, eis_mpc_deal
     l = eis_mem_new_secret(widest, sizeof *l);
     EIS_REQUIRE(l != NULL, EIS_ERR_MEMORY, "no memory to deal tests");
     EIS_TRY(start_test(&d, widest, EIS_MPC_TEST_LOAD));
+    EIS_TRY(deal_mask(&d, l, 1));
     for (uint32_t i = 0; i < dealer->matrix_count; i++) {
         const eis_mpc_dealt_matrix *m = &dealer->matrices[i];
         const uint64_t *rho[2] = {m->rho, m->rho_r};

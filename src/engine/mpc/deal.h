@@ -6,7 +6,7 @@
 
 #include "engine/mpc/graph.h"
 #include "engine/mpc/links.h"
-#include "engine/mpc/stream.h"
+#include "engine/mpc/material.h"
 
 /* What the dealer keeps of a matrix: masks in the clear. */
 typedef struct eis_mpc_dealt_matrix {
@@ -67,10 +67,11 @@ EIS_MUST_USE eis_status eis_mpc_deal_graph(eis_mpc_masks *masks, eis_mpc_correct
                                            eis_mpc_dealer *dealer, const eis_mpc_graph *graph, uint64_t step,
                                            const eis_mpc_mask_source *source);
 
-/* Deal what a unit is tested with, behind the corrections that are there: after the unit itself, once.
+/* Deal what a unit is tested with, behind the corrections that are there: after the unit itself, once. masks: its own.
  * Errors:  as above. */
 EIS_MUST_USE eis_status eis_mpc_deal_test_graph(eis_mpc_corrections *corrections, eis_mpc_dealer *dealer,
-                                                const eis_mpc_graph *graph, uint64_t step);
+                                                const eis_mpc_graph *graph, const eis_mpc_masks *masks,
+                                                eis_mpc_tests tests, uint64_t step);
 EIS_MUST_USE eis_status eis_mpc_deal_test_load(eis_mpc_corrections *corrections, eis_mpc_dealer *dealer);
 
 #endif

@@ -467,6 +467,7 @@ eis_mpc_id eis_mpc_truncate(eis_mpc_graph *graph, eis_mpc_id a, unsigned shift)
     if (!from_inputs(graph, &node, EIS_MPC_OP_TRUNCATE, a, EIS_MPC_NONE)) return EIS_MPC_NONE;
     EIS_ASSERT(node.form == EIS_MPC_WIRE && shift >= 1 && shift <= EIS_FP_BITS - 3 && shift <= node.frac);
     check_bound(graph, &node, EIS_MPC_BOUND_TRUNCATED, "truncated");
+    node_at(graph, a)->cut = true;
     node.form = EIS_MPC_AUTH;
     node.shift = shift;
     node.frac -= shift;
@@ -489,6 +490,7 @@ eis_mpc_id eis_mpc_digits(eis_mpc_graph *graph, eis_mpc_id a, unsigned low, unsi
     node.bound = bound > 0 ? bound : node.bound + widest;
     EIS_ASSERT(!node.gated); /* a comparison outside its range gives any bit, which would open the wrong gate */
     check_bound(graph, &node, ldexp(1, (int)(low + bits)) - ldexp(1, (int)low) - 2, "compared");
+    node_at(graph, a)->cut = true;
     if ((uint64_t)node.count * (1 + 2 * digits) * threshold_count > EIS_MPC_COUNT_MAX) {
         graph->st =
             eis_fail(EIS_ERR_TOO_LARGE, "a comparison of %u values with %u thresholds", node.count, threshold_count);
@@ -547,6 +549,36 @@ void eis_mpc_set_one_hot(eis_mpc_graph *graph, eis_mpc_id input, uint32_t width)
     node_at(graph, input)->one_hot = width;
 }
 
+void eis_mpc_set_bits(eis_mpc_graph *graph, eis_mpc_id input)
+{
+    if (input == EIS_MPC_NONE) return;
+    EIS_ASSERT(node_at(graph, input)->op == EIS_MPC_OP_INPUT);
+    node_at(graph, input)->bits = true;
+}
+
+unsigned eis_mpc_product_set(const eis_mpc_node *node, unsigned set)
+{
+    unsigned first = 0;
+
+    for (uint32_t i = 0; i < node->in_count; i++) {
+        if ((set >> i & 1) == 0) continue;
+        for (uint32_t j = 0; j <= i; j++) {
+            if (node->in[j] != node->in[i] || (first >> j & 1) != 0) continue;
+            first |= 1u << j;
+            break;
+        }
+    }
+    return first;
+}
+
+static uint64_t product_sets(const eis_mpc_node *node)
+{
+    uint64_t count = 0;
+
+    for (unsigned set = 1; set < 1u << node->in_count; set++) count += eis_mpc_product_dealt(node, set);
+    return count;
+}
+
 /* ---- costs ---- */
 
 void eis_mpc_node_cost(eis_mpc_cost *cost, const eis_mpc_graph *graph, eis_mpc_id id)
@@ -571,8 +603,7 @@ void eis_mpc_node_cost(eis_mpc_cost *cost, const eis_mpc_graph *graph, eis_mpc_i
         cost->corrections = 2 * n + n / graph->matrices[node->matrix].rows;
         break;
     case EIS_MPC_OP_PRODUCT:
-        parts = (UINT64_C(1) << node->in_count) - 1 - node->in_count;
-        cost->corrections = 2 * n * parts;
+        cost->corrections = 2 * n * product_sets(node);
         break;
     case EIS_MPC_OP_DOT:
         cost->corrections = 2 * n;

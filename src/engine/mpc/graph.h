@@ -102,6 +102,8 @@ typedef struct eis_mpc_node {
     uint32_t row;     /* ROW: which one; set before each step, it does not shape the graph */
     uint32_t slot;    /* INPUT, KEPT: which one */
     uint32_t one_hot; /* INPUT: rows of so many words, of which one is 1 and the others are 0; 0: any words */
+    bool bits;        /* INPUT: every word is 0 or 1 */
+    bool cut;         /* a TRUNCATE or DIGITS takes bits of its mask */
 } eis_mpc_node;
 
 /* A matrix of the session: W is [rows][columns], its weights are wires without MACs. */
@@ -223,6 +225,20 @@ void eis_mpc_set_bound(eis_mpc_graph *graph, eis_mpc_id a, double bound);
 
 /* Says that an input has rows of `width` words, of which one is 1 and the others are 0: to be tested (sacrifice.h). */
 void eis_mpc_set_one_hot(eis_mpc_graph *graph, eis_mpc_id input, uint32_t width);
+
+/* Says that every word of an input is 0 or 1: to be tested likewise. */
+void eis_mpc_set_bits(eis_mpc_graph *graph, eis_mpc_id input);
+
+/* Factors of a PRODUCT that are the same wire may stand for each other: of all sets of factors that give one product
+ * returns the one with the first of them. Range: set < 2^in_count. */
+unsigned eis_mpc_product_set(const eis_mpc_node *node, unsigned set);
+
+/* Tells whether the dealer gives the product of masks of this set: one of two factors or more that stands for itself.
+ */
+static inline bool eis_mpc_product_dealt(const eis_mpc_node *node, unsigned set)
+{
+    return (set & (set - 1)) != 0 && eis_mpc_product_set(node, set) == set;
+}
 
 /* ---- Costs, from the shapes alone ------------------------------------------------------------------------------- */
 

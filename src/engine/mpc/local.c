@@ -9,17 +9,25 @@ typedef eis_mpc_walk walk;
 
 static const eis_mpc_words *words_of(const walk *w, eis_mpc_id id) { return eis_mpc_walk_words(w, id); }
 
-static void linear_gate(const walk *w, const eis_mpc_node *node, const eis_mpc_words *r)
+static void linear_shares(const walk *w, const eis_mpc_node *node, const eis_mpc_words *r)
 {
     const eis_mpc_words *a = words_of(w, node->in[0]), *b = node->in_count > 1 ? words_of(w, node->in[1]) : NULL;
     size_t a_count = w->graph->nodes[node->in[0]].count;
 
     eis_mpc_linear(r->share, node, a->share, a_count, b ? b->share : NULL);
     eis_mpc_linear(r->mac, node, a->mac, a_count, b ? b->mac : NULL);
+}
+
+static void linear_gate(const walk *w, const eis_mpc_node *node, const eis_mpc_words *r)
+{
+    const eis_mpc_words *a = words_of(w, node->in[0]), *b = node->in_count > 1 ? words_of(w, node->in[1]) : NULL;
+    size_t a_count = w->graph->nodes[node->in[0]].count;
+
     if (node->form == EIS_MPC_WIRE) {
         eis_mpc_linear(r->pub, node, a->pub, a_count, b ? b->pub : NULL);
         eis_mpc_add_constants(r->pub, node, 1);
     } else {
+        linear_shares(w, node, r);
         if (w->first) eis_mpc_add_constants(r->share, node, 1);
         eis_mpc_add_constants(r->mac, node, w->party->key);
     }
@@ -58,10 +66,18 @@ static void list_factors(factors *f, const walk *w, const eis_mpc_node *node, co
     for (uint32_t j = 0; j < f->count; j++) f->pub[j] = words_of(w, node->in[j])->pub;
     for (unsigned set = 1; set < 1u << f->count; set++) {
         const eis_mpc_words *x = words_of(w, node->in[__builtin_ctz(set)]);
-        bool one = (set & (set - 1)) == 0;
-        f->share[set] = one ? x->share : m;
-        f->mac[set] = one ? x->mac : m + n;
-        if (!one) m += 2 * n;
+        unsigned first = eis_mpc_product_set(node, set);
+        if ((set & (set - 1)) == 0) {
+            f->share[set] = x->share;
+            f->mac[set] = x->mac;
+        } else if (first != set) {
+            f->share[set] = f->share[first];
+            f->mac[set] = f->mac[first];
+        } else {
+            f->share[set] = m;
+            f->mac[set] = m + n;
+            m += 2 * n;
+        }
     }
 }
 
@@ -257,45 +273,61 @@ static void flip_gate(const walk *w, const eis_mpc_node *node, const eis_mpc_wor
     }
 }
 
-static eis_status source_gate(const walk *w, const eis_mpc_node *node, const uint64_t *m, eis_mpc_words *r)
+/* A fresh mask, from the material. */
+static void take_mask(const eis_mpc_node *node, const uint64_t *m, const eis_mpc_words *r)
+{
+    memcpy(r->share, m, node->count * sizeof *m);
+    memcpy(r->mac, m + node->count, node->count * sizeof *m);
+}
+
+eis_status eis_mpc_mask_gate(walk *w, eis_mpc_id id)
 {
     eis_status st = EIS_OK;
+    const eis_mpc_node *node = &w->graph->nodes[id];
+    const uint64_t *m = w->material + w->offset[id];
+    eis_mpc_words *r = &w->run->values[id];
     uint32_t n = node->count;
 
+    if (node->form != EIS_MPC_WIRE || eis_mpc_is_view(node)) return EIS_OK;
+    if (eis_mpc_is_linear(node->op)) {
+        linear_shares(w, node, r);
+        return EIS_OK;
+    }
     switch (node->op) {
     case EIS_MPC_OP_INPUT:
         EIS_TRY(w->source->input(w->source->context, node->slot, r->pub, n));
-        memcpy(r->share, m, n * sizeof *m);
-        memcpy(r->mac, m + n, n * sizeof *m);
-        break;
-    case EIS_MPC_OP_RANDOM:
-        memset(r->pub, 0, n * sizeof *r->pub);
-        memcpy(r->share, m, n * sizeof *m);
-        memcpy(r->mac, m + n, n * sizeof *m);
+        take_mask(node, m, r);
         break;
     case EIS_MPC_OP_KEPT:
         EIS_TRY(w->source->kept(w->source->context, node->slot, r, n));
         break;
-    default: /* PUBLIC */
+    case EIS_MPC_OP_PUBLIC:
         memcpy(r->pub, node->constants, n * sizeof *r->pub);
         memset(r->share, 0, n * sizeof *r->share);
         memset(r->mac, 0, n * sizeof *r->mac);
+        break;
+    case EIS_MPC_OP_RANDOM:
+        memset(r->pub, 0, n * sizeof *r->pub);
+        take_mask(node, m, r);
+        break;
+    default: /* MASK, MATRIX, ROW: their D comes with the round that opens it */
+        take_mask(node, m, r);
         break;
     }
 out:
     return st;
 }
 
-eis_status eis_mpc_local_gate(walk *w, eis_mpc_id id)
+void eis_mpc_local_gate(walk *w, eis_mpc_id id)
 {
     const eis_mpc_node *node = &w->graph->nodes[id];
     const uint64_t *m = w->material + w->offset[id];
     eis_mpc_words *r = &w->run->values[id];
 
-    if (eis_mpc_is_view(node)) return EIS_OK;
+    if (eis_mpc_is_view(node)) return;
     if (eis_mpc_is_linear(node->op)) {
         linear_gate(w, node, r);
-        return EIS_OK;
+        return;
     }
     switch (node->op) {
     case EIS_MPC_OP_AUTH:
@@ -316,8 +348,7 @@ eis_status eis_mpc_local_gate(walk *w, eis_mpc_id id)
     case EIS_MPC_OP_FLIP:
         flip_gate(w, node, r);
         break;
-    default:
-        return source_gate(w, node, m, r);
+    default: /* sources: see eis_mpc_mask_gate */
+        break;
     }
-    return EIS_OK;
 }

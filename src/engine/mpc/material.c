@@ -147,32 +147,70 @@ out:
 
 /* ---- what units are tested with ---- */
 
-static size_t pairs_of(const eis_mpc_node *node)
+/* One pair for each factor that is the first of a set. */
+static size_t product_pairs(const eis_mpc_node *node)
 {
-    if (node->op == EIS_MPC_OP_PRODUCT)
-        return (size_t)node->count * (((size_t)1 << node->in_count) - 1 - node->in_count);
-    if (node->op == EIS_MPC_OP_INPUT && node->one_hot > 0) return node->count / node->one_hot;
-    if (node->op == EIS_MPC_OP_DOT) return (size_t)node->count * node->dot.inner;
-    if (node->op == EIS_MPC_OP_DIGITS) return (size_t)node->cmp.elements * (node->cmp.digits + 2);
-    return 0;
+    unsigned firsts = 0;
+
+    for (unsigned set = 1; set < 1u << node->in_count; set++)
+        if (eis_mpc_product_dealt(node, set)) firsts |= set & (~set + 1);
+    return node->count * (size_t)__builtin_popcount(firsts);
 }
 
-void eis_mpc_test_size_graph(eis_mpc_test_size *size, const eis_mpc_graph *graph)
+uint32_t eis_mpc_dot_run(const eis_mpc_node *node, uint32_t group)
 {
-    *size = (eis_mpc_test_size){.opened = 1, .words = 3, .corrections = 2};
+    const uint32_t *at = node->dot.a_at;
+    uint32_t end = group + 1;
+
+    while (end < node->count && at[end] == at[group]) end++;
+    return end - group;
+}
+
+static size_t dot_pairs(const eis_mpc_node *node)
+{
+    size_t runs = 0;
+
+    for (uint32_t g = 0; g < node->count; g += eis_mpc_dot_run(node, g)) runs++;
+    return runs * node->dot.inner;
+}
+
+static void count_products(eis_mpc_test_size *size, const eis_mpc_node *node, eis_mpc_tests tests)
+{
+    if (tests.inputs && node->op == EIS_MPC_OP_INPUT) {
+        if (node->one_hot > 0) size->squares += node->count / node->one_hot;
+        if (node->bits) size->squares += node->count;
+    }
+    if (tests.level == 0) return;
+    if (node->op == EIS_MPC_OP_PRODUCT) size->pairs += product_pairs(node);
+    if (node->op == EIS_MPC_OP_DOT) size->pairs += dot_pairs(node);
+    if (node->op == EIS_MPC_OP_DIGITS) {
+        size->pairs += node->cmp.elements;
+        size->squares += (size_t)node->cmp.elements * node->cmp.digits;
+    }
+    if (tests.level > 1 && node->cut) size->squares += (size_t)node->count * (EIS_MPC_PART_COUNT + 1);
+}
+
+void eis_mpc_test_size_graph(eis_mpc_test_size *size, const eis_mpc_graph *graph, eis_mpc_tests tests)
+{
+    memset(size, 0, sizeof *size);
+    if (tests.level > 0) *size = (eis_mpc_test_size){.opened = 1, .words = 2, .corrections = 1};
     for (eis_mpc_id id = 0; id < graph->node_count; id++) {
         const eis_mpc_node *node = &graph->nodes[id];
-        size->pairs += pairs_of(node);
-        if (node->op == EIS_MPC_OP_MATRIX) {
+        count_products(size, node, tests);
+        if (tests.level > 0 && node->op == EIS_MPC_OP_MATRIX) {
             const eis_mpc_matrix_shape *w = &graph->matrices[node->matrix];
             size->opened += w->columns;
             size->words += 2 * (size_t)w->columns + w->rows;
             size->corrections += (size_t)w->columns + w->rows;
         }
+        if (tests.level > 1 && node->cut) {
+            size->words += 2 * (size_t)node->count * EIS_MPC_PART_ENTRIES;
+            size->corrections += 2 * (size_t)node->count * EIS_MPC_PART_ENTRIES;
+        }
     }
-    size->opened += 2 * size->pairs;
-    size->words += 4 * size->pairs;
-    size->corrections += 2 * size->pairs;
+    size->opened += 2 * size->pairs + size->squares;
+    size->words += 4 * size->pairs + (size->pairs > 0) + 3 * size->squares;
+    size->corrections += 2 * size->pairs + (size->pairs > 0) + 2 * size->squares;
 }
 
 void eis_mpc_test_size_load(eis_mpc_test_size *size, const eis_mpc_matrix_shape *shapes, uint32_t count)
@@ -188,32 +226,56 @@ void eis_mpc_test_size_load(eis_mpc_test_size *size, const eis_mpc_matrix_shape 
     }
 }
 
+/* The words of each block: of pairs a' | times a, b' | times a; of squares x' | times a, x'^2. */
+static eis_status take_blocks(reading *r, uint64_t **words, size_t count, bool squares)
+{
+    eis_status st = EIS_OK;
+
+    for (size_t n; count > 0; count -= n) {
+        n = count < EIS_MPC_TEST_BLOCK ? count : EIS_MPC_TEST_BLOCK;
+        EIS_TRY(take(r, *words, n, n));
+        EIS_TRY(take(r, *words + 2 * n, squares ? 0 : n, n));
+        *words += (squares ? 3 : 4) * n;
+    }
+out:
+    return st;
+}
+
+static eis_status take_matrix_test(reading *r, uint64_t **words, const eis_mpc_matrix_shape *w)
+{
+    eis_status st = EIS_OK;
+
+    EIS_TRY(take(r, *words, w->columns, w->columns));
+    EIS_TRY(take(r, *words + 2 * (size_t)w->columns, 0, w->rows));
+    *words += 2 * (size_t)w->columns + w->rows;
+out:
+    return st;
+}
+
 eis_status eis_mpc_reader_test_graph(const eis_mpc_reader *reader, uint64_t *words, const eis_mpc_graph *graph,
-                                     uint64_t step)
+                                     eis_mpc_tests tests, uint64_t step)
 {
     eis_status st = EIS_OK;
     reading r = {.reader = reader};
     eis_mpc_test_size size;
 
-    eis_mpc_test_size_graph(&size, graph);
+    eis_mpc_test_size_graph(&size, graph, tests);
     EIS_TRY(eis_mpc_stream_start(&r.main, reader->seed, EIS_MPC_PURPOSE_TEST, step));
-    EIS_TRY(take(&r, words, 1, 1));
-    words += 2;
-    for (size_t left = size.pairs; left > 0;) {
-        size_t n = left < EIS_MPC_TEST_PAIRS ? left : EIS_MPC_TEST_PAIRS;
-        EIS_TRY(take(&r, words, n, n));
-        EIS_TRY(take(&r, words + 2 * n, n, n));
-        words += 4 * n;
-        left -= n;
+    if (tests.level > 0) {
+        EIS_TRY(take(&r, words, 1, 1));
+        words += 2;
     }
-    EIS_TRY(take(&r, words++, 0, 1));
-    for (eis_mpc_id id = 0; id < graph->node_count; id++) {
-        const eis_mpc_matrix_shape *w;
-        if (graph->nodes[id].op != EIS_MPC_OP_MATRIX) continue;
-        w = &graph->matrices[graph->nodes[id].matrix];
-        EIS_TRY(take(&r, words, w->columns, w->columns));
-        EIS_TRY(take(&r, words + 2 * (size_t)w->columns, 0, w->rows));
-        words += 2 * (size_t)w->columns + w->rows;
+    EIS_TRY(take_blocks(&r, &words, size.pairs, false));
+    if (size.pairs > 0) EIS_TRY(take(&r, words++, 0, 1));
+    EIS_TRY(take_blocks(&r, &words, size.squares, true));
+    for (eis_mpc_id id = 0; tests.level > 0 && id < graph->node_count; id++)
+        if (graph->nodes[id].op == EIS_MPC_OP_MATRIX)
+            EIS_TRY(take_matrix_test(&r, &words, &graph->matrices[graph->nodes[id].matrix]));
+    for (eis_mpc_id id = 0; tests.level > 1 && id < graph->node_count; id++) {
+        size_t n = 2 * (size_t)graph->nodes[id].count * EIS_MPC_PART_ENTRIES;
+        if (!graph->nodes[id].cut) continue;
+        EIS_TRY(take(&r, words, 0, n));
+        words += n;
     }
     EIS_TRY(check_corrections(&r));
 out:

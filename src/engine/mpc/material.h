@@ -6,7 +6,8 @@
  *   INPUT, MASK, RANDOM   l | a l; the l of an INPUT have a stream of their own, whose key its owner is given
  *   MATRIX        l | a l | l_W l_x + l - sum l_r | per row of the input <l, rho> + <l_x, l_v> - <sum l_r, rho>
  *   ROW           l | a l | <l, rho'>
- *   PRODUCT       for each set of two factors or more, in rising order of its bits: product of masks | times a
+ *   PRODUCT       for each set of two factors or more, in rising order of its bits: product of masks | times a; of sets
+ *                 that differ in the places of a factor that repeats, the first
  *   DOT           inner products of masks | times a
  *   TRUNCATE      l >> shift | times a | top bit of l | times a
  *   DIGITS        r_t | times a | for each digit from the lowest, for each value from 1: is it | times a
@@ -27,24 +28,42 @@ size_t eis_mpc_graph_words(const eis_mpc_graph *graph);
  * | a l_v and l_W^T rho | times a; then, where its rows are, the same for its transpose. */
 size_t eis_mpc_load_words(const eis_mpc_matrix_shape *shape);
 
-/* What a unit is tested with (sacrifice.h), from a stream of its own:
+/* Which tests a session runs (sacrifice.h). */
+typedef struct eis_mpc_tests {
+    uint32_t level; /* 0: the dealer is trusted to deal right; 1: all but what 2 adds; 2: also that digits and the parts
+                       of truncations are those of their masks */
+    bool inputs;    /* that inputs are one-hot rows, or bits, where they are flagged so */
+} eis_mpc_tests;
+
+/* What a unit is tested with, from a stream of its own. Where nothing is tested, nothing:
  *
- *   s | a s
- *   for each EIS_MPC_TEST_PAIRS pairs of factors, or what is left: a' | times a, b' | times a
- *   the sum of all a' b'
- *   for each MATRIX: l' | times a, for its columns; l_W l', for its rows
+ *   level 1   s | a s
+ *   for each EIS_MPC_TEST_BLOCK pairs of factors, or what is left: a' | times a, b' | times a
+ *   where there are pairs: the sum of all a' b'
+ *   for each EIS_MPC_TEST_BLOCK squares, or what is left: x' | times a, x'^2
+ *   level 1   for each MATRIX: l' | times a, for its columns; l_W l', for its rows
+ *   level 2   for each wire whose mask is cut: for each two bits from the lowest, for each value from 1: is it | times
+ * a; then the top bit | times a
  *
- * and the load: s | a s, then for each tag a mask of the words of rho, and its inner product with rho. */
-#define EIS_MPC_TEST_PAIRS ((size_t)1 << 14)
+ * and the load, at level 1: s | a s, then for each tag a mask of the words of rho, and its inner product with rho. */
+#define EIS_MPC_TEST_BLOCK ((size_t)1 << 14)
+
+/* A mask in parts: so many times two bits, and its top bit. */
+#define EIS_MPC_PART_COUNT   ((EIS_FP_BITS - 1) / 2)
+#define EIS_MPC_PART_ENTRIES (3 * EIS_MPC_PART_COUNT + 1)
 
 typedef struct eis_mpc_test_size {
-    size_t pairs;              /* of factors, whose products the material holds */
+    size_t pairs, squares;     /* whose products the material holds */
     size_t opened;             /* words that the test opens */
     size_t words, corrections; /* of its own material */
 } eis_mpc_test_size;
 
-void eis_mpc_test_size_graph(eis_mpc_test_size *size, const eis_mpc_graph *graph);
+void eis_mpc_test_size_graph(eis_mpc_test_size *size, const eis_mpc_graph *graph, eis_mpc_tests tests);
 void eis_mpc_test_size_load(eis_mpc_test_size *size, const eis_mpc_matrix_shape *shapes, uint32_t count);
+
+/* How many groups from `group` on take the same words for the first factor of a DOT node: their products with one
+ * random number each are one inner product. */
+uint32_t eis_mpc_dot_run(const eis_mpc_node *node, uint32_t group);
 
 /* Reads one party's material. All parties but the last draw every word from their streams; the last one takes
  * corrections from the dealer. */
@@ -66,7 +85,7 @@ EIS_MUST_USE eis_status eis_mpc_reader_load(const eis_mpc_reader *reader, uint64
 
 /* Read what a unit is tested with: words[size.words]. Errors: as above. */
 EIS_MUST_USE eis_status eis_mpc_reader_test_graph(const eis_mpc_reader *reader, uint64_t *words,
-                                                  const eis_mpc_graph *graph, uint64_t step);
+                                                  const eis_mpc_graph *graph, eis_mpc_tests tests, uint64_t step);
 EIS_MUST_USE eis_status eis_mpc_reader_test_load(const eis_mpc_reader *reader, uint64_t *words,
                                                  const eis_mpc_matrix_shape *shapes, uint32_t count);
 

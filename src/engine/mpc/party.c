@@ -113,8 +113,6 @@ static eis_status finish_opening(walk *w, eis_mpc_id id, const uint64_t *d)
     size_t count = node->count;
 
     memcpy(r->pub, d, count * sizeof *d);
-    memcpy(r->share, m, count * sizeof *m);
-    memcpy(r->mac, m + count, count * sizeof *m);
     if (node->op == EIS_MPC_OP_MATRIX) {
         count /= w->party->matrices[node->matrix].shape->rows;
         matrix_residues(w, node, m, r, tau);
@@ -168,7 +166,7 @@ static eis_status run_round(walk *w, uint32_t round)
     const eis_mpc_id *end = w->order + w->begin[2 * round + 2];
     size_t words = 0;
 
-    for (; now < opening; now++) EIS_TRY(eis_mpc_local_gate(w, *now));
+    for (; now < opening; now++) eis_mpc_local_gate(w, *now);
     for (const eis_mpc_id *id = opening; id < end; id++) {
         opening_shares(w, *id, w->frame + words);
         words += g->nodes[*id].count;
@@ -180,6 +178,7 @@ static eis_status run_round(walk *w, uint32_t round)
         EIS_TRY(finish_opening(w, *id, w->frame + words));
         words += g->nodes[*id].count;
     }
+    EIS_TRY(eis_mpc_check_relieve(&w->party->check));
 out:
     return st;
 }
@@ -208,36 +207,38 @@ out:
 
 /* ---- memory of a run ---- */
 
+/* Where the material of each node begins. */
+static eis_status find_material(walk *w)
+{
+    eis_status st = EIS_OK;
+    const eis_mpc_graph *g = w->graph;
+    size_t at = 0;
+
+    EIS_NEW(w->offset, g->node_count);
+    for (eis_mpc_id id = 0; id < g->node_count; id++) {
+        w->offset[id] = at;
+        at += eis_mpc_node_words(g, id);
+    }
+out:
+    return st;
+}
+
+/* Room for all values. */
 static eis_status lay_out(walk *w)
 {
     eis_status st = EIS_OK;
     const eis_mpc_graph *g = w->graph;
-    size_t words = 0, widest = 1, material = 0, *frames = NULL;
+    size_t words = 0;
     uint64_t *at;
 
     EIS_NEW(w->run->values, g->node_count);
-    EIS_NEW(w->offset, g->node_count);
-    EIS_NEW(frames, (size_t)g->rounds + 2);
     for (eis_mpc_id id = 0; id < g->node_count; id++) {
         const eis_mpc_node *node = &g->nodes[id];
         if (!eis_mpc_is_view(node)) words += (size_t)node->count * (node->form == EIS_MPC_WIRE ? 3 : 2);
-        w->offset[id] = material;
-        material += eis_mpc_node_words(g, id);
-        if (node->count > widest) widest = node->count;
-        if (node->op == EIS_MPC_OP_MATRIX && g->matrices[node->matrix].columns > widest)
-            widest = g->matrices[node->matrix].columns;
-        if (opens(node->op)) frames[node->round] += node->count;
     }
-    for (uint32_t r = 0; r <= g->rounds; r++)
-        if (frames[r] > w->frame_words) w->frame_words = frames[r];
-    w->scratch_words = 2 * widest;
     w->run->arena_words = words;
-    w->run->arena = eis_mem_new_secret_raw(words + 1, sizeof *w->run->arena);
-    w->scratch = eis_mem_new_secret_raw(w->scratch_words, sizeof *w->scratch);
-    w->frame = eis_mem_new_secret_raw(w->frame_words * (1 + w->party->links->count) + 1, sizeof *w->frame);
-    EIS_REQUIRE(w->run->arena != NULL && w->scratch != NULL && w->frame != NULL, EIS_ERR_MEMORY,
-                "no memory for a step of %zu words", words);
-    at = w->run->arena;
+    w->run->arena = at = eis_mem_new_secret_raw(words + 1, sizeof *at);
+    EIS_REQUIRE(at != NULL, EIS_ERR_MEMORY, "no memory for a step of %zu words", words);
     for (eis_mpc_id id = 0; id < g->node_count; id++) {
         const eis_mpc_node *node = &g->nodes[id];
         eis_mpc_words *r = &w->run->values[id];
@@ -256,34 +257,83 @@ static eis_status lay_out(walk *w)
         at += node->count;
     }
 out:
+    return st;
+}
+
+/* Room for frames, and for what gates compute with. */
+static eis_status make_room(walk *w)
+{
+    eis_status st = EIS_OK;
+    const eis_mpc_graph *g = w->graph;
+    size_t widest = 1, *frames = NULL;
+
+    EIS_NEW(frames, (size_t)g->rounds + 2);
+    for (eis_mpc_id id = 0; id < g->node_count; id++) {
+        const eis_mpc_node *node = &g->nodes[id];
+        if (node->count > widest) widest = node->count;
+        if (node->op == EIS_MPC_OP_MATRIX && g->matrices[node->matrix].columns > widest)
+            widest = g->matrices[node->matrix].columns;
+        if (opens(node->op)) frames[node->round] += node->count;
+    }
+    for (uint32_t r = 0; r <= g->rounds; r++)
+        if (frames[r] > w->frame_words) w->frame_words = frames[r];
+    w->scratch_words = 2 * widest;
+    w->scratch = eis_mem_new_secret_raw(w->scratch_words, sizeof *w->scratch);
+    w->frame = eis_mem_new_secret_raw(w->frame_words * (1 + w->party->links->count) + 1, sizeof *w->frame);
+    EIS_REQUIRE(w->scratch != NULL && w->frame != NULL, EIS_ERR_MEMORY, "no memory for a round of %zu words",
+                w->frame_words);
+out:
     eis_mem_free(frames);
+    return st;
+}
+
+static void clear_walk(walk *w, eis_status st)
+{
+    eis_mem_free_wiped(w->frame, w->frame_words * (1 + w->party->links->count) + 1, sizeof *w->frame);
+    eis_mem_free_wiped(w->scratch, w->scratch_words, sizeof *w->scratch);
+    eis_mem_free(w->offset);
+    eis_mem_free(w->order);
+    eis_mem_free(w->begin);
+    if (st != EIS_OK) eis_mpc_run_clear(w->run);
+}
+
+eis_status eis_mpc_party_begin(eis_mpc_run *run, eis_mpc_party *party, const eis_mpc_graph *graph,
+                               const uint64_t *material, const eis_mpc_source *source)
+{
+    eis_status st = EIS_OK;
+    walk w = {.party = party, .graph = graph, .source = source, .run = run, .material = material};
+
+    EIS_ASSERT(graph->st == EIS_OK);
+    memset(run, 0, sizeof *run);
+    EIS_TRY(find_material(&w));
+    EIS_TRY(lay_out(&w));
+    for (eis_mpc_id id = 0; id < graph->node_count; id++) EIS_TRY(eis_mpc_mask_gate(&w, id));
+out:
+    clear_walk(&w, st);
+    return st;
+}
+
+eis_status eis_mpc_party_walk(eis_mpc_run *run, eis_mpc_party *party, const eis_mpc_graph *graph,
+                              const uint64_t *material)
+{
+    eis_status st = EIS_OK;
+    walk w = {.party = party, .graph = graph, .run = run, .material = material, .first = party->links->index == 0};
+
+    EIS_TRY(find_material(&w));
+    EIS_TRY(make_room(&w));
+    EIS_TRY(sort_nodes(&w));
+    for (uint32_t round = 0; round <= graph->rounds; round++) EIS_TRY(run_round(&w, round));
+out:
+    clear_walk(&w, st);
     return st;
 }
 
 eis_status eis_mpc_party_run(eis_mpc_run *run, eis_mpc_party *party, const eis_mpc_graph *graph,
                              const uint64_t *material, const eis_mpc_source *source)
 {
-    eis_status st = EIS_OK;
-    walk w = {.party = party,
-              .graph = graph,
-              .source = source,
-              .run = run,
-              .material = material,
-              .first = party->links->index == 0};
+    eis_status st = eis_mpc_party_begin(run, party, graph, material, source);
 
-    EIS_ASSERT(graph->st == EIS_OK);
-    memset(run, 0, sizeof *run);
-    EIS_TRY(lay_out(&w));
-    EIS_TRY(sort_nodes(&w));
-    for (uint32_t round = 0; round <= graph->rounds; round++) EIS_TRY(run_round(&w, round));
-out:
-    eis_mem_free_wiped(w.frame, w.frame_words * (1 + party->links->count) + 1, sizeof *w.frame);
-    eis_mem_free_wiped(w.scratch, w.scratch_words, sizeof *w.scratch);
-    eis_mem_free(w.offset);
-    eis_mem_free(w.order);
-    eis_mem_free(w.begin);
-    if (st != EIS_OK) eis_mpc_run_clear(run);
-    return st;
+    return st == EIS_OK ? eis_mpc_party_walk(run, party, graph, material) : st;
 }
 
 void eis_mpc_run_clear(eis_mpc_run *run)

@@ -65,11 +65,23 @@ typedef struct eis_mpc_run {
     size_t arena_words;
 } eis_mpc_run;
 
-/* Walks a graph.
+/* Begins a walk: takes inputs and kept rows, and computes our shares of the masks of all wires, which hang on material
+ * alone. Between this and the walk itself the material may be tested (sacrifice.h).
  *
  * Shape:   material[eis_mpc_graph_words(graph)], used up: never walk twice with it.
- * Cost:    graph->rounds exchanges.
- * Errors:  EIS_ERR_MEMORY, EIS_ERR_PROTOCOL  a word that is not below p; those of links and source. *run is zeroed. */
+ * Errors:  EIS_ERR_MEMORY, those of the source. *run is zeroed. */
+EIS_MUST_USE eis_status eis_mpc_party_begin(eis_mpc_run *run, eis_mpc_party *party, const eis_mpc_graph *graph,
+                                            const uint64_t *material, const eis_mpc_source *source);
+
+/* Walks a graph that was begun, with the same material. Where more residues are pending than the check keeps, it is run
+ * between two rounds: all parties count the same.
+ *
+ * Cost:    graph->rounds exchanges, and those of such checks.
+ * Errors:  EIS_ERR_MEMORY, EIS_ERR_PROTOCOL  a word that is not below p; those of links and check. *run is zeroed. */
+EIS_MUST_USE eis_status eis_mpc_party_walk(eis_mpc_run *run, eis_mpc_party *party, const eis_mpc_graph *graph,
+                                           const uint64_t *material);
+
+/* Both. */
 EIS_MUST_USE eis_status eis_mpc_party_run(eis_mpc_run *run, eis_mpc_party *party, const eis_mpc_graph *graph,
                                           const uint64_t *material, const eis_mpc_source *source);
 

@@ -2,204 +2,238 @@
 #include "engine/mpc/sacrifice.h"
 
 #include "base/mem.h"
-#include "engine/mpc/material.h"
+#include "engine/mpc/sacrifice_internal.h"
 #include "ring/fp_dot.h"
 
 #include <string.h>
 
-#define FRAME_WORDS ((size_t)1 << 20)
-#define SKETCH_MAX  128 /* values of a digit */
+typedef eis_mpc_testing testing;
 
-/* Words from the coin, for each kind of test a stream of its own. */
-enum { COIN_SKETCH, COIN_PRODUCTS, COIN_MACS, COIN_MATRICES, COINS };
+/* ---- pairs and squares ---- */
 
-typedef struct testing {
-    eis_mpc_party *party;
-    const eis_mpc_graph *graph;
-    const eis_mpc_run *run;
-    const uint64_t *spare; /* of pairs */
-    uint64_t one;          /* our share of 1 */
-    eis_mpc_stream coin[COINS];
-    size_t opened, pairs, pair; /* pairs are numbered as they are met */
-    uint64_t *d, *mac;          /* [opened]: two for each pair, the combination of MACs, then matrices */
-    uint64_t *theirs;           /* [parties][frame] */
-    size_t frame;               /* words that are opened at once */
-    uint64_t linear;            /* our share of the sum of claimed products, each times its word */
-    uint64_t sum[2];            /* the combination of all words, and its MAC */
-    uint64_t sketch[SKETCH_MAX], square[SKETCH_MAX];
-    uint64_t *r, *scratch; /* [widest], [6 widest] */
-    size_t widest;
-} testing;
-
-/* ---- pairs ---- */
-
-/* One word and its MAC. */
-typedef struct pair_word {
-    uint64_t share, mac;
-} pair_word;
-
-static pair_word word_at(const uint64_t *share, const uint64_t *mac, size_t i) { return (pair_word){share[i], mac[i]}; }
-
-/* The spare masks of pair k: a', a a', b', a b', each `n` words behind the one before. */
-static const uint64_t *spare_of(const testing *t, size_t k, size_t *n)
+/* The block that number k of `count` stands in: where it begins, and how many words it has. */
+static size_t block_of(size_t k, size_t count, size_t *n)
 {
-    size_t first = k / EIS_MPC_TEST_PAIRS * EIS_MPC_TEST_PAIRS;
+    size_t first = k / EIS_MPC_TEST_BLOCK * EIS_MPC_TEST_BLOCK;
 
-    *n = t->pairs - first < EIS_MPC_TEST_PAIRS ? t->pairs - first : EIS_MPC_TEST_PAIRS;
-    return t->spare + 4 * first + (k - first);
+    *n = count - first < EIS_MPC_TEST_BLOCK ? count - first : EIS_MPC_TEST_BLOCK;
+    return first;
 }
 
-/* Takes c a b into the sum of products: c a - a' and b - b' are to be opened. */
-static void add_pair(testing *t, uint64_t c, pair_word a, pair_word b)
+/* d = x - mask for words and MACs, whose masks are `n` words behind. */
+static void hide(uint64_t *d, uint64_t *mac, eis_mpc_auths x, const uint64_t *mask, size_t n, size_t count)
 {
-    size_t n, k = t->pair++;
-    const uint64_t *s = spare_of(t, k, &n);
-
-    t->d[2 * k] = eis_fp_sub(eis_fp_mul(c, a.share), s[0]);
-    t->mac[2 * k] = eis_fp_sub(eis_fp_mul(c, a.mac), s[n]);
-    t->d[2 * k + 1] = eis_fp_sub(b.share, s[2 * n]);
-    t->mac[2 * k + 1] = eis_fp_sub(b.mac, s[3 * n]);
+    for (size_t i = 0; i < count; i++) d[i] = eis_fp_sub(x.share[i * x.step], mask[i]);
+    for (size_t i = 0; i < count; i++) mac[i] = eis_fp_sub(x.mac[i * x.step], mask[n + i]);
 }
 
-/* The product that the dealer claims for word c of the coin. */
-static void claim(testing *t, uint64_t c, uint64_t product)
+static eis_mpc_auths behind(eis_mpc_auths x, size_t i)
 {
-    t->linear = eis_fp_add(t->linear, eis_fp_mul(c, product));
+    return (eis_mpc_auths){x.share + i * x.step, x.mac + i * x.step, x.step};
 }
 
+void eis_mpc_testing_pairs(testing *t, eis_mpc_auths a, eis_mpc_auths b, size_t n)
+{
+    for (size_t done = 0, count; done < n; done += count) {
+        size_t width, first = block_of(t->pair, t->size.pairs, &width), at = t->pair - first;
+        const uint64_t *s = t->pair_spare + 4 * first + at;
+        uint64_t *d = t->d + 2 * first + at, *mac = t->mac + 2 * first + at;
+        count = n - done < width - at ? n - done : width - at;
+        hide(d, mac, behind(a, done), s, width, count);
+        hide(d + width, mac + width, behind(b, done), s + 2 * width, width, count);
+        t->pair += count;
+    }
+}
+
+void eis_mpc_testing_squares(testing *t, const uint64_t *weight, eis_mpc_auths x, size_t n)
+{
+    for (size_t done = 0, count; done < n; done += count) {
+        size_t width, first = block_of(t->square, t->size.squares, &width), at = t->square - first;
+        size_t to = 2 * t->size.pairs + t->square;
+        count = n - done < width - at ? n - done : width - at;
+        hide(t->d + to, t->mac + to, behind(x, done), t->square_spare + 3 * first + at, width, count);
+        memcpy(t->weight + t->square, weight + done, count * sizeof *weight);
+        t->square += count;
+    }
+}
+
+/* What an opened difference stands for: (d + a')(e + b') = d (e + b') + e a' + a' b'; the sum of all a' b' is dealt. */
+static uint64_t sum_pairs(const testing *t, uint64_t spare_products)
+{
+    uint64_t sum = spare_products;
+
+    for (size_t first = 0, n; first < t->size.pairs; first += n) {
+        const uint64_t *d = t->d + 2 * first, *s = t->pair_spare + 4 * first, *e;
+        (void)block_of(first, t->size.pairs, &n);
+        e = d + n;
+        sum = eis_fp_add(sum, eis_fp_dot(d, s + 2 * n, n));
+        sum = eis_fp_add(sum, eis_fp_dot(e, s, n));
+        if (t->one != 0) sum = eis_fp_add(sum, eis_fp_dot(d, e, n));
+    }
+    return sum;
+}
+
+/* (d + x')^2 = d (d + 2 x') + x'^2, and each counts as its weight says. Uses up d. */
+static uint64_t sum_squares(testing *t)
+{
+    uint64_t sum = 0;
+
+    for (size_t first = 0, n; first < t->size.squares; first += n) {
+        uint64_t *d = t->d + 2 * t->size.pairs + first;
+        const uint64_t *s = t->square_spare + 3 * first, *weight = t->weight + first;
+        (void)block_of(first, t->size.squares, &n);
+        sum = eis_fp_add(sum, eis_fp_dot(weight, s + 2 * n, n));
+        for (size_t i = 0; i < n; i++) {
+            uint64_t twice = eis_fp_add(s[i], s[i]);
+            d[i] = eis_fp_mul(d[i], eis_fp_add(t->one != 0 ? d[i] : 0, twice));
+        }
+        sum = eis_fp_add(sum, eis_fp_dot(weight, d, n));
+    }
+    return sum;
+}
+
+static void claim(testing *t, uint64_t product) { t->linear = eis_fp_add(t->linear, product); }
+
+/* ---- gates ---- */
+
+/* y = y + r x, word by word. */
+static void add_products(uint64_t *y, const uint64_t *r, const uint64_t *x, size_t n)
+{
+    for (size_t i = 0; i < n; i++) y[i] = eis_fp_add(y[i], eis_fp_mul(r[i], x[i]));
+}
+
+/* l_S = l_(S without its first factor) times that factor: for all sets with one first factor, each times a random word,
+ * one pair. */
 static eis_status test_product(testing *t, const eis_mpc_node *node, const uint64_t *m)
 {
     eis_status st = EIS_OK;
-    size_t n = node->count, block[1u << EIS_MPC_FACTORS_MAX], at = 0;
+    size_t n = node->count, at[1u << EIS_MPC_FACTORS_MAX] = {0}, words = 0;
+    uint64_t *a = t->scratch, *mac = a + n;
 
-    for (unsigned set = 3; set < 1u << node->in_count; set++) {
-        unsigned rest = set & (set - 1);
-        const eis_mpc_words *b = &t->run->values[node->in[__builtin_ctz(set)]], *wire;
-        const uint64_t *share, *mac;
-        if (rest == 0) continue;
-        block[set] = at;
-        at += 2 * n;
-        wire = &t->run->values[node->in[__builtin_ctz(rest)]];
-        share = (rest & (rest - 1)) == 0 ? wire->share : m + block[rest];
-        mac = (rest & (rest - 1)) == 0 ? wire->mac : m + block[rest] + n;
-        EIS_TRY(eis_mpc_stream_words(&t->coin[COIN_PRODUCTS], t->r, n));
-        for (size_t i = 0; i < n; i++) {
-            claim(t, t->r[i], m[block[set] + i]);
-            add_pair(t, t->r[i], word_at(share, mac, i), word_at(b->share, b->mac, i));
+    for (unsigned set = 1; set < 1u << node->in_count; set++) {
+        if (!eis_mpc_product_dealt(node, set)) continue;
+        at[set] = words;
+        words += 2 * n;
+    }
+    for (uint32_t j = 0; j < node->in_count; j++) {
+        const eis_mpc_words *b = &t->run->values[node->in[j]];
+        bool any = false;
+        memset(a, 0, 2 * n * sizeof *a);
+        for (unsigned set = 1u << j; set < 1u << node->in_count; set++) {
+            unsigned rest = eis_mpc_product_set(node, set & (set - 1));
+            const eis_mpc_words *wire;
+            if ((unsigned)__builtin_ctz(set) != j || !eis_mpc_product_dealt(node, set)) continue;
+            wire = &t->run->values[node->in[__builtin_ctz(rest)]];
+            EIS_TRY(eis_mpc_testing_draw(t->r, t, EIS_MPC_COIN_PRODUCTS, n));
+            claim(t, eis_fp_dot(t->r, m + at[set], n));
+            add_products(a, t->r, (rest & (rest - 1)) == 0 ? wire->share : m + at[rest], n);
+            add_products(mac, t->r, (rest & (rest - 1)) == 0 ? wire->mac : m + at[rest] + n, n);
+            any = true;
         }
+        if (any) eis_mpc_testing_pairs(t, (eis_mpc_auths){a, mac, 1}, (eis_mpc_auths){b->share, b->mac, 1}, n);
     }
 out:
     return st;
 }
 
+/* b = sum over the groups of a run of r_g times the second vector of group g. */
+static void combine_run(uint64_t *b, const uint64_t *words, const eis_mpc_dot_shape *shape, uint32_t group,
+                        const uint64_t *r, uint32_t run)
+{
+    memset(b, 0, shape->inner * sizeof *b);
+    for (uint32_t k = 0; k < run; k++) {
+        const uint64_t *from = words + shape->b_at[group + k];
+        if (shape->b_step == 1)
+            eis_fp_axpy(b, r[k], from, shape->inner);
+        else
+            for (uint32_t i = 0; i < shape->inner; i++)
+                b[i] = eis_fp_add(b[i], eis_fp_mul(r[k], from[(size_t)i * shape->b_step]));
+    }
+}
+
+/* Groups with one first vector, each times a random word: one inner product. */
 static eis_status test_dot(testing *t, const eis_mpc_node *node, const uint64_t *m)
 {
     eis_status st = EIS_OK;
     const eis_mpc_dot_shape *shape = &node->dot;
     const eis_mpc_words *a = &t->run->values[node->in[0]], *b = &t->run->values[node->in[1]];
+    uint64_t *y = t->scratch, *mac = y + shape->inner;
 
-    EIS_TRY(eis_mpc_stream_words(&t->coin[COIN_PRODUCTS], t->r, node->count));
-    for (uint32_t g = 0; g < node->count; g++) {
-        claim(t, t->r[g], m[g]);
-        for (uint32_t i = 0; i < shape->inner; i++)
-            add_pair(t, t->r[g], word_at(a->share, a->mac, shape->a_at[g] + (size_t)i * shape->a_step),
-                     word_at(b->share, b->mac, shape->b_at[g] + (size_t)i * shape->b_step));
+    EIS_TRY(eis_mpc_testing_draw(t->r, t, EIS_MPC_COIN_PRODUCTS, node->count));
+    claim(t, eis_fp_dot(t->r, m, node->count));
+    for (uint32_t g = 0, run; g < node->count; g += run) {
+        uint32_t from = shape->a_at[g];
+        run = eis_mpc_dot_run(node, g);
+        combine_run(y, b->share, shape, g, t->r + g, run);
+        combine_run(mac, b->mac, shape, g, t->r + g, run);
+        eis_mpc_testing_pairs(t, (eis_mpc_auths){a->share + from, a->mac + from, shape->a_step},
+                              (eis_mpc_auths){y, mac, 1}, shape->inner);
     }
 out:
     return st;
 }
 
-/* x = the combination of one digit's entries, share or MAC part; entry 0 is `one` minus the others. */
-static void sketch_digit(uint64_t *x, const uint64_t *one, const uint64_t *entries, size_t n, uint32_t values,
-                         const uint64_t *r)
+/* Our share of <r, x> and its MAC, x = D - l. */
+static void combine_wire(uint64_t x[2], const testing *t, const uint64_t *r, const eis_mpc_words *w, size_t at,
+                         size_t n)
 {
-    for (size_t i = 0; i < n; i++) x[i] = eis_fp_mul(one[i], r[0]);
-    for (uint32_t v = 1; v <= values; v++) eis_fp_axpy(x, eis_fp_sub(r[v], r[0]), entries + 2 * n * (v - 1), n);
+    uint64_t d = eis_fp_dot(r, w->pub + at, n);
+
+    x[0] = eis_fp_sub(eis_fp_mul(t->one, d), eis_fp_dot(r, w->share + at, n));
+    x[1] = eis_fp_sub(eis_fp_mul(t->party->key, d), eis_fp_dot(r, w->mac + at, n));
 }
 
-/* m: r_t | times a | entries of each digit with their MACs. scratch: q, X and Y, shares and MACs. */
-static eis_status test_digits(testing *t, const eis_mpc_node *node, const uint64_t *m)
-{
-    eis_status st = EIS_OK;
-    size_t n = node->cmp.elements;
-    uint32_t values = (1u << node->cmp.digit_bits) - 1;
-    uint64_t *q[2] = {t->scratch, t->scratch + n}, *x[2] = {q[1] + n, q[1] + 2 * n}, *y[2] = {x[1] + n, x[1] + 2 * n};
-    const uint64_t one[2] = {t->one, t->party->key};
-
-    EIS_ASSERT(values < SKETCH_MAX);
-    EIS_TRY(eis_mpc_stream_words(&t->coin[COIN_PRODUCTS], t->r, n));
-    for (size_t i = 0; i < n; i++) { /* q^2 = 1 */
-        for (int part = 0; part < 2; part++) {
-            uint64_t r_t = m[(size_t)part * n + i];
-            q[part][i] = eis_fp_sub(one[part], eis_fp_add(r_t, r_t));
-        }
-        claim(t, t->r[i], t->one);
-        add_pair(t, t->r[i], word_at(q[0], q[1], i), word_at(q[0], q[1], i));
-    }
-    for (unsigned j = 0; j < node->cmp.digits; j++) {
-        const uint64_t *entries = m + 2 * n * (1 + (size_t)j * values);
-        bool top = j + 1 == node->cmp.digits;
-        for (int part = 0; part < 2; part++) {
-            for (size_t i = 0; i < n; i++) t->r[i] = top ? q[part][i] : one[part];
-            sketch_digit(x[part], t->r, entries + (size_t)part * n, n, values, t->sketch);
-            sketch_digit(y[part], t->r, entries + (size_t)part * n, n, values, t->square);
-        }
-        EIS_TRY(eis_mpc_stream_words(&t->coin[COIN_PRODUCTS], t->r, n));
-        for (size_t i = 0; i < n; i++) { /* X^2 = Y, or q Y */
-            add_pair(t, t->r[i], word_at(x[0], x[1], i), word_at(x[0], x[1], i));
-            if (top)
-                add_pair(t, eis_fp_neg(t->r[i]), word_at(q[0], q[1], i), word_at(y[0], y[1], i));
-            else
-                claim(t, t->r[i], y[0][i]);
-        }
-    }
-out:
-    return st;
-}
-
-/* Rows of an input of which one word is 1 and the others are 0: X^2 = Y, and the sum is 1. x = D - l. */
-static eis_status test_one_hot(testing *t, const eis_mpc_node *node, const eis_mpc_words *x)
+/* Rows of an input of which one word is 1 and the others are 0: X^2 = Y, and the sum is 1. */
+static eis_status test_one_hot(testing *t, const eis_mpc_node *node, const eis_mpc_words *words)
 {
     eis_status st = EIS_OK;
     size_t n = node->one_hot;
-    uint64_t *r = t->r, *square = t->scratch, key = t->party->key;
+    uint64_t *r = t->r, *square = t->scratch, *ones = square + n;
 
-    EIS_TRY(eis_mpc_stream_words(&t->coin[COIN_SKETCH], r, n));
-    for (size_t i = 0; i < n; i++) square[i] = eis_fp_mul(r[i], r[i]);
+    EIS_TRY(eis_mpc_testing_draw(r, t, EIS_MPC_COIN_SKETCH, n));
+    for (size_t i = 0; i < n; i++) {
+        square[i] = eis_fp_mul(r[i], r[i]);
+        ones[i] = 1;
+    }
     for (size_t at = 0; at < node->count; at += n) {
-        const uint64_t *pub = x->pub + at, *share = x->share + at, *mac = x->mac + at;
-        uint64_t c, d = eis_fp_dot(r, pub, n), zero = eis_fp_neg(key);
-        pair_word sum = {eis_fp_sub(eis_fp_mul(t->one, d), eis_fp_dot(r, share, n)),
-                         eis_fp_sub(eis_fp_mul(key, d), eis_fp_dot(r, mac, n))};
-        EIS_TRY(eis_mpc_stream_words(&t->coin[COIN_PRODUCTS], &c, 1));
-        claim(t, c, eis_fp_sub(eis_fp_mul(t->one, eis_fp_dot(square, pub, n)), eis_fp_dot(square, share, n)));
-        add_pair(t, c, sum, sum);
-        for (size_t i = 0; i < n; i++) zero = eis_fp_add(zero, eis_fp_sub(eis_fp_mul(key, pub[i]), mac[i]));
+        uint64_t c, x[2], y[2], sum[2], zero;
+        EIS_TRY(eis_mpc_testing_draw(&c, t, EIS_MPC_COIN_PRODUCTS, 1));
+        combine_wire(x, t, r, words, at, n);
+        combine_wire(y, t, square, words, at, n);
+        combine_wire(sum, t, ones, words, at, n);
+        eis_mpc_testing_squares(t, &c, (eis_mpc_auths){&x[0], &x[1], 1}, 1);
+        claim(t, eis_fp_mul(c, y[0]));
+        zero = eis_fp_sub(sum[1], t->party->key);
         EIS_TRY(eis_mpc_check_add(&t->party->check, &zero, 1));
     }
 out:
     return st;
 }
 
-/* ---- MACs ---- */
-
-/* Blocks of n words with their MACs behind each. */
-static eis_status combine(testing *t, const uint64_t *m, size_t blocks, size_t n)
+/* Words of an input that are 0 or 1: x^2 = x. */
+static eis_status test_bits(testing *t, const eis_mpc_node *node, const eis_mpc_words *words)
 {
     eis_status st = EIS_OK;
+    size_t n = node->count;
+    uint64_t *x = t->scratch, *mac = x + n;
 
-    for (size_t b = 0; b < blocks; b++, m += 2 * n) {
-        EIS_TRY(eis_mpc_stream_words(&t->coin[COIN_MACS], t->r, n));
-        t->sum[0] = eis_fp_add(t->sum[0], eis_fp_dot(t->r, m, n));
-        t->sum[1] = eis_fp_add(t->sum[1], eis_fp_dot(t->r, m + n, n));
+    EIS_TRY(eis_mpc_testing_draw(t->r, t, EIS_MPC_COIN_PRODUCTS, n));
+    for (size_t i = 0; i < n; i++) {
+        x[i] = eis_fp_sub(t->one != 0 ? words->pub[i] : 0, words->share[i]);
+        mac[i] = eis_fp_sub(eis_fp_mul(words->pub[i], t->party->key), words->mac[i]);
     }
+    eis_mpc_testing_squares(t, t->r, (eis_mpc_auths){x, mac, 1}, n);
+    claim(t, eis_fp_dot(t->r, x, n));
 out:
     return st;
 }
 
-/* Those of digits are proved with their sketches. */
+/* Blocks of words with their MACs at the beginning of a node's material. Those of digits are proved with their
+ * sketches. */
 static size_t blocks_of(const eis_mpc_node *node)
 {
+    size_t sets = 0;
+
     switch (node->op) {
     case EIS_MPC_OP_INPUT:
     case EIS_MPC_OP_MASK:
@@ -211,7 +245,8 @@ static size_t blocks_of(const eis_mpc_node *node)
     case EIS_MPC_OP_TRUNCATE:
         return 2;
     case EIS_MPC_OP_PRODUCT:
-        return ((size_t)1 << node->in_count) - 1 - node->in_count;
+        for (unsigned set = 1; set < 1u << node->in_count; set++) sets += eis_mpc_product_dealt(node, set);
+        return sets;
     default:
         return 0;
     }
@@ -228,13 +263,13 @@ static eis_status begin_matrix(testing *t, const eis_mpc_node *node, const uint6
     size_t rows = w->rows, columns = w->columns;
     const eis_mpc_words *x = &t->run->values[node->in[0]];
 
-    EIS_TRY(eis_mpc_stream_words(&t->coin[COIN_MATRICES], r, rows));
+    EIS_TRY(eis_mpc_testing_draw(r, t, EIS_MPC_COIN_MATRICES, rows));
     memcpy(d, spare, columns * sizeof *d);
     memcpy(mac, spare + columns, columns * sizeof *mac);
     *claimed = eis_fp_dot(r, spare + 2 * columns, rows);
     for (size_t b = 0; b < node->count / rows; b++) {
         uint64_t c, product = eis_fp_dot(r, m + 2 * (size_t)node->count + b * rows, rows);
-        EIS_TRY(eis_mpc_stream_words(&t->coin[COIN_MATRICES], &c, 1));
+        EIS_TRY(eis_mpc_testing_draw(&c, t, EIS_MPC_COIN_MATRICES, 1));
         product = eis_fp_sub(product, eis_fp_dot(r, m + b * rows, rows));
         for (uint32_t q = 1; q < node->in_count; q++)
             product = eis_fp_add(product, eis_fp_dot(r, t->run->values[node->in[q]].share + b * rows, rows));
@@ -276,7 +311,7 @@ static eis_status list_matrices(matrix_tests *list, const testing *t)
 {
     eis_status st = EIS_OK;
     const eis_mpc_graph *g = t->graph;
-    size_t at = 2 * t->pairs + 1, words = 0;
+    size_t at = 2 * t->size.pairs + t->size.squares + 1, words = 0;
 
     for (eis_mpc_id id = 0; id < g->node_count; id++) {
         if (g->nodes[id].op != EIS_MPC_OP_MATRIX) continue;
@@ -304,77 +339,36 @@ static void clear_matrices(matrix_tests *list)
 
 /* ---- the test of a unit ---- */
 
-static eis_status toss(testing *t)
+/* The owner's words: nobody has dealt them. */
+static eis_status test_inputs(testing *t, const eis_mpc_node *node, const eis_mpc_words *words)
 {
     eis_status st = EIS_OK;
-    uint8_t coin[EIS_MPC_DIGEST_BYTES];
 
-    EIS_TRY(eis_mpc_check_coin(&t->party->check, coin));
-    for (uint64_t i = 0; i < COINS; i++) EIS_TRY(eis_mpc_stream_start(&t->coin[i], coin, EIS_MPC_PURPOSE_TEST, i));
-    EIS_TRY(eis_mpc_stream_words(&t->coin[COIN_SKETCH], t->sketch, SKETCH_MAX));
-    for (int i = 0; i < SKETCH_MAX; i++) t->square[i] = eis_fp_mul(t->sketch[i], t->sketch[i]);
+    if (node->one_hot > 0) EIS_TRY(test_one_hot(t, node, words));
+    if (node->bits) EIS_TRY(test_bits(t, node, words));
 out:
     return st;
 }
 
-static eis_status make_room(testing *t, size_t widest)
+static eis_status test_node(testing *t, eis_mpc_id id, const uint64_t *m)
 {
-    eis_status st = EIS_OK;
+    const eis_mpc_node *node = &t->graph->nodes[id];
+    eis_status st = eis_mpc_testing_combine(t, m, blocks_of(node), node->count);
 
-    t->widest = widest;
-    t->r = eis_mem_new_secret(widest, sizeof *t->r);
-    t->scratch = eis_mem_new_secret(6 * widest, sizeof *t->scratch);
-    t->d = eis_mem_new_secret(t->opened, sizeof *t->d);
-    t->mac = eis_mem_new_secret(t->opened, sizeof *t->mac);
-    t->frame = t->opened < FRAME_WORDS ? t->opened : FRAME_WORDS;
-    t->theirs = eis_mem_new_secret(t->frame * t->party->links->count, sizeof *t->theirs);
-    EIS_REQUIRE(t->r != NULL && t->scratch != NULL && t->d != NULL && t->mac != NULL && t->theirs != NULL,
-                EIS_ERR_MEMORY, "no memory to test %zu words of material", t->opened);
-out:
-    return st;
-}
-
-static void clear_testing(testing *t)
-{
-    eis_mem_free_wiped(t->r, t->widest, sizeof *t->r);
-    eis_mem_free_wiped(t->scratch, 6 * t->widest, sizeof *t->scratch);
-    eis_mem_free_wiped(t->d, t->opened, sizeof *t->d);
-    eis_mem_free_wiped(t->mac, t->opened, sizeof *t->mac);
-    eis_mem_free_wiped(t->theirs, t->frame * t->party->links->count, sizeof *t->theirs);
-    for (int i = 0; i < COINS; i++) eis_mpc_stream_clear(&t->coin[i]);
-    eis_mem_wipe(t, sizeof *t);
-}
-
-/* Opens d; adds the residues of `authenticated` words, whose MACs are in mac. */
-static eis_status open_all(testing *t, size_t authenticated, uint32_t round)
-{
-    eis_status st = EIS_OK;
-
-    for (size_t at = 0; at < t->opened; at += t->frame) {
-        size_t n = t->opened - at < t->frame ? t->opened - at : t->frame;
-        EIS_TRY(eis_mpc_party_open(t->party, t->d + at, t->theirs, n, ++round));
+    if (st == EIS_OK && t->tests.level > 1 && node->cut) st = eis_mpc_test_parts(t, id);
+    if (st != EIS_OK) return st;
+    switch (node->op) {
+    case EIS_MPC_OP_PRODUCT:
+        return test_product(t, node, m);
+    case EIS_MPC_OP_DOT:
+        return test_dot(t, node, m);
+    case EIS_MPC_OP_DIGITS:
+        return eis_mpc_test_digits(t, node, m);
+    case EIS_MPC_OP_TRUNCATE:
+        return t->tests.level > 1 ? eis_mpc_test_truncate(t, node, m) : EIS_OK;
+    default:
+        return EIS_OK;
     }
-    for (size_t i = 0; i < authenticated; i++) t->mac[i] = eis_fp_sub(eis_fp_mul(t->d[i], t->party->key), t->mac[i]);
-    EIS_TRY(eis_mpc_check_add(&t->party->check, t->mac, authenticated));
-out:
-    return st;
-}
-
-/* The sum of all c a b minus what was claimed, from the opened differences: (d + a')(e + b') = d e + d b' + e a' + a'
- * b'.
- */
-static uint64_t products_residue(const testing *t, uint64_t spare_products)
-{
-    uint64_t sum = eis_fp_sub(spare_products, t->linear);
-
-    for (size_t k = 0; k < t->pairs; k++) {
-        size_t n;
-        const uint64_t *s = spare_of(t, k, &n);
-        uint64_t d = t->d[2 * k], e = t->d[2 * k + 1];
-        sum = eis_fp_add(sum, eis_fp_mul(d, eis_fp_add(s[2 * n], t->one == 0 ? 0 : e)));
-        sum = eis_fp_add(sum, eis_fp_mul(e, s[0]));
-    }
-    return sum;
 }
 
 static eis_status test_nodes(testing *t, const uint64_t *material)
@@ -383,14 +377,11 @@ static eis_status test_nodes(testing *t, const uint64_t *material)
 
     for (eis_mpc_id id = 0; id < t->graph->node_count; id++) {
         const eis_mpc_node *node = &t->graph->nodes[id];
-        EIS_TRY(combine(t, material, blocks_of(node), node->count));
-        if (node->op == EIS_MPC_OP_INPUT && node->one_hot > 0) EIS_TRY(test_one_hot(t, node, &t->run->values[id]));
-        if (node->op == EIS_MPC_OP_PRODUCT) EIS_TRY(test_product(t, node, material));
-        if (node->op == EIS_MPC_OP_DOT) EIS_TRY(test_dot(t, node, material));
-        if (node->op == EIS_MPC_OP_DIGITS) EIS_TRY(test_digits(t, node, material));
+        if (t->tests.inputs && node->op == EIS_MPC_OP_INPUT) EIS_TRY(test_inputs(t, node, &t->run->values[id]));
+        if (t->tests.level > 0) EIS_TRY(test_node(t, id, material));
         material += eis_mpc_node_words(t->graph, id);
     }
-    EIS_ASSERT(t->pair == t->pairs);
+    EIS_ASSERT(t->pair == t->size.pairs && t->square == t->size.squares);
 out:
     return st;
 }
@@ -399,156 +390,162 @@ static size_t widest_of(const eis_mpc_graph *graph)
 {
     size_t widest = 1;
 
-    for (eis_mpc_id id = 0; id < graph->node_count; id++)
+    for (eis_mpc_id id = 0; id < graph->node_count; id++) {
         if (graph->nodes[id].count > widest) widest = graph->nodes[id].count;
+        if (graph->nodes[id].op == EIS_MPC_OP_DOT && graph->nodes[id].dot.inner > widest)
+            widest = graph->nodes[id].dot.inner;
+    }
     return widest;
 }
 
-eis_status eis_mpc_sacrifice_run(eis_mpc_party *party, const eis_mpc_graph *graph, const eis_mpc_run *run,
-                                 const uint64_t *material, const uint64_t *tests)
+/* Where the parts of the test's material stand: see material.h. */
+typedef struct places {
+    const uint64_t *combination, *pair_sum, *matrices, *end;
+} places;
+
+static eis_status find_places(places *at, testing *t, const uint64_t *words)
 {
     eis_status st = EIS_OK;
-    testing t = {.party = party, .graph = graph, .run = run, .spare = tests + 2, .one = party->links->index == 0};
-    eis_mpc_test_size size;
-    matrix_tests list = {0};
-    const uint64_t *spare, *m = material;
-    uint64_t residue;
+    const eis_mpc_graph *g = t->graph;
 
-    eis_mpc_test_size_graph(&size, graph);
-    t.opened = size.opened;
-    t.pairs = size.pairs;
-    spare = t.spare + 4 * size.pairs + 1;
-    EIS_TRY(make_room(&t, widest_of(graph)));
-    EIS_TRY(list_matrices(&list, &t));
-    EIS_TRY(toss(&t));
-    EIS_TRY(test_nodes(&t, material));
-    t.d[2 * t.pairs] = eis_fp_add(t.sum[0], tests[0]);
-    t.mac[2 * t.pairs] = eis_fp_add(t.sum[1], tests[1]);
-    for (eis_mpc_id id = 0, i = 0; i < list.count; m += eis_mpc_node_words(graph, id++)) {
+    at->combination = words;
+    if (t->tests.level > 0) words += 2;
+    t->pair_spare = words;
+    words += 4 * t->size.pairs;
+    at->pair_sum = words;
+    if (t->size.pairs > 0) words++;
+    t->square_spare = words;
+    words += 3 * t->size.squares;
+    at->matrices = words;
+    if (t->tests.level < 2) goto out;
+    EIS_NEW(t->parts, g->node_count);
+    for (eis_mpc_id id = 0; id < g->node_count; id++)
+        if (g->nodes[id].op == EIS_MPC_OP_MATRIX) {
+            const eis_mpc_matrix_shape *w = &g->matrices[g->nodes[id].matrix];
+            words += 2 * (size_t)w->columns + w->rows;
+        }
+    for (eis_mpc_id id = 0; id < g->node_count; id++) {
+        if (!g->nodes[id].cut) continue;
+        t->parts[id] = words;
+        words += 2 * (size_t)g->nodes[id].count * EIS_MPC_PART_ENTRIES;
+    }
+out:
+    return st;
+}
+
+static eis_status begin_matrices(testing *t, const matrix_tests *list, const uint64_t *m, const uint64_t *spare)
+{
+    eis_status st = EIS_OK;
+
+    for (eis_mpc_id id = 0, i = 0; i < list->count; m += eis_mpc_node_words(t->graph, id++)) {
+        matrix_test *test = &list->of[i];
         const eis_mpc_matrix_shape *w;
-        if (id != list.of[i].id) continue;
-        EIS_TRY(begin_matrix(&t, &graph->nodes[id], m, spare, t.d + list.of[i].at, t.mac + list.of[i].at,
-                             &list.of[i].claimed, list.of[i].r));
-        w = &graph->matrices[graph->nodes[id].matrix];
+        if (id != test->id) continue;
+        EIS_TRY(begin_matrix(t, &t->graph->nodes[id], m, spare, t->d + test->at, t->mac + test->at, &test->claimed,
+                             test->r));
+        w = &t->graph->matrices[t->graph->nodes[id].matrix];
         spare += 2 * (size_t)w->columns + w->rows;
         i++;
     }
-    EIS_TRY(open_all(&t, t.opened, graph->rounds));
-    residue = products_residue(&t, tests[2 + 4 * t.pairs]);
-    EIS_TRY(eis_mpc_check_add(&party->check, &residue, 1));
-    for (size_t i = 0; i < list.count; i++) {
-        residue = eis_fp_sub(list.of[i].claimed,
-                             end_matrix(&t, &graph->nodes[list.of[i].id], t.d + list.of[i].at, list.of[i].r));
-        EIS_TRY(eis_mpc_check_add(&party->check, &residue, 1));
+out:
+    return st;
+}
+
+/* What has to be 0, once everything is open. */
+static eis_status add_zeros(testing *t, const matrix_tests *list, const places *at)
+{
+    eis_status st = EIS_OK;
+    eis_mpc_check *check = &t->party->check;
+    uint64_t zero = eis_fp_sub(t->size.pairs > 0 ? sum_pairs(t, *at->pair_sum) : 0, t->linear);
+
+    zero = eis_fp_add(zero, sum_squares(t));
+    EIS_TRY(eis_mpc_check_add(check, &zero, 1));
+    for (size_t i = 0; i < list->count; i++) {
+        zero = eis_fp_sub(list->of[i].claimed,
+                          end_matrix(t, &t->graph->nodes[list->of[i].id], t->d + list->of[i].at, list->of[i].r));
+        EIS_TRY(eis_mpc_check_add(check, &zero, 1));
     }
+    EIS_TRY(eis_mpc_check_relieve(check));
+out:
+    return st;
+}
+
+eis_status eis_mpc_sacrifice_run(eis_mpc_party *party, const eis_mpc_graph *graph, const eis_mpc_run *run,
+                                 const uint64_t *material, const uint64_t *words, eis_mpc_tests tests)
+{
+    eis_status st = EIS_OK;
+    testing t = {.party = party, .graph = graph, .run = run, .tests = tests, .one = party->links->index == 0};
+    matrix_tests list = {0};
+    places at = {0};
+
+    eis_mpc_test_size_graph(&t.size, graph, tests);
+    if (t.size.opened == 0) return EIS_OK;
+    EIS_TRY(find_places(&at, &t, words));
+    EIS_TRY(eis_mpc_testing_make_room(&t, widest_of(graph)));
+    if (tests.level > 0) EIS_TRY(list_matrices(&list, &t));
+    EIS_TRY(eis_mpc_testing_toss(&t));
+    EIS_TRY(test_nodes(&t, material));
+    if (tests.level > 0) {
+        size_t combination = 2 * t.size.pairs + t.size.squares;
+        t.d[combination] = eis_fp_add(t.sum[0], at.combination[0]);
+        t.mac[combination] = eis_fp_add(t.sum[1], at.combination[1]);
+        EIS_TRY(begin_matrices(&t, &list, material, at.matrices));
+    }
+    EIS_TRY(eis_mpc_testing_open(&t, t.size.opened, graph->rounds)); /* the walk has the rounds to there */
+    EIS_TRY(add_zeros(&t, &list, &at));
 out:
     clear_matrices(&list);
-    clear_testing(&t);
+    eis_mpc_testing_clear(&t);
     return st;
 }
 
-/* ---- the test of a load ---- */
+/* ---- costs ---- */
 
-/* One tag: M w for public random w, where M is the matrix, or its transpose for rows. */
-typedef struct tag_test {
-    const eis_mpc_matrix *matrix;
-    bool rows; /* the tag of rows: of the transpose */
-    size_t out, in;
-} tag_test;
-
-/* Our share of M w + l. */
-static void tag_shares(uint64_t *d, const testing *t, const tag_test *tag, const uint64_t *w, const uint64_t *l)
+/* Adds residues; counts a check where it has to run. */
+static void count_residues(size_t *pending, uint32_t *checks, size_t more, size_t pending_max)
 {
-    const eis_mpc_matrix *m = tag->matrix;
-    size_t columns = m->shape->columns;
-
-    memcpy(d, l, tag->out * sizeof *d);
-    for (size_t i = 0; i < m->shape->rows; i++) {
-        const uint64_t *pub = m->pub + i * columns, *share = m->share + i * columns;
-        if (tag->rows) {
-            if (t->one != 0) eis_fp_axpy(d, w[i], pub, columns);
-            eis_fp_axpy(d, eis_fp_neg(w[i]), share, columns);
-        } else {
-            if (t->one != 0) d[i] = eis_fp_add(d[i], eis_fp_dot(pub, w, columns));
-            d[i] = eis_fp_sub(d[i], eis_fp_dot(share, w, columns));
-        }
-    }
+    *pending += more;
+    if (*pending < pending_max) return;
+    *pending = 0;
+    ++*checks;
 }
 
-static bool next_tag(tag_test *tag, const eis_mpc_party *party, uint32_t *side)
+static void count_tests(size_t *pending, uint32_t *checks, const eis_mpc_graph *graph, eis_mpc_tests tests,
+                        size_t pending_max)
 {
-    for (; *side < 2 * party->matrix_count; ++*side) {
-        const eis_mpc_matrix *m = &party->matrices[*side / 2];
-        bool rows = *side % 2 != 0;
-        if (!(rows ? m->shape->selection : m->shape->products)) continue;
-        *tag =
-            (tag_test){m, rows, rows ? m->shape->columns : m->shape->rows, rows ? m->shape->rows : m->shape->columns};
-        ++*side;
-        return true;
-    }
-    return false;
-}
-
-/* MACs of rho, l_v and l_W^T rho of all matrices. */
-static eis_status combine_load(testing *t, const uint64_t *m)
-{
-    eis_status st = EIS_OK;
-
-    for (uint32_t i = 0; i < t->party->matrix_count; i++) {
-        const eis_mpc_matrix_shape *s = t->party->matrices[i].shape;
-        size_t out[2] = {s->rows, s->columns};
-        bool used[2] = {s->products, s->selection};
-        m += (size_t)s->rows * s->columns;
-        for (int side = 0; side < 2; side++) {
-            if (!used[side]) continue;
-            EIS_TRY(combine(t, m, 1, out[side]));
-            EIS_TRY(combine(t, m + 2 * out[side], 2, out[1 - side]));
-            m += 2 * out[side] + 4 * out[1 - side];
-        }
-    }
-out:
-    return st;
-}
-
-eis_status eis_mpc_sacrifice_load(eis_mpc_party *party, const uint64_t *material, const uint64_t *tests)
-{
-    eis_status st = EIS_OK;
-    testing t = {.party = party, .one = party->links->index == 0};
     eis_mpc_test_size size;
-    tag_test tag;
-    const uint64_t *spare = tests + 2;
-    uint64_t *words = NULL;
-    size_t widest = 1, at = 1, w_at = 0, all = 0;
+    size_t zeros = 1;
 
-    size = (eis_mpc_test_size){.opened = 1};
-    for (uint32_t side = 0; next_tag(&tag, party, &side);) {
-        size.opened += tag.out;
-        all += tag.in;
-        if (tag.in > widest) widest = tag.in;
-        if (tag.out > widest) widest = tag.out;
+    eis_mpc_test_size_graph(&size, graph, tests);
+    if (size.opened == 0) return;
+    for (eis_mpc_id id = 0; id < graph->node_count; id++) {
+        const eis_mpc_node *node = &graph->nodes[id];
+        if (tests.inputs && node->op == EIS_MPC_OP_INPUT && node->one_hot > 0) *pending += node->count / node->one_hot;
+        if (tests.level > 0) zeros += node->op == EIS_MPC_OP_MATRIX;
     }
-    t.opened = size.opened;
-    EIS_TRY(make_room(&t, widest));
-    EIS_NEW(words, all);
-    EIS_TRY(toss(&t));
-    EIS_TRY(combine_load(&t, material));
-    t.d[0] = eis_fp_add(t.sum[0], tests[0]);
-    t.mac[0] = eis_fp_add(t.sum[1], tests[1]);
-    EIS_TRY(eis_mpc_stream_words(&t.coin[COIN_MATRICES], words, all));
-    for (uint32_t side = 0; next_tag(&tag, party, &side); at += tag.out, w_at += tag.in, spare += tag.out + 1)
-        tag_shares(t.d + at, &t, &tag, words + w_at, spare);
-    EIS_TRY(open_all(&t, 1, 1));
-    at = 1;
-    w_at = 0;
-    spare = tests + 2;
-    for (uint32_t side = 0; next_tag(&tag, party, &side); at += tag.out, w_at += tag.in, spare += tag.out + 1) {
-        uint64_t tau = eis_fp_dot(t.d + at, tag.rows ? tag.matrix->rho_r : tag.matrix->rho, tag.out);
-        tau = eis_fp_sub(tau, spare[tag.out]);
-        tau = eis_fp_sub(tau, eis_fp_dot(words + w_at, tag.rows ? tag.matrix->w : tag.matrix->v, tag.in));
-        EIS_TRY(eis_mpc_check_add(&party->check, &tau, 1));
+    for (size_t left = size.opened, n; left > 0; left -= n) {
+        n = left < EIS_MPC_TEST_FRAME_WORDS ? left : EIS_MPC_TEST_FRAME_WORDS;
+        count_residues(pending, checks, n, pending_max);
     }
+    count_residues(pending, checks, zeros, pending_max);
+}
+
+eis_status eis_mpc_checks_between(uint32_t *checks, const eis_mpc_graph *graph, eis_mpc_tests tests, size_t pending_max)
+{
+    eis_status st = EIS_OK;
+    size_t pending = 0, *residues = NULL;
+
+    *checks = 0;
+    EIS_NEW(residues, (size_t)graph->rounds + 1);
+    for (eis_mpc_id id = 0; id < graph->node_count; id++) {
+        const eis_mpc_node *node = &graph->nodes[id];
+        if (node->op == EIS_MPC_OP_MASK) residues[node->round] += node->count;
+        if (node->op == EIS_MPC_OP_MATRIX) residues[node->round] += node->count / graph->matrices[node->matrix].rows;
+        if (node->op == EIS_MPC_OP_ROW) residues[node->round]++;
+    }
+    count_tests(&pending, checks, graph, tests, pending_max);
+    for (uint32_t r = 1; r <= graph->rounds; r++) count_residues(&pending, checks, residues[r], pending_max);
 out:
-    eis_mem_free(words);
-    clear_testing(&t);
+    eis_mem_free(residues);
     return st;
 }

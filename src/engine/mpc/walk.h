@@ -8,7 +8,7 @@
 typedef struct eis_mpc_walk {
     eis_mpc_party *party;
     const eis_mpc_graph *graph;
-    const eis_mpc_source *source;
+    const eis_mpc_source *source; /* while it begins */
     eis_mpc_run *run;
     const uint64_t *material;
     size_t *offset;    /* [node_count] of each node's material */
@@ -26,7 +26,11 @@ static inline const eis_mpc_words *eis_mpc_walk_words(const eis_mpc_walk *w, eis
     return &w->run->values[id];
 }
 
-/* Computes a node that opens nothing. Errors: those of the source. */
-EIS_MUST_USE eis_status eis_mpc_local_gate(eis_mpc_walk *walk, eis_mpc_id id);
+/* Before the first round: what an INPUT, KEPT or PUBLIC node holds, and our shares of the mask of any wire. Errors:
+ * those of the source. */
+EIS_MUST_USE eis_status eis_mpc_mask_gate(eis_mpc_walk *walk, eis_mpc_id id);
+
+/* Computes the rest of a node that opens nothing. */
+void eis_mpc_local_gate(eis_mpc_walk *walk, eis_mpc_id id);
 
 #endif

@@ -98,9 +98,16 @@ static const eis_mpc_cut narrow = {0, 7, 3}, wide = {0, 4, 6}, widest = {0, 3, 9
 
 static eis_mpc_id make_mask(eis_mpc_graph *g, eis_mpc_id x) { return eis_mpc_mask(g, eis_mpc_auth(g, x)); }
 
-static eis_mpc_id make_product(eis_mpc_graph *g, eis_mpc_id x, uint32_t count)
+static eis_mpc_id make_power(eis_mpc_graph *g, eis_mpc_id x, uint32_t count)
 {
     const eis_mpc_id factors[4] = {x, x, x, x};
+
+    return eis_mpc_mask(g, eis_mpc_product(g, factors, count, 1));
+}
+
+static eis_mpc_id make_product(eis_mpc_graph *g, eis_mpc_id x, uint32_t count)
+{
+    const eis_mpc_id factors[4] = {x, eis_mpc_scale(g, x, 2, 0), eis_mpc_scale(g, x, 3, 0), eis_mpc_scale(g, x, 5, 0)};
 
     return eis_mpc_mask(g, eis_mpc_product(g, factors, count, 1));
 }
@@ -108,6 +115,9 @@ static eis_mpc_id make_product(eis_mpc_graph *g, eis_mpc_id x, uint32_t count)
 static eis_mpc_id make_product2(eis_mpc_graph *g, eis_mpc_id x) { return make_product(g, x, 2); }
 static eis_mpc_id make_product3(eis_mpc_graph *g, eis_mpc_id x) { return make_product(g, x, 3); }
 static eis_mpc_id make_product4(eis_mpc_graph *g, eis_mpc_id x) { return make_product(g, x, 4); }
+static eis_mpc_id make_square(eis_mpc_graph *g, eis_mpc_id x) { return make_power(g, x, 2); }
+static eis_mpc_id make_cube(eis_mpc_graph *g, eis_mpc_id x) { return make_power(g, x, 3); }
+static eis_mpc_id make_fourth(eis_mpc_graph *g, eis_mpc_id x) { return make_power(g, x, 4); }
 static eis_mpc_id make_rescale(eis_mpc_graph *g, eis_mpc_id x) { return eis_mpc_rescale(g, x, 8); }
 
 static eis_mpc_id make_rescale_auth(eis_mpc_graph *g, eis_mpc_id x)
@@ -150,6 +160,9 @@ static void test_gates(void **state)
     expect("product of 2", make_product2, 1, 1, 1 + 2);
     expect("product of 3", make_product3, 1, 1, 1 + 8);
     expect("product of 4", make_product4, 1, 1, 1 + 22);
+    expect("square", make_square, 1, 1, 1 + 2);
+    expect("cube", make_cube, 1, 1, 1 + 4);
+    expect("fourth power", make_fourth, 1, 1, 1 + 6);
     expect("rescale", make_rescale, 1, 1, 4 + 1);
     expect("rescale of an auth", make_rescale_auth, 2, 2, 1 + 4 + 1);
     /* 2 words for r_t and each entry of each digit; a mask each; the two products of the chain: 1 and 4 sets. */

@@ -22,7 +22,8 @@ typedef struct setting {
     size_t load_words, step_words; /* of corrections, without those of the tests */
     uint64_t *weights[EIS_MPC_PARTIES_MAX];
     int64_t x[INPUTS];
-    bool test;
+    eis_mpc_tests tests;
+    size_t pending_max; /* 0: as it is */
 } setting;
 
 static void build(setting *s)
@@ -77,24 +78,24 @@ static void *walk_party(void *context)
     uint64_t *m[4];
 
     eis_mpc_test_size_load(&sizes[0], &s->shape, 1);
-    eis_mpc_test_size_graph(&sizes[1], &s->graph);
+    eis_mpc_test_size_graph(&sizes[1], &s->graph, s->tests);
     m[0] = eis_mem_new(eis_mpc_load_words(&s->shape), 8);
     m[1] = eis_mem_new(sizes[0].words, 8);
     m[2] = eis_mem_new(eis_mpc_graph_words(&s->graph), 8);
     m[3] = eis_mem_new(sizes[1].words, 8);
     EIS_TRY(eis_mpc_reader_load(&load, m[0], &s->shape, 1));
     EIS_TRY(eis_mpc_party_load(&p->party, &s->shape, &s->weights[p->index], 1, m[0]));
-    if (s->test) {
+    if (s->tests.level > 0) {
         EIS_TRY(eis_mpc_reader_test_load(&load_test, m[1], &s->shape, 1));
         EIS_TRY(eis_mpc_sacrifice_load(&p->party, m[0], m[1]));
     }
     EIS_TRY(eis_mpc_check_run(&p->party.check));
     EIS_TRY(eis_mpc_reader_graph(&unit, m[2], &s->graph, s->world.step));
-    EIS_TRY(eis_mpc_party_run(&p->run, &p->party, &s->graph, m[2], &source));
-    if (s->test) {
-        EIS_TRY(eis_mpc_reader_test_graph(&unit_test, m[3], &s->graph, s->world.step));
-        EIS_TRY(eis_mpc_sacrifice_run(&p->party, &s->graph, &p->run, m[2], m[3]));
-    }
+    if (s->pending_max != 0) p->party.check.pending_max = s->pending_max;
+    EIS_TRY(eis_mpc_party_begin(&p->run, &p->party, &s->graph, m[2], &source));
+    EIS_TRY(eis_mpc_reader_test_graph(&unit_test, m[3], &s->graph, s->tests, s->world.step));
+    EIS_TRY(eis_mpc_sacrifice_run(&p->party, &s->graph, &p->run, m[2], m[3], s->tests));
+    EIS_TRY(eis_mpc_party_walk(&p->run, &p->party, &s->graph, m[2]));
     EIS_TRY(eis_mpc_check_run(&p->party.check));
 out:
     for (int i = 0; i < 4; i++) eis_mem_free(m[i]);
@@ -103,11 +104,13 @@ out:
 
 /* A lie: the dealer changes what it has dealt. */
 typedef struct lie {
-    eis_mpc_op op;   /* of the node, 0: in the load */
-    size_t at;       /* the word, from that node's (or the load's) first correction */
-    size_t mac_at;   /* where its MAC is; SIZE_MAX: it is left as it was */
-    bool in_test;    /* in what the unit is tested with */
+    eis_mpc_op op; /* of the node, 0: in the load */
+    size_t at;     /* the word, from that node's (or the load's) first correction */
+    size_t mac_at; /* where its MAC is; SIZE_MAX: it is left as it was */
+    enum place { IN_UNIT, IN_TEST, AT_PAIR_SUM, AT_SQUARES, AT_PARTS } place; /* in what the unit is tested with */
     bool orthogonal; /* two words of a product with a matrix, so that the tag does not see it */
+    bool swapped;    /* digit `at` of a comparison is another one, sign and MACs as they should be */
+    bool turned;     /* r_t of a comparison is another one, and so is the sign */
 } lie;
 
 static size_t corrections_before(const eis_mpc_graph *g, eis_mpc_op op)
@@ -122,12 +125,55 @@ static size_t corrections_before(const eis_mpc_graph *g, eis_mpc_op op)
     return at;
 }
 
+/* Where the first correction of a place is in what a unit is tested with. */
+static size_t place_in_test(const setting *s, enum place place)
+{
+    eis_mpc_test_size size;
+    size_t parts = 0;
+
+    eis_mpc_test_size_graph(&size, &s->graph, s->tests);
+    for (eis_mpc_id id = 0; id < s->graph.node_count; id++)
+        if (s->graph.nodes[id].cut) parts += 2 * (size_t)s->graph.nodes[id].count * EIS_MPC_PART_ENTRIES;
+    if (place == AT_PARTS) return size.corrections - parts;
+    return place == IN_TEST ? 0 : 1 + 2 * size.pairs + (place == AT_SQUARES);
+}
+
+/* Adds to a word and to its MAC. */
+static void shift(const setting *s, uint64_t *word, uint64_t *mac, uint64_t amount)
+{
+    *word = eis_fp_add(*word, amount);
+    *mac = eis_fp_add(*mac, eis_fp_mul(amount, s->world.dealer.key));
+}
+
+/* Digit j of element 0 of the comparison becomes another one, or its sign does. */
+static void change_digit(const setting *s, uint64_t *w, unsigned j, bool turned)
+{
+    const eis_mpc_node *node = s->graph.nodes;
+    uint64_t l, digit, sign, values;
+    size_t n;
+
+    while (node->op != EIS_MPC_OP_DIGITS) node++;
+    n = node->cmp.elements;
+    values = (UINT64_C(1) << node->cmp.digit_bits) - 1;
+    l = s->world.masks.of[node->in[0]][0];
+    digit = l >> (node->cmp.low + j * node->cmp.digit_bits) & values;
+    sign = l >> (node->cmp.low + node->cmp.digits * node->cmp.digit_bits) & 1;
+    if (turned) shift(s, w, w + n, sign != 0 ? eis_fp_neg(1) : 1);
+    sign = j + 1 == node->cmp.digits && sign != 0 ? eis_fp_neg(1) : 1;
+    w += 2 * n * (1 + j * values);
+    if (digit != 0)
+        shift(s, w + 2 * n * (digit - 1), w + 2 * n * (digit - 1) + n,
+              eis_fp_neg(turned ? eis_fp_add(sign, sign) : sign));
+    digit ^= 1;
+    if (!turned && digit != 0) shift(s, w + 2 * n * (digit - 1), w + 2 * n * (digit - 1) + n, sign);
+}
+
 static void tell_lie(setting *s, const lie *l)
 {
     eis_mpc_corrections *c = l->op == 0 ? &s->load : &s->world.corrections;
-    size_t first = l->in_test   ? (l->op == 0 ? s->load_words : s->step_words)
-                   : l->op == 0 ? 0
-                                : corrections_before(&s->graph, l->op);
+    size_t first = l->place != IN_UNIT ? (l->op == 0 ? s->load_words : s->step_words + place_in_test(s, l->place))
+                   : l->op == 0        ? 0
+                                       : corrections_before(&s->graph, l->op);
     const uint64_t *rho = s->world.dealer.matrices[0].rho;
     uint64_t *w = c->words + first, amount;
 
@@ -136,19 +182,24 @@ static void tell_lie(setting *s, const lie *l)
         w[l->at + 1] = eis_fp_sub(w[l->at + 1], rho[0]);
         return;
     }
+    if (l->swapped || l->turned) {
+        change_digit(s, w, (unsigned)l->at, l->turned);
+        return;
+    }
     /* One more would make another digit of some, which is not what is tested for. */
     amount = l->op == EIS_MPC_OP_DIGITS ? 2 : 1;
     w[l->at] = eis_fp_add(w[l->at], amount);
     if (l->mac_at != SIZE_MAX) w[l->mac_at] = eis_fp_add(w[l->mac_at], eis_fp_mul(amount, s->world.dealer.key));
 }
 
-static eis_status run(setting *s, uint32_t parties, bool test, const lie *l)
+static eis_status run(setting *s, uint32_t parties, eis_mpc_tests tests, size_t pending_max, const lie *l)
 {
     mpc_world *w = &s->world;
     const eis_mpc_mask_source none = {0};
 
     memset(s, 0, sizeof *s);
-    s->test = test;
+    s->tests = tests;
+    s->pending_max = pending_max;
     build(s);
     mpc_world_open(w, parties);
     mpc_world_require(eis_mpc_deal_load(&w->dealer, &s->load, &s->shape, 1) == EIS_OK, "load");
@@ -159,7 +210,9 @@ static eis_status run(setting *s, uint32_t parties, bool test, const lie *l)
     mpc_world_require(eis_mpc_deal_graph(&w->masks, &w->corrections, &w->dealer, &s->graph, w->step, &none) == EIS_OK,
                       "unit");
     s->step_words = w->corrections.count;
-    mpc_world_require(eis_mpc_deal_test_graph(&w->corrections, &w->dealer, &s->graph, w->step) == EIS_OK, "its test");
+    mpc_world_require(eis_mpc_deal_test_graph(&w->corrections, &w->dealer, &s->graph, &w->masks, s->tests, w->step) ==
+                          EIS_OK,
+                      "its test");
     for (uint32_t p = 0; p < parties; p++) {
         s->weights[p] = eis_mem_new(ROWS * COLUMNS, 8);
         for (uint32_t i = 0; i < ROWS * COLUMNS; i++)
@@ -179,6 +232,8 @@ static void finish(setting *s)
     eis_mpc_graph_clear(&s->graph);
 }
 
+static const eis_mpc_tests trusted = {.level = 0, .inputs = true}, tested = {.level = 1}, tested_whole = {.level = 2};
+
 static void test_honest(void **state)
 {
     static setting s;
@@ -188,12 +243,14 @@ static void test_honest(void **state)
         eis_mpc_test_size size;
         const eis_mpc_links *links = &s.world.party[0].links.links;
         uint64_t bytes;
-        if (run(&s, parties, false, NULL) != EIS_OK) fail_msg("%s", eis_error_detail());
+        uint32_t level = 1 + parties % 2;
+        if (run(&s, parties, trusted, 0, NULL) != EIS_OK) fail_msg("%s", eis_error_detail());
+        assert_int_equal(s.world.corrections.count, s.step_words);
         bytes = links->bytes_sent;
         finish(&s);
-        if (run(&s, parties, true, NULL) != EIS_OK) fail_msg("%s", eis_error_detail());
+        if (run(&s, parties, (eis_mpc_tests){.level = level}, 0, NULL) != EIS_OK) fail_msg("%s", eis_error_detail());
         /* The costs of the documents: what is dealt more, and what is opened more. */
-        eis_mpc_test_size_graph(&size, &s.graph);
+        eis_mpc_test_size_graph(&size, &s.graph, s.tests);
         assert_int_equal(s.world.corrections.count - s.step_words, size.corrections);
         bytes = links->bytes_sent - bytes;
         bytes -= 8 * size.opened;
@@ -220,7 +277,9 @@ static void test_lies(void **state)
         {.op = EIS_MPC_OP_PRODUCT, .at = 1, .mac_at = N + 1},           /* of two factors, and its MAC */
         {.op = EIS_MPC_OP_PRODUCT, .at = 1, .mac_at = SIZE_MAX},
         {.op = EIS_MPC_OP_PRODUCT, .at = N + 1, .mac_at = SIZE_MAX},
-        {.op = EIS_MPC_OP_PRODUCT, .at = 20 * N, .mac_at = 21 * N}, /* of all four */
+        {.op = EIS_MPC_OP_PRODUCT, .at = 11 * N + 3, .mac_at = 12 * N + 3}, /* of four: two of them, */
+        {.op = EIS_MPC_OP_PRODUCT, .at = 15 * N, .mac_at = 16 * N},         /* three, */
+        {.op = EIS_MPC_OP_PRODUCT, .at = 21 * N, .mac_at = 22 * N},         /* all */
         {.op = EIS_MPC_OP_DOT, .at = 1, .mac_at = 3},
         {.op = EIS_MPC_OP_DOT, .at = 2, .mac_at = SIZE_MAX},
         {.op = EIS_MPC_OP_TRUNCATE, .at = 1, .mac_at = SIZE_MAX},
@@ -234,16 +293,19 @@ static void test_lies(void **state)
         {.op = 0, .at = ROWS + 1, .mac_at = SIZE_MAX},                         /* a l_v */
         {.op = 0, .at = ROWS + COLUMNS + 3, .mac_at = ROWS + 2 * COLUMNS + 3}, /* l_W^T rho in one place */
         {.op = 0, .at = ROWS + 3 * COLUMNS + COLUMNS + ROWS + 4, .mac_at = ROWS + 3 * COLUMNS + COLUMNS + 2 * ROWS + 4},
-        {.op = 0, .at = 1, .mac_at = SIZE_MAX, .in_test = true},
-        {.op = EIS_MPC_OP_MASK, .at = 0, .mac_at = SIZE_MAX, .in_test = true},
-        {.op = EIS_MPC_OP_MASK, .at = 5, .mac_at = SIZE_MAX, .in_test = true},
+        {.op = 0, .at = 1, .mac_at = SIZE_MAX, .place = IN_TEST},
+        {.op = EIS_MPC_OP_MASK, .at = 0, .mac_at = SIZE_MAX, .place = IN_TEST}, /* a s */
+        {.op = EIS_MPC_OP_MASK, .at = 5, .mac_at = SIZE_MAX, .place = IN_TEST}, /* a a' */
+        {.op = EIS_MPC_OP_MASK, .at = 0, .mac_at = SIZE_MAX, .place = AT_PAIR_SUM},
+        {.op = EIS_MPC_OP_MASK, .at = 2, .mac_at = SIZE_MAX, .place = AT_SQUARES},         /* a x' */
+        {.op = EIS_MPC_OP_MASK, .at = 3 * N + 1, .mac_at = SIZE_MAX, .place = AT_SQUARES}, /* x'^2 */
     };
     static setting s;
     (void)state;
 
     for (size_t i = 0; i < sizeof lies / sizeof lies[0]; i++)
         for (uint32_t parties = 2; parties <= 3; parties++) {
-            if (run(&s, parties, true, &lies[i]) == EIS_OK) fail_msg("lie %zu passed", i);
+            if (run(&s, parties, tested, i % 4 == 0 ? 20 : 0, &lies[i]) == EIS_OK) fail_msg("lie %zu passed", i);
             finish(&s);
         }
 }
@@ -257,17 +319,71 @@ static void test_needed(void **state)
         {.op = EIS_MPC_OP_DIGITS, .at = 0, .mac_at = ROWS},
         {.op = EIS_MPC_OP_DOT, .at = 1, .mac_at = 3},
     };
-    /* And these pass with them: nobody tests that parts of a truncation are those of its mask. */
-    static const lie untested = {.op = EIS_MPC_OP_TRUNCATE, .at = 1, .mac_at = ROWS + 1};
     static setting s;
     (void)state;
 
     for (size_t i = 0; i < sizeof lies / sizeof lies[0]; i++) {
-        if (run(&s, 2, false, &lies[i]) != EIS_OK) fail_msg("lie %zu is seen without tests", i);
+        if (run(&s, 2, trusted, 0, &lies[i]) != EIS_OK) fail_msg("lie %zu is seen without tests", i);
         finish(&s);
     }
-    if (run(&s, 2, true, &untested) != EIS_OK) fail_msg("%s", eis_error_detail());
-    finish(&s);
+}
+
+/* Parts of a truncation and digits that are not those of their mask: level 1 does not see them, level 2 does. */
+static void test_parts(void **state)
+{
+    enum { N = ROWS };
+    static const lie lies[] = {
+        {.op = EIS_MPC_OP_TRUNCATE, .at = 1, .mac_at = N + 1},     /* l >> s */
+        {.op = EIS_MPC_OP_TRUNCATE, .at = 2 * N, .mac_at = 3 * N}, /* its top bit */
+        {.op = EIS_MPC_OP_DIGITS, .at = 0, .swapped = true},       {.op = EIS_MPC_OP_DIGITS, .at = 1, .swapped = true},
+        {.op = EIS_MPC_OP_DIGITS, .at = 2, .swapped = true},       {.op = EIS_MPC_OP_DIGITS, .at = 2, .turned = true},
+    };
+    static const lie worse[] = {
+        {.op = EIS_MPC_OP_MASK, .at = 0, .mac_at = 2 * N, .place = AT_PARTS},        /* no bits */
+        {.op = EIS_MPC_OP_MASK, .at = 4 * N, .mac_at = SIZE_MAX, .place = AT_PARTS}, /* no MAC */
+        {.op = EIS_MPC_OP_MASK, .at = 2 * N * (EIS_MPC_PART_ENTRIES - 1), .mac_at = SIZE_MAX, .place = AT_PARTS},
+    };
+    static setting s;
+    (void)state;
+
+    for (size_t i = 0; i < sizeof lies / sizeof lies[0]; i++)
+        for (uint32_t parties = 2; parties <= 3; parties++) {
+            if (run(&s, parties, tested, 0, &lies[i]) != EIS_OK) fail_msg("lie %zu is seen at level 1", i);
+            finish(&s);
+            if (run(&s, parties, tested_whole, i % 2 == 0 ? 20 : 0, &lies[i]) == EIS_OK) fail_msg("lie %zu passed", i);
+            finish(&s);
+        }
+    for (size_t i = 0; i < sizeof worse / sizeof worse[0]; i++) {
+        if (run(&s, 2, tested_whole, 0, &worse[i]) == EIS_OK) fail_msg("part %zu passed", i);
+        finish(&s);
+    }
+}
+
+/* Checks between rounds, where few residues may be pending: as many as are foretold, three rounds each. */
+static void test_pending(void **state)
+{
+    static const size_t limits[] = {1, 7, 20, 100};
+    static const eis_mpc_tests tests[] = {{.level = 0, .inputs = true}, {.level = 1}, {.level = 2, .inputs = true}};
+    static setting s;
+    (void)state;
+
+    for (size_t i = 0; i < sizeof tests / sizeof tests[0]; i++) {
+        const eis_mpc_check *check = &s.world.party[0].party.check;
+        uint64_t rounds, windows;
+        if (run(&s, 2, tests[i], 0, NULL) != EIS_OK) fail_msg("%s", eis_error_detail());
+        rounds = s.world.party[0].links.links.rounds;
+        windows = check->window;
+        finish(&s);
+        for (size_t k = 0; k < sizeof limits / sizeof limits[0]; k++) {
+            uint32_t more;
+            if (run(&s, 2, tests[i], limits[k], NULL) != EIS_OK) fail_msg("%s", eis_error_detail());
+            assert_int_equal(eis_mpc_checks_between(&more, &s.graph, tests[i], limits[k]), EIS_OK);
+            assert_true(limits[k] > 20 || more > 0);
+            assert_int_equal(check->window, windows + more);
+            assert_int_equal(s.world.party[0].links.links.rounds, rounds + 3 * (uint64_t)more);
+            finish(&s);
+        }
+    }
 }
 
 /* An input that has to be one-hot, and what its owner puts in instead. */
@@ -275,6 +391,7 @@ typedef struct prompt {
     mpc_world world; /* the first member */
     eis_mpc_graph graph;
     size_t step_words;
+    eis_mpc_tests tests;
 } prompt;
 
 static void *walk_prompt(void *context)
@@ -294,13 +411,14 @@ static void *walk_prompt(void *context)
     eis_mpc_test_size size;
     uint64_t *m[2];
 
-    eis_mpc_test_size_graph(&size, &s->graph);
+    eis_mpc_test_size_graph(&size, &s->graph, s->tests);
     m[0] = eis_mem_new(eis_mpc_graph_words(&s->graph), 8);
     m[1] = eis_mem_new(size.words, 8);
     EIS_TRY(eis_mpc_reader_graph(&unit, m[0], &s->graph, s->world.step));
-    EIS_TRY(eis_mpc_party_run(&p->run, &p->party, &s->graph, m[0], &source));
-    EIS_TRY(eis_mpc_reader_test_graph(&tests, m[1], &s->graph, s->world.step));
-    EIS_TRY(eis_mpc_sacrifice_run(&p->party, &s->graph, &p->run, m[0], m[1]));
+    EIS_TRY(eis_mpc_party_begin(&p->run, &p->party, &s->graph, m[0], &source));
+    EIS_TRY(eis_mpc_reader_test_graph(&tests, m[1], &s->graph, s->tests, s->world.step));
+    EIS_TRY(eis_mpc_sacrifice_run(&p->party, &s->graph, &p->run, m[0], m[1], s->tests));
+    EIS_TRY(eis_mpc_party_walk(&p->run, &p->party, &s->graph, m[0]));
     EIS_TRY(eis_mpc_check_run(&p->party.check));
 out:
     eis_mem_free(m[0]);
@@ -308,9 +426,42 @@ out:
     return mpc_world_keep_error(p, st);
 }
 
+enum { WIDTH = 6 };
+
+/* One session whose owner puts in two rows. */
+static eis_status put_in(prompt *s, uint32_t parties, eis_mpc_tests tests, bool bits, const int64_t row[2][WIDTH])
+{
+    const eis_mpc_mask_source none = {0};
+    mpc_world *w = &s->world;
+    eis_mpc_id input;
+    eis_status st;
+
+    memset(s, 0, sizeof *s);
+    s->tests = tests;
+    mpc_world_open(w, parties);
+    w->step = 1;
+    w->graph = &s->graph;
+    eis_mpc_graph_init(&s->graph, NULL, 0);
+    input = eis_mpc_input(&s->graph, 0, 2 * WIDTH, 0, 1);
+    if (bits)
+        eis_mpc_set_bits(&s->graph, input);
+    else
+        eis_mpc_set_one_hot(&s->graph, input, WIDTH);
+    assert_int_equal(eis_mpc_deal_graph(&w->masks, &w->corrections, &w->dealer, &s->graph, 1, &none), EIS_OK);
+    s->step_words = w->corrections.count;
+    assert_int_equal(eis_mpc_deal_test_graph(&w->corrections, &w->dealer, &s->graph, &w->masks, tests, 1), EIS_OK);
+    w->input_pub[0] = eis_mem_new(2 * WIDTH, 8);
+    for (uint32_t k = 0; k < 2 * WIDTH; k++)
+        w->input_pub[0][k] = eis_fp_add(eis_fp_from_i64(row[k / WIDTH][k % WIDTH]), w->masks.of[0][k]);
+    st = mpc_world_together(w, walk_prompt);
+    mpc_world_close(w);
+    eis_mpc_graph_clear(&s->graph);
+    return st;
+}
+
+/* With prompt.check what is no token is refused, whether the dealer is tested or not; without it nobody minds. */
 static void test_prompts(void **state)
 {
-    enum { WIDTH = 6 };
     static const struct {
         int64_t row[2][WIDTH];
         bool good;
@@ -320,39 +471,49 @@ static void test_prompts(void **state)
         {{{0, 0, 2, 0, 0, 0}, {1, 0, 0, 0, 0, 0}}, false},  {{{1, 1, -1, 0, 0, 0}, {1, 0, 0, 0, 0, 0}}, false},
         {{{-1, 0, 0, 0, 0, 0}, {1, 0, 0, 0, 0, 0}}, false}, {{{0, 2, 0, 0, -1, 0}, {1, 0, 0, 0, 0, 0}}, false},
     };
-    const eis_mpc_mask_source none = {0};
     static prompt s;
     (void)state;
 
-    for (size_t i = 0; i < sizeof inputs / sizeof inputs[0]; i++) {
-        mpc_world *w = &s.world;
-        eis_status st;
-        memset(&s, 0, sizeof s);
-        mpc_world_open(w, 2 + (uint32_t)i % 2);
-        w->step = 1;
-        w->graph = &s.graph;
-        eis_mpc_graph_init(&s.graph, NULL, 0);
-        eis_mpc_set_one_hot(&s.graph, eis_mpc_input(&s.graph, 0, 2 * WIDTH, 0, 1), WIDTH);
-        assert_int_equal(eis_mpc_deal_graph(&w->masks, &w->corrections, &w->dealer, &s.graph, 1, &none), EIS_OK);
-        s.step_words = w->corrections.count;
-        assert_int_equal(eis_mpc_deal_test_graph(&w->corrections, &w->dealer, &s.graph, 1), EIS_OK);
-        w->input_pub[0] = eis_mem_new(2 * WIDTH, 8);
-        for (uint32_t k = 0; k < 2 * WIDTH; k++)
-            w->input_pub[0][k] = eis_fp_add(eis_fp_from_i64(inputs[i].row[k / WIDTH][k % WIDTH]), w->masks.of[0][k]);
-        st = mpc_world_together(w, walk_prompt);
-        if ((st == EIS_OK) != inputs[i].good) fail_msg("input %zu: %s", i, eis_error_detail());
-        mpc_world_close(w);
-        eis_mpc_graph_clear(&s.graph);
-    }
+    for (size_t i = 0; i < sizeof inputs / sizeof inputs[0]; i++)
+        for (uint32_t level = 0; level <= 2; level++)
+            for (int check = 0; check < 2; check++) {
+                eis_mpc_tests tests = {.level = level, .inputs = check != 0};
+                eis_status st = put_in(&s, 2 + (uint32_t)i % 2, tests, false, inputs[i].row);
+                if ((st == EIS_OK) != (inputs[i].good || check == 0))
+                    fail_msg("input %zu at level %u: %s", i, level, eis_error_detail());
+            }
+}
+
+/* Words that have to be bits. */
+static void test_bits(void **state)
+{
+    static const struct {
+        int64_t row[2][WIDTH];
+        bool good;
+    } inputs[] = {
+        {{{0, 1, 1, 0, 0, 1}, {1, 1, 1, 1, 1, 1}}, true},   {{{0, 0, 0, 0, 0, 0}, {0, 0, 0, 0, 0, 0}}, true},
+        {{{0, 0, 2, 0, 0, 0}, {1, 0, 0, 0, 0, 0}}, false},  {{{0, 0, 0, 0, 0, 0}, {1, 0, 0, 0, 0, -1}}, false},
+        {{{2, -1, 0, 0, 0, 0}, {0, 0, 0, 0, 0, 0}}, false},
+    };
+    static prompt s;
+    (void)state;
+
+    for (size_t i = 0; i < sizeof inputs / sizeof inputs[0]; i++)
+        for (uint32_t level = 0; level <= 1; level++)
+            for (int check = 0; check < 2; check++) {
+                eis_mpc_tests tests = {.level = level, .inputs = check != 0};
+                eis_status st = put_in(&s, 2 + (uint32_t)i % 2, tests, true, inputs[i].row);
+                if ((st == EIS_OK) != (inputs[i].good || check == 0))
+                    fail_msg("input %zu at level %u: %s", i, level, eis_error_detail());
+            }
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_honest),
-        cmocka_unit_test(test_lies),
-        cmocka_unit_test(test_needed),
-        cmocka_unit_test(test_prompts),
+        cmocka_unit_test(test_honest), cmocka_unit_test(test_lies),    cmocka_unit_test(test_needed),
+        cmocka_unit_test(test_parts),  cmocka_unit_test(test_pending), cmocka_unit_test(test_prompts),
+        cmocka_unit_test(test_bits),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
