@@ -28,11 +28,14 @@ static bool is_small(const eis_mpc_session *s)
            lm->head_size <= 16 && s->context <= 16;
 }
 
-static void build(const eis_mpc_session *s, uint32_t position, bool secret)
+static void build(const eis_mpc_session *s, uint32_t position, uint32_t secret_tokens)
 {
     eis_mpc_lm_step step;
+    uint32_t count = 1;
 
-    if (eis_mpc_lm_step_init(&step, &s->lm, position, secret, true) == EIS_OK)
+    if (secret_tokens > 0 && eis_mpc_lm_prefill(&count, &s->lm, position, secret_tokens) == EIS_OK)
+        EIS_ASSERT(count > 0 && count <= secret_tokens);
+    if (eis_mpc_lm_step_init(&step, &s->lm, position, secret_tokens, true) == EIS_OK)
         eis_mpc_lm_step_clear(&step);
     else
         eis_error_clear();
@@ -67,8 +70,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (s.kind == EIS_MPC_MODEL_CLASSIFIER) {
         if (is_small(&s)) build_classifier(&s);
     } else if (is_small(&s)) {
-        build(&s, 0, true);
-        build(&s, s.context - 1, false);
+        build(&s, 0, 1);
+        build(&s, 0, s.context);
+        build(&s, s.context - 1, 0);
     }
     eis_mpc_session_clear(&again);
     eis_wire_writer_clear(&w);

@@ -137,6 +137,9 @@ static eis_status read_model(eis_mpc_session *s, const char *text, const eis_mpc
                 "language model",
                 path);
     EIS_TRY(eis_mpc_lm_init(&s->lm, model, &settings->tuning));
+    s->lm.pad_bucket = settings->pad_bucket;
+    s->lm.prefill_mib = settings->prefill_mib;
+    EIS_TRY(eis_mpc_lm_check_filling(&s->lm));
     s->context = eis_mpc_lm_context_for(&s->lm, settings->context_max);
     s->tests = eis_mpc_settings_tests(settings);
     s->pending_max = settings->pending_max;

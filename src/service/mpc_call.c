@@ -2,6 +2,7 @@
 #include "service/mpc_call.h"
 
 #include "base/mem.h"
+#include "service/mpc_model.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -53,7 +54,9 @@ out:
 
 /* Everybody is waited for at once, so that whoever fails is heard of, whoever was to speak next. */
 struct eis_mpc_conductor {
+    const eis_mpc_session *session;
     uint64_t number, step;
+    uint32_t position; /* of the step's first token */
     uint32_t count, timeout_ms;
     eis_stream *party[EIS_MPC_PARTIES_MAX + 1]; /* [count], and behind them the Triple Service */
     eis_stream *dealer;                         /* the same one */
@@ -186,6 +189,7 @@ eis_status eis_mpc_conductor_open(eis_mpc_conductor **out_conductor, const eis_m
 
     *out_conductor = NULL;
     EIS_NEW(c, 1);
+    c->session = session;
     c->number = eis_mpc_session_number(session);
     c->count = session->party_count;
     c->timeout_ms = timeout_of(caller);
@@ -310,13 +314,29 @@ out:
     return st;
 }
 
+/* Moves step and position to those of the prompt's last token. */
+static eis_status skip_prompt(eis_mpc_conductor *c, uint32_t prompt)
+{
+    eis_status st = EIS_OK;
+
+    while (prompt > 0) {
+        uint32_t count;
+        EIS_TRY(eis_mpc_model_prefill(&count, c->session, c->position, prompt));
+        prompt -= count;
+        c->position += prompt > 0 ? count : count - 1;
+        c->step += prompt > 0;
+    }
+out:
+    return st;
+}
+
 eis_status eis_mpc_conductor_run(eis_mpc_conductor *c, eis_mpc_end *end, uint32_t prompt, uint32_t most,
                                  const eis_mpc_sampling *sampling, eis_mpc_token_receiver receive, void *context)
 {
     eis_status st = EIS_OK;
 
     EIS_TRY(send_run(c, prompt, most, sampling));
-    c->step += prompt - 1;
+    EIS_TRY(skip_prompt(c, prompt));
     for (;;) {
         verdict v = {.number = c->number, .told = &c->told};
         EIS_TRY(gather(c, EIS_STREAM_WAIT_FOREVER, take_verdict, &v));
@@ -325,6 +345,7 @@ eis_status eis_mpc_conductor_run(eis_mpc_conductor *c, eis_mpc_end *end, uint32_
         c->told.count = c->count;
         EIS_TRY(eis_mpc_witness_check(&c->witness, &c->told));
         c->step++;
+        c->position++;
         EIS_TRY(receive(context, c->told.token, v.ms));
     }
 out:
@@ -336,6 +357,8 @@ const eis_mpc_party_keys *eis_mpc_conductor_keys(const eis_mpc_conductor *c) { r
 const eis_mpc_told *eis_mpc_conductor_told(const eis_mpc_conductor *c) { return &c->told; }
 
 uint64_t eis_mpc_conductor_step(const eis_mpc_conductor *c) { return c->step; }
+
+uint32_t eis_mpc_conductor_position(const eis_mpc_conductor *c) { return c->position; }
 
 /* Who is gone already need not be told; the error of whoever closes stays what it was. */
 static void say_goodbye(eis_mpc_conductor *c, uint32_t party)

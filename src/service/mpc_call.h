@@ -25,7 +25,8 @@ EIS_MUST_USE eis_status eis_mpc_call(eis_stream **stream, const eis_mpc_caller *
 
 typedef struct eis_mpc_conductor eis_mpc_conductor;
 
-/* Tells the Triple Service and all parties about a session, and waits until they are linked. `session` is copied.
+/* Tells the Triple Service and all parties about a session, and waits until they are linked. `session` must
+ * outlive the conductor.
  * Errors: what the first of them said, its name in front: "party 1: ..." or "Triple Service: ..."; that of one which
  *         fell silent goes before that of one which complains. *conductor is NULL, and the session has ended
  * everywhere. */
@@ -38,9 +39,10 @@ EIS_MUST_USE eis_status eis_mpc_conductor_load(eis_mpc_conductor *conductor);
 /* Receives a token; a status other than EIS_OK ends the run and the session. */
 typedef eis_status (*eis_mpc_token_receiver)(void *context, uint32_t token, double ms);
 
-/* Runs: `prompt` secret tokens, whose owner has sent them for the next steps, then at most `most` new ones, chosen as
- * `sampling` says (NULL: the likeliest). A token is handed on when all parties have told the same.
- * Errors:  EIS_ERR_INTEGRITY  they told different ones; what the first failing party said. The session has ended. */
+/* Runs: `prompt` secret tokens, whose owner has sent them for the next steps (eis_mpc_owner_send_prompt), then at most
+ * `most` new ones, chosen as `sampling` says (NULL: the likeliest). A token is handed on when all parties have told the
+ * same. Errors:  EIS_ERR_INTEGRITY  they told different ones; what the first failing party said. The session has ended.
+ */
 EIS_MUST_USE eis_status eis_mpc_conductor_run(eis_mpc_conductor *conductor, eis_mpc_end *end, uint32_t prompt,
                                               uint32_t most, const eis_mpc_sampling *sampling,
                                               eis_mpc_token_receiver receive, void *context);
@@ -50,8 +52,9 @@ EIS_MUST_USE eis_status eis_mpc_conductor_run(eis_mpc_conductor *conductor, eis_
 const eis_mpc_party_keys *eis_mpc_conductor_keys(const eis_mpc_conductor *conductor);
 const eis_mpc_told *eis_mpc_conductor_told(const eis_mpc_conductor *conductor);
 
-/* Returns the step that the next token takes. */
+/* Returns the step that the next token takes, and its position. */
 uint64_t eis_mpc_conductor_step(const eis_mpc_conductor *conductor);
+uint32_t eis_mpc_conductor_position(const eis_mpc_conductor *conductor);
 
 /* Ends the session. NULL is allowed. */
 void eis_mpc_conductor_close(eis_mpc_conductor *conductor);
@@ -69,10 +72,13 @@ EIS_MUST_USE eis_status eis_mpc_owner_open(eis_mpc_owner **owner, const eis_mpc_
 EIS_MUST_USE eis_status eis_mpc_owner_send_model(eis_mpc_owner *owner, const eis_model *model,
                                                  void (*progress)(void *context, double part), void *context);
 
-/* Masks and sends one token of a prompt, for one step. Secret: token. */
-EIS_MUST_USE eis_status eis_mpc_owner_send_token(eis_mpc_owner *owner, uint64_t step, uint32_t token);
+/* Masks and sends a prompt: tokens[count], for the steps from `step` on, of which the first token takes `position`;
+ * from the left filled up to eis_mpc_model_filled tokens. Secret: tokens.
+ * Errors:  EIS_ERR_RANGE  no token of the model;  those of the engine, of streams, and what members said. */
+EIS_MUST_USE eis_status eis_mpc_owner_send_prompt(eis_mpc_owner *owner, uint64_t step, uint32_t position,
+                                                  const uint32_t *tokens, uint32_t count);
 
-/* The same for one input of a classifier, as read from a file. Shape: x[inputs]. Secret: x. The model must be the
+/* Masks and sends one input of a classifier, as read from a file. Shape: x[inputs]. Secret: x. The model must be the
  * session's.
  * Errors:  EIS_ERR_RANGE  an input that the session has no room for. */
 EIS_MUST_USE eis_status eis_mpc_owner_send_image(eis_mpc_owner *owner, uint64_t step, const eis_model *model,

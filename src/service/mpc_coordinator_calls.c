@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "service/mpc_coordinator_internal.h"
+#include "service/mpc_model.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -213,7 +214,8 @@ static eis_status note_prompt(uint64_t *first_step, eis_coordinator_session *s, 
 {
     eis_mpc_coordinator *c = s->coordinator;
     eis_status st = EIS_OK;
-    uint32_t count = request->masked_tokens != 0 ? request->masked_tokens : (uint32_t)request->token_count;
+    uint32_t count = request->masked_tokens != 0 ? request->masked_tokens
+                                                 : eis_mpc_model_filled(&s->session, (uint32_t)request->token_count);
 
     pthread_mutex_lock(&c->lock);
     if (s->state == EIS_COORDINATOR_DEAD)
@@ -245,6 +247,9 @@ static eis_status check_prompt(const eis_mpc_coordinator *c, const eis_coordinat
                 "a prompt is token_ids or masked_tokens, not both");
     EIS_REQUIRE(request->token_count > 0 || request->masked_tokens > 0, EIS_ERR_PARSE,
                 "no tokens: masked_tokens says how many their owner sends to the parties");
+    EIS_REQUIRE(eis_mpc_model_filled(&s->session, request->masked_tokens) == request->masked_tokens, EIS_ERR_PARSE,
+                "prompts of this session are filled up to multiples of %u tokens (scheduler.pad_bucket)",
+                s->session.lm.pad_bucket);
     EIS_REQUIRE(
         request->token_count == 0 || c->config.plaintext_prompts, EIS_ERR_POLICY,
         "token_ids would show the prompt to this coordinator, and prompt.plaintext_via_coordinator is off: send "
@@ -272,7 +277,7 @@ static eis_status submit(uint64_t *first_step, char text[TEXT_BYTES], eis_mpc_co
                 request.token_count);
     snprintf(text, TEXT_BYTES, "%s",
              request.token_count > 0 ? "this coordinator has seen the prompt: prompt.plaintext_via_coordinator is on"
-                                     : "masked tokens go to the parties, one for each step");
+                                     : "masked tokens go to the parties");
     EIS_TRY(note_prompt(first_step, s, &request));
 out:
     if (s != NULL) eis_coordinator_session_give_back(s);
@@ -354,7 +359,8 @@ static eis_status send_prompt(eis_coordinator_session *s)
 
     if (s->token_count == 0) return EIS_OK;
     if (s->owner == NULL) EIS_TRY(eis_mpc_owner_open(&s->owner, &s->session, &s->coordinator->config.caller));
-    for (size_t i = 0; i < s->token_count; i++) EIS_TRY(eis_mpc_owner_send_token(s->owner, step + i, s->tokens[i]));
+    EIS_TRY(eis_mpc_owner_send_prompt(s->owner, step, eis_mpc_conductor_position(s->conductor), s->tokens,
+                                      (uint32_t)s->token_count));
 out:
     eis_mem_free_wiped(s->tokens, s->token_count, sizeof *s->tokens);
     s->tokens = NULL;

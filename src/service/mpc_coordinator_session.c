@@ -204,9 +204,9 @@ out:
 
 uint32_t eis_coordinator_session_left(const eis_coordinator_session *s)
 {
-    uint64_t walked = eis_mpc_conductor_step(s->conductor) - 1; /* step 0 loads; each further one is a position */
+    uint32_t walked = eis_mpc_conductor_position(s->conductor);
 
-    return walked < s->session.context ? s->session.context - (uint32_t)walked : 0;
+    return walked < s->session.context ? s->session.context - walked : 0;
 }
 
 eis_status eis_coordinator_session_find(eis_coordinator_session **out_session, eis_mpc_coordinator *c, const char *name,

@@ -47,17 +47,32 @@ eis_status eis_mpc_model_vectors_graph(eis_mpc_graph *graph, eis_mpc_id *nodes, 
 }
 
 eis_status eis_mpc_model_step(eis_mpc_lm_step *step, const eis_mpc_session *s, eis_mpc_unit_kind kind,
-                              uint32_t position, const eis_mpc_sampling *sampling)
+                              uint32_t position, uint32_t count, const eis_mpc_sampling *sampling)
 {
     eis_status st = EIS_OK;
 
     memset(step, 0, sizeof *step);
     EIS_REQUIRE(is_classifier(s) == (kind == EIS_MPC_UNIT_CLASSIFY), EIS_ERR_PROTOCOL,
                 "this session's model has no step of kind %u", (unsigned)kind);
-    if (kind == EIS_MPC_UNIT_PROMPT) return eis_mpc_lm_step_init(step, &s->lm, position, true, false);
-    if (!is_classifier(s)) return eis_mpc_lm_step_draw(step, &s->lm, position, kind != EIS_MPC_UNIT_NEXT, sampling);
-    step->token = EIS_MPC_NONE;
+    if (kind == EIS_MPC_UNIT_NEXT) return eis_mpc_lm_step_draw(step, &s->lm, position, 0, sampling);
+    if (kind == EIS_MPC_UNIT_PROMPT) return eis_mpc_lm_step_init(step, &s->lm, position, count, false);
+    if (!is_classifier(s)) return eis_mpc_lm_step_draw(step, &s->lm, position, count, sampling);
+    step->token = step->valid = EIS_MPC_NONE;
     EIS_TRY(eis_mpc_classifier_graph(&step->graph, &step->next, NULL, &s->classifier));
 out:
     return st;
+}
+
+eis_status eis_mpc_model_prefill(uint32_t *count, const eis_mpc_session *s, uint32_t position, uint32_t tokens)
+{
+    *count = 1;
+    return is_classifier(s) ? EIS_OK : eis_mpc_lm_prefill(count, &s->lm, position, tokens);
+}
+
+uint32_t eis_mpc_model_filled(const eis_mpc_session *s, uint32_t tokens)
+{
+    uint32_t bucket = s->lm.pad_bucket, over = bucket > 0 ? tokens % bucket : 0;
+
+    if (over == 0) return tokens;
+    return tokens <= UINT32_MAX - (bucket - over) ? tokens + (bucket - over) : UINT32_MAX;
 }

@@ -25,10 +25,19 @@ EIS_MUST_USE eis_status eis_mpc_model_vector_values(int64_t *values, const eis_m
 EIS_MUST_USE eis_status eis_mpc_model_vectors_graph(eis_mpc_graph *graph, eis_mpc_id *nodes,
                                                     const eis_mpc_session *session);
 
-/* The graph of a step; `sampling` says how the token is chosen, where there is a head. That of a classifier keeps
- * nothing (keys and values are NULL), and is the same at each position. Errors:  EIS_ERR_PROTOCOL  a kind that this
- * model has not; those of the engine; *step is zeroed. */
+/* The graph of a step of `count` tokens; `sampling` says how the token is chosen, where there is a head. That of a
+ * classifier keeps nothing (keys and values are NULL), and is the same at each position. Errors:  EIS_ERR_PROTOCOL  a
+ * kind that this model has not; those of the engine; *step is zeroed. */
 EIS_MUST_USE eis_status eis_mpc_model_step(eis_mpc_lm_step *step, const eis_mpc_session *session,
-                                           eis_mpc_unit_kind kind, uint32_t position, const eis_mpc_sampling *sampling);
+                                           eis_mpc_unit_kind kind, uint32_t position, uint32_t count,
+                                           const eis_mpc_sampling *sampling);
+
+/* How many of `tokens` tokens of a prompt the step at `position` takes: everybody says the same. Errors: those of the
+ * engine. */
+EIS_MUST_USE eis_status eis_mpc_model_prefill(uint32_t *count, const eis_mpc_session *session, uint32_t position,
+                                              uint32_t tokens);
+
+/* Returns how long a prompt is when it is filled up (scheduler.pad_bucket), at most UINT32_MAX. */
+uint32_t eis_mpc_model_filled(const eis_mpc_session *session, uint32_t tokens);
 
 #endif

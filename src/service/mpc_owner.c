@@ -239,18 +239,58 @@ out:
     return st;
 }
 
-eis_status eis_mpc_owner_send_token(eis_mpc_owner *o, uint64_t step, uint32_t token)
+/* A prompt on its way: what fills it up comes first, as token 0 that is not valid. Secret: tokens, filling. */
+typedef struct prompt {
+    const uint32_t *tokens;
+    uint32_t filling;
+} prompt;
+
+/* The tokens from place `first` on, as rows of zeros with a one. */
+static eis_status send_rows(eis_mpc_owner *o, uint64_t step, const prompt *p, uint32_t first, uint32_t count)
 {
     eis_status st = EIS_OK;
-    uint32_t count = o->session->lm.vocabulary;
-    uint64_t *row = eis_mem_new_secret(count, sizeof *row);
+    uint32_t width = o->session->lm.vocabulary;
+    size_t words = (size_t)count * width;
+    uint64_t *rows = eis_mem_new_secret(words, sizeof *rows);
 
-    if (row == NULL) return EIS_ERR_MEMORY;
-    EIS_REQUIRE(token < count, EIS_ERR_RANGE, "the model has %u tokens", count);
-    for (uint32_t i = 0; i < count; i++) row[i] = ((uint64_t)(i ^ token) - 1) >> 63; /* 1 where equal */
-    EIS_TRY(send_input(o, step, 0, row, count));
+    if (rows == NULL) return EIS_ERR_MEMORY;
+    for (uint32_t r = 0; r < count; r++) {
+        uint32_t token = first + r < p->filling ? 0 : p->tokens[first + r - p->filling];
+        EIS_REQUIRE(token < width, EIS_ERR_RANGE, "the model has %u tokens", width);
+        for (uint32_t i = 0; i < width; i++) rows[(size_t)r * width + i] = ((uint64_t)(i ^ token) - 1) >> 63;
+    }
+    EIS_TRY(send_input(o, step, EIS_MPC_LM_INPUT_TOKENS, rows, words));
 out:
-    eis_mem_free_wiped(row, count, sizeof *row);
+    eis_mem_free_wiped(rows, words, sizeof *rows);
+    return st;
+}
+
+/* Which of them are valid. */
+static eis_status send_valid(eis_mpc_owner *o, uint64_t step, const prompt *p, uint32_t first, uint32_t count)
+{
+    eis_status st;
+    uint64_t *bits = eis_mem_new_secret(count, sizeof *bits);
+
+    if (bits == NULL) return EIS_ERR_MEMORY;
+    for (uint32_t i = 0; i < count; i++) bits[i] = first + i >= p->filling;
+    st = send_input(o, step, EIS_MPC_LM_INPUT_VALID, bits, count);
+    eis_mem_free_wiped(bits, count, sizeof *bits);
+    return st;
+}
+
+eis_status eis_mpc_owner_send_prompt(eis_mpc_owner *o, uint64_t step, uint32_t position, const uint32_t *tokens,
+                                     uint32_t count)
+{
+    eis_status st = EIS_OK;
+    uint32_t all = eis_mpc_model_filled(o->session, count), next;
+    const prompt p = {.tokens = tokens, .filling = all - count};
+
+    for (uint32_t at = 0; at < all; at += next, step++) {
+        EIS_TRY(eis_mpc_model_prefill(&next, o->session, position + at, all - at));
+        EIS_TRY(send_rows(o, step, &p, at, next));
+        if (o->session->lm.pad_bucket > 0) EIS_TRY(send_valid(o, step, &p, at, next));
+    }
+out:
     return st;
 }
 

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "net/listener.h"
+#include "service/mpc_model.h"
 #include "service/mpc_seat.h"
 #include "service/mpc_stream.h"
 #include "service/mpc_token.h"
@@ -216,16 +217,16 @@ static eis_status run(eis_stream *stream, const eis_signer *signer, eis_mpc_seat
                 EIS_ERR_PROTOCOL, "a classifier takes one input, and tells one class: the likeliest");
     EIS_REQUIRE(prompt <= seat->session.context - seat->position, EIS_ERR_CONTEXT_LENGTH,
                 "the prompt does not fit the session's %u positions", seat->session.context);
+    EIS_REQUIRE(eis_mpc_model_filled(&seat->session, prompt) == prompt, EIS_ERR_PROTOCOL,
+                "a prompt of %u tokens is not filled up to scheduler.pad_bucket", prompt);
     seat->sampling = sampling;
     for (;;) {
         uint64_t begin = eis_clock_ns();
-        if (prompt > 1) {
-            EIS_TRY(eis_mpc_seat_step(seat, NULL, true, 0, false));
-            prompt--;
-            continue;
-        }
-        EIS_TRY(eis_mpc_seat_step(seat, &token, prompt == 1, token, true));
-        prompt = 0;
+        uint32_t secret = 0;
+        if (prompt > 0) EIS_TRY(eis_mpc_model_prefill(&secret, &seat->session, seat->position, prompt));
+        prompt -= secret;
+        EIS_TRY(eis_mpc_seat_step(seat, &token, secret, token, prompt == 0));
+        if (prompt > 0) continue;
         told++;
         if (is_stop(&seat->session, token)) reason = EIS_MPC_END_STOP;
         EIS_TRY(send_token(stream, signer, seat, token, begin));

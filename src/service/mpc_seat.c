@@ -13,7 +13,7 @@
 #include <string.h>
 #include <time.h>
 
-#define INPUT_WORDS_MAX ((size_t)1 << 22)
+#define INPUT_WORDS_MAX ((size_t)EIS_MPC_COUNT_MAX)
 
 eis_status eis_mpc_seat_new(eis_mpc_seat **out_seat, uint32_t index, const void *document, size_t bytes)
 {
@@ -350,6 +350,7 @@ static eis_status fetch_unit(eis_mpc_reader *reader, uint64_t **words, eis_mpc_s
     eis_wire_writer_u64(&w, seat->step);
     eis_wire_writer_u32(&w, seat->position);
     eis_mpc_sampling_write(&w, &seat->sampling);
+    eis_wire_writer_u32(&w, seat->count);
     EIS_TRY(eis_mpc_send(seat->dealer, EIS_MPC_MESSAGE_UNIT, seat->number, &w, NULL, 0));
     EIS_TRY(eis_mpc_await(&r, seat->dealer, EIS_MPC_MESSAGE_UNIT_IS, seat->number, seat->owner_ms));
     reader->correction_count = eis_wire_reader_remaining(&r) / sizeof **words;
@@ -580,28 +581,30 @@ out:
     return st;
 }
 
-eis_status eis_mpc_seat_step(eis_mpc_seat *seat, uint32_t *next, bool secret, uint32_t token, bool head)
+eis_status eis_mpc_seat_step(eis_mpc_seat *seat, uint32_t *next, uint32_t secret, uint32_t token, bool head)
 {
     eis_status st = EIS_OK;
     const eis_mpc_lm *lm = &seat->session.lm;
     eis_mpc_lm_step step = {0};
     eis_mpc_run run = {0};
-    eis_mpc_unit_kind kind = !secret ? EIS_MPC_UNIT_NEXT : head ? EIS_MPC_UNIT_LAST : EIS_MPC_UNIT_PROMPT;
+    eis_mpc_unit_kind kind = secret == 0 ? EIS_MPC_UNIT_NEXT : head ? EIS_MPC_UNIT_LAST : EIS_MPC_UNIT_PROMPT;
 
     EIS_REQUIRE(seat->loaded, EIS_ERR_PROTOCOL, "the weights are not loaded");
     EIS_TRY(eis_mpc_lease_step(&seat->lease, seat->step));
-    if (secret) seat->last_secret = seat->step;
+    if (secret > 0) seat->last_secret = seat->step;
+    seat->count = secret > 0 ? secret : 1;
     if (seat->session.kind == EIS_MPC_MODEL_CLASSIFIER) kind = EIS_MPC_UNIT_CLASSIFY;
-    EIS_TRY(eis_mpc_model_step(&step, &seat->session, kind, seat->position, &seat->sampling));
-    if (!secret) step.graph.nodes[step.token].row = token;
+    EIS_TRY(eis_mpc_model_step(&step, &seat->session, kind, seat->position, seat->count, &seat->sampling));
+    if (secret == 0) step.graph.nodes[step.token].row = token;
     EIS_TRY(walk(&run, seat, &step.graph, kind, &step.coin));
     EIS_TRY(eis_mpc_check_run(&seat->party.check));
     if (head) EIS_TRY(tell(next, seat, &run.values[step.next]));
-    for (uint32_t i = 0; i < 2 * lm->layers; i++) {
-        eis_mpc_id id = i % 2 != 0 ? step.values[i / 2] : step.keys[i / 2];
-        EIS_TRY(eis_mpc_cache_keep(&seat->cache, i, &run.values[id], step.graph.nodes[id].count));
+    for (uint32_t i = 0; i < eis_mpc_lm_slot_count(lm); i++) {
+        eis_mpc_id id = eis_mpc_lm_step_kept(&step, lm, i);
+        if (id != EIS_MPC_NONE)
+            EIS_TRY(eis_mpc_cache_keep(&seat->cache, i, &run.values[id], step.graph.nodes[id].count));
     }
-    seat->position++;
+    seat->position += seat->count;
     eis_mpc_lease_used(&seat->lease, seat->step);
     next_step(seat);
 out:

@@ -55,8 +55,8 @@ typedef struct eis_mpc_seat {
     bool linked, loaded;
     eis_mpc_lease lease;
     uint64_t step, last_secret; /* the step of the prompt's last token */
-    uint32_t position;
-    eis_mpc_sampling sampling; /* how the run's tokens are chosen */
+    uint32_t position, count;   /* of the step's first token; tokens of the step */
+    eis_mpc_sampling sampling;  /* how the run's tokens are chosen */
     uint64_t units, unit_words, input_words;
     eis_mpc_counters counted; /* under the lock: as they were after the last step */
 } eis_mpc_seat;
@@ -81,9 +81,11 @@ EIS_MUST_USE eis_status eis_mpc_seat_link(eis_mpc_seat *seat, eis_mpc_dial dial,
 /* Takes weights and biases once their owner has sent all of them, and checks them. */
 EIS_MUST_USE eis_status eis_mpc_seat_load(eis_mpc_seat *seat);
 
-/* Walks one step: a secret token of the prompt (with the head where it is the last), or a public one. *next gets the
- * token that follows, where there was a head. With a classifier each step takes a secret input and gives its class. */
-EIS_MUST_USE eis_status eis_mpc_seat_step(eis_mpc_seat *seat, uint32_t *next, bool secret, uint32_t token, bool head);
+/* Walks one step: `secret` tokens of the prompt (with the head where its last one is among them), or where that is 0 a
+ * public one. *next gets the token that follows, where there was a head. With a classifier each step takes a secret
+ * input and gives its class. */
+EIS_MUST_USE eis_status eis_mpc_seat_step(eis_mpc_seat *seat, uint32_t *next, uint32_t secret, uint32_t token,
+                                          bool head);
 
 /* Reads what the session had counted when its last step ended; any thread. */
 void eis_mpc_seat_count(eis_mpc_counters *counters, eis_mpc_seat *seat);

@@ -124,6 +124,8 @@ eis_status eis_mpc_session_write(eis_writer *w, eis_mpc_session *session)
     eis_wire_writer_u32(w, session->tests.level);
     eis_wire_writer_u32(w, session->tests.inputs);
     eis_wire_writer_u32(w, session->pending_max);
+    eis_wire_writer_u32(w, session->lm.pad_bucket);
+    eis_wire_writer_u32(w, session->lm.prefill_mib);
     eis_wire_writer_u8(w, (uint8_t)session->kind);
     if (session->kind == EIS_MPC_MODEL_CLASSIFIER)
         eis_mpc_session_classifier_write(w, &session->classifier);
@@ -272,9 +274,25 @@ out:
     return st;
 }
 
+/* How prompts are walked: nothing that a classifier has. */
+static eis_status take_schedule(eis_mpc_session *session, uint32_t pad_bucket, uint32_t prefill_mib)
+{
+    eis_status st = EIS_OK;
+    bool lm = session->kind == EIS_MPC_MODEL_LM;
+
+    EIS_REQUIRE(lm ? prefill_mib > 0 : pad_bucket == 0 && prefill_mib == 0, EIS_ERR_PARSE,
+                "session: how prompts are walked does not go with the model");
+    session->lm.pad_bucket = pad_bucket;
+    session->lm.prefill_mib = prefill_mib;
+    if (lm) EIS_TRY(eis_mpc_lm_check_filling(&session->lm));
+out:
+    return st;
+}
+
 eis_status eis_mpc_session_read(eis_mpc_session *session, const void *data, size_t bytes)
 {
     eis_status st = EIS_OK;
+    uint32_t pad_bucket, prefill_mib;
     eis_reader r;
     const uint8_t *magic;
 
@@ -299,8 +317,11 @@ eis_status eis_mpc_session_read(eis_mpc_session *session, const void *data, size
     session->tests.level = eis_mpc_session_number_read(&r, 0, EIS_MPC_SACRIFICE_MAX, "sacrifice.level");
     session->tests.inputs = eis_mpc_session_number_read(&r, 0, 1, "prompt.check") != 0;
     session->pending_max = eis_mpc_session_number_read(&r, 1, EIS_MPC_PENDING_LIMIT, "check.max_pending");
+    pad_bucket = eis_mpc_session_number_read(&r, 0, EIS_MPC_LM_PAD_BUCKET_MAX, "scheduler.pad_bucket");
+    prefill_mib = eis_mpc_session_number_read(&r, 0, EIS_MPC_LM_PREFILL_MIB_MAX, "scheduler.prefill_mib");
     EIS_TRY(eis_wire_reader_status(&r));
     EIS_TRY(read_model(&r, session));
+    EIS_TRY(take_schedule(session, pad_bucket, prefill_mib));
     EIS_TRY(eis_wire_reader_end(&r));
     EIS_TRY(check_keys(session));
     EIS_TRY(hash_document(session->hash, data, bytes));

@@ -17,7 +17,7 @@
 #define EIS_MPC_STREAM_PAYLOAD_MAX (EIS_MPC_FRAME_BYTES + ((uint64_t)256 << 20))
 #define EIS_MPC_FRAME_BYTES        8 /* round u32 and a reserved u32, behind the header of the stream */
 #define EIS_MPC_ALPN               "eis-mpc/1"
-#define EIS_MPC_SACRIFICE_MAX      2                  /* levels */
+#define EIS_MPC_SACRIFICE_MAX      2                   /* levels */
 #define EIS_MPC_PENDING_LIMIT      ((uint32_t)1 << 24) /* check.max_pending is at most this */
 
 typedef struct eis_mpc_member {

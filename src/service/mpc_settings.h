@@ -29,6 +29,7 @@ typedef struct eis_mpc_settings {
     uint32_t range_policy;                    /* eis_mpc_range_policy */
     double range_margin, range_residual;      /* range.margin, range.residual */
     uint32_t context_max;                     /* scheduler.max_context */
+    uint32_t pad_bucket, prefill_mib;         /* scheduler.pad_bucket, scheduler.prefill_mib */
     uint32_t sacrifice_level;                 /* sacrifice.level */
     uint32_t prompt_unchecked;                /* prompt.check: 1 is off */
     uint32_t pending_max;                     /* check.max_pending */

@@ -19,7 +19,8 @@ typedef enum eis_mpc_message {
     EIS_MPC_MESSAGE_CREATED,    /* links are up: a party's public key, u16 bytes; of the Triple Service empty */
     EIS_MPC_MESSAGE_KEYS,       /* purpose u8, number u64: an owner asks for the keys of its masks */
     EIS_MPC_MESSAGE_KEYS_ARE,   /* a key of 32 bytes for each party */
-    EIS_MPC_MESSAGE_UNIT,       /* kind u8, step u64, position u32, sampling: the last party asks for corrections */
+    EIS_MPC_MESSAGE_UNIT,       /* kind u8, step u64, position u32, sampling, tokens u32: the last party asks for
+                                   corrections */
     EIS_MPC_MESSAGE_UNIT_IS,    /* words */
     EIS_MPC_MESSAGE_WEIGHTS,    /* matrix u32, words D */
     EIS_MPC_MESSAGE_INPUT,      /* step u64, slot u32, words D */
@@ -47,8 +48,8 @@ typedef enum eis_mpc_end { EIS_MPC_END_LENGTH = 0, EIS_MPC_END_STOP = 1, EIS_MPC
 typedef enum eis_mpc_unit_kind {
     EIS_MPC_UNIT_LOAD = 0,
     EIS_MPC_UNIT_VECTORS = 1,
-    EIS_MPC_UNIT_PROMPT = 2,  /* a secret token, no head */
-    EIS_MPC_UNIT_LAST = 3,    /* the last secret token, with the head */
+    EIS_MPC_UNIT_PROMPT = 2,  /* secret tokens, no head */
+    EIS_MPC_UNIT_LAST = 3,    /* the last secret tokens of a prompt, with the head */
     EIS_MPC_UNIT_NEXT = 4,    /* a public token, with the head */
     EIS_MPC_UNIT_CLASSIFY = 5 /* a classifier and one input */
 } eis_mpc_unit_kind;

@@ -6,6 +6,7 @@
 #include "net/grpc.h"
 #include "rand/entropy.h"
 #include "service/mpc_coordinator_messages.h"
+#include "service/mpc_model.h"
 #include "service/pem_file.h"
 
 #include <errno.h>
@@ -60,12 +61,27 @@ out:
     return st;
 }
 
+/* What shapes the graphs, beside the model. */
+typedef struct shaping {
+    eis_mpc_tuning tuning;
+    uint32_t pad_bucket, prefill_mib;
+} shaping;
+
 /* Reads the manifest off a model: all that the others are told of it. */
-static eis_status take_manifest(eis_mpc_session *s, const eis_mpc_tuning *tuning, const eis_model *model)
+static eis_status take_manifest(eis_mpc_session *s, const shaping *shape, const eis_model *model)
 {
-    if (model->kind != EIS_MODEL_CLASSIFIER) return eis_mpc_lm_init(&s->lm, model, tuning);
-    s->kind = EIS_MPC_MODEL_CLASSIFIER;
-    return eis_mpc_classifier_init(&s->classifier, model, tuning, RANGE_MARGIN);
+    eis_status st = EIS_OK;
+
+    if (model->kind == EIS_MODEL_CLASSIFIER) {
+        s->kind = EIS_MPC_MODEL_CLASSIFIER;
+        return eis_mpc_classifier_init(&s->classifier, model, &shape->tuning, RANGE_MARGIN);
+    }
+    EIS_TRY(eis_mpc_lm_init(&s->lm, model, &shape->tuning));
+    s->lm.pad_bucket = shape->pad_bucket;
+    s->lm.prefill_mib = shape->prefill_mib;
+    EIS_TRY(eis_mpc_lm_check_filling(&s->lm));
+out:
+    return st;
 }
 
 /* ---- what the coordinator is asked ---- */
@@ -152,7 +168,7 @@ static eis_status submit(uint64_t *first_step, eis_mpc_text *text)
     eis_writer w;
 
     eis_wire_writer_init(&w, EIS_COORDINATOR_BYTES_MAX);
-    eis_coordinator_write_submit(&w, text->name, text->prompt_tokens);
+    eis_coordinator_write_submit(&w, text->name, eis_mpc_model_filled(&text->session, text->prompt_tokens));
     EIS_TRY(ask(text, "SubmitPrompt", &w, text->timeout_ms, keep_answer, &a));
     EIS_TRY(eis_coordinator_read_submit_ack(first_step, (eis_span){a.data, a.bytes}));
 out:
@@ -175,7 +191,7 @@ out:
 /* ---- members that others run ---- */
 
 /* Reads the session that was agreed on: who takes part, and the tunables. The manifest is read off our own model. */
-static eis_status read_session(eis_mpc_text *text, eis_mpc_tuning *tuning, const char *path)
+static eis_status read_session(eis_mpc_text *text, shaping *shape, const char *path)
 {
     eis_status st = EIS_OK;
     eis_mpc_session file = {0}, *s = &text->session;
@@ -204,7 +220,7 @@ static eis_status read_session(eis_mpc_text *text, eis_mpc_tuning *tuning, const
     memcpy(s->stop, file.stop, sizeof s->stop);
     s->tests = file.tests;
     s->pending_max = file.pending_max;
-    *tuning = file.lm.tuning;
+    *shape = (shaping){file.lm.tuning, file.lm.pad_bucket, file.lm.prefill_mib};
 out:
     fclose(stream);
     eis_mem_free(data);
@@ -212,7 +228,7 @@ out:
     return st;
 }
 
-static eis_status name_others(eis_mpc_text *text, eis_mpc_tuning *tuning, const eis_mpc_text_wish *wish)
+static eis_status name_others(eis_mpc_text *text, shaping *shape, const eis_mpc_text_wish *wish)
 {
     eis_status st = EIS_OK;
 
@@ -222,7 +238,7 @@ static eis_status name_others(eis_mpc_text *text, eis_mpc_tuning *tuning, const 
     EIS_TRY(eis_pem_file_read(&text->ca, wish->ca, false));
     EIS_TRY(eis_pem_file_read(&text->cert, wish->cert, false));
     EIS_TRY(eis_pem_file_read(&text->key, wish->key, true));
-    EIS_TRY(read_session(text, tuning, wish->session));
+    EIS_TRY(read_session(text, shape, wish->session));
 out:
     return st;
 }
@@ -305,13 +321,13 @@ eis_status eis_mpc_text_open(eis_mpc_text **out_text, const eis_mpc_text_wish *w
     eis_status st = EIS_OK;
     eis_mpc_text *text = NULL;
     uint64_t begin = eis_clock_ns();
-    eis_mpc_tuning tuning = wish->settings->tuning;
+    shaping shape = {wish->settings->tuning, wish->settings->pad_bucket, wish->settings->prefill_mib};
 
     *out_text = NULL;
     EIS_NEW(text, 1);
     text->sampling = wish->settings->sampling;
-    if (wish->coordinator != NULL) EIS_TRY(name_others(text, &tuning, wish));
-    EIS_TRY(take_manifest(&text->session, &tuning, model)); /* before anything is started */
+    if (wish->coordinator != NULL) EIS_TRY(name_others(text, &shape, wish));
+    EIS_TRY(take_manifest(&text->session, &shape, model)); /* before anything is started */
     if (wish->coordinator == NULL) EIS_TRY(start_here(text, wish, model));
     text->start_ms = ms_since(begin);
     st = blame(text, load(text, wish, model));
@@ -390,8 +406,7 @@ static eis_status run(eis_mpc_text *text, telling *t)
     eis_writer w;
 
     EIS_TRY(submit(&step, text));
-    for (uint32_t i = 0; i < text->prompt_tokens; i++)
-        EIS_TRY(eis_mpc_owner_send_token(text->owner, step + i, t->ids->ids[i]));
+    EIS_TRY(eis_mpc_owner_send_prompt(text->owner, step, 0, t->ids->ids, text->prompt_tokens));
     text->step = eis_mpc_owner_step(text->owner);
     eis_wire_writer_init(&w, EIS_COORDINATOR_BYTES_MAX);
     eis_coordinator_write_run(&w, text->name, t->growth->most, &text->sampling);
@@ -416,6 +431,15 @@ static eis_status choose_sampling(eis_mpc_sampling *sampling, const eis_sampler_
     return eis_mpc_sampling_check(sampling);
 }
 
+/* The positions that are left for tokens of the text: what fills its prompt up takes some. */
+static uint32_t context_beside_filling(const eis_mpc_text *text, size_t prompt)
+{
+    uint32_t all = prompt < text->session.context ? eis_mpc_model_filled(&text->session, (uint32_t)prompt) : 0;
+    uint32_t filling = all > 0 ? all - (uint32_t)prompt : 0;
+
+    return filling < text->session.context ? text->session.context - filling : 1;
+}
+
 eis_status eis_mpc_text_generate(eis_ids *ids, eis_mpc_text *text, const eis_text_generation *generation)
 {
     eis_status st = EIS_OK;
@@ -423,7 +447,7 @@ eis_status eis_mpc_text_generate(eis_ids *ids, eis_mpc_text *text, const eis_tex
     telling t = {.text = text, .growth = &growth, .ids = ids};
 
     EIS_TRY(choose_sampling(&text->sampling, &generation->sampling));
-    EIS_TRY(eis_text_growth_begin(&growth, generation, ids, text->session.context));
+    EIS_TRY(eis_text_growth_begin(&growth, generation, ids, context_beside_filling(text, ids->count)));
     text->prompt_tokens = (uint32_t)ids->count;
     st = blame(text, run(text, &t));
     if (st != EIS_OK) goto out;

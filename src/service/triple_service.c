@@ -127,6 +127,7 @@ static eis_status serve_unit(eis_triple_dealt *d, eis_stream *stream, eis_reader
     request.step = eis_wire_reader_u64(r);
     request.position = eis_wire_reader_u32(r);
     EIS_TRY(eis_mpc_sampling_read(r, &request.sampling));
+    request.count = eis_wire_reader_u32(r);
     EIS_TRY(eis_wire_reader_end(r));
     EIS_TRY(eis_triple_units_take(&c, d, &request));
     EIS_TRY(eis_mpc_send(stream, EIS_MPC_MESSAGE_UNIT_IS, d->number, NULL, c.words, c.count));

@@ -57,7 +57,7 @@ static eis_status record_dealt(const eis_triple_dealt *d, const eis_material_uni
 
 /* Deals a step and keeps its masks. Who calls has set `dealing`. */
 static eis_status deal_step(eis_mpc_corrections *c, eis_triple_dealt *d, const eis_material_unit *record,
-                            uint32_t position)
+                            uint32_t position, uint32_t count)
 {
     eis_mpc_unit_kind kind = (eis_mpc_unit_kind)(record->kind & 0xff);
     uint64_t number = eis_mpc_unit_number(kind, record->step, d->last_secret);
@@ -67,13 +67,13 @@ static eis_status deal_step(eis_mpc_corrections *c, eis_triple_dealt *d, const e
     eis_mpc_lm_step s = {0};
     eis_mpc_masks masks = {0};
 
-    EIS_TRY(eis_mpc_model_step(&s, &d->session, kind, position, &d->sampling));
+    EIS_TRY(eis_mpc_model_step(&s, &d->session, kind, position, count, &d->sampling));
     EIS_TRY(eis_mpc_deal_graph(&masks, c, &d->dealer, &s.graph, number, &source));
     EIS_TRY(eis_mpc_deal_test_graph(c, &d->dealer, &s.graph, &masks, d->session.tests, number));
     EIS_TRY(record_dealt(d, record, c));
-    for (uint32_t i = 0; i < 2 * lm->layers; i++) {
-        eis_mpc_id id = i % 2 != 0 ? s.values[i / 2] : s.keys[i / 2];
-        EIS_TRY(eis_mpc_cache_keep_masks(&d->masks, i, masks.of[id], s.graph.nodes[id].count));
+    for (uint32_t i = 0; i < eis_mpc_lm_slot_count(lm); i++) {
+        eis_mpc_id id = eis_mpc_lm_step_kept(&s, lm, i);
+        if (id != EIS_MPC_NONE) EIS_TRY(eis_mpc_cache_keep_masks(&d->masks, i, masks.of[id], s.graph.nodes[id].count));
     }
 out:
     eis_mpc_masks_clear(&masks);
@@ -96,10 +96,12 @@ static void wait_for_dealing(eis_triple_dealt *d)
 /* Throws away what was dealt ahead, and the masks that it kept. Under the lock, and nobody deals. */
 static void burn_ahead(eis_triple_dealt *d)
 {
-    size_t row = (size_t)d->session.lm.kv_heads * d->session.lm.head_size;
+    const eis_mpc_lm *lm = &d->session.lm;
 
-    for (uint32_t i = 0; d->ahead_count > 0 && i < 2 * d->session.lm.layers; i++)
-        d->masks.slots[i].count -= d->ahead_count * row;
+    for (uint32_t i = 0; d->ahead_count > 0 && i < eis_mpc_lm_slot_count(lm); i++) {
+        size_t words = (size_t)d->ahead_count * eis_mpc_lm_slot_width(lm, i);
+        if (words > 0) d->masks.slots[i].count -= words;
+    }
     while (d->ahead != NULL) {
         eis_triple_unit *u = d->ahead;
         d->ahead = u->next;
@@ -142,7 +144,7 @@ static eis_status deal_one(eis_triple_dealt *d)
     if (st == EIS_OK) u->record = record_of(d, kind_ahead(d), d->next_step + d->ahead_count);
     d->dealing = true;
     pthread_mutex_unlock(&d->lock);
-    if (st == EIS_OK) st = deal_step(&u->corrections, d, &u->record, position);
+    if (st == EIS_OK) st = deal_step(&u->corrections, d, &u->record, position, 1);
     pthread_mutex_lock(&d->lock);
     d->dealing = false;
     /* Units may have been taken meanwhile: step and position are what they were, since both sides moved. */
@@ -203,6 +205,22 @@ void eis_triple_units_stop(eis_triple_dealt *d)
 
 /* ---- giving ---- */
 
+/* How many tokens a step takes is for everybody to know: a prompt's as eis_mpc_model_prefill says, else one. */
+static eis_status check_count(const eis_triple_dealt *d, const eis_triple_request *request)
+{
+    eis_status st = EIS_OK;
+    uint32_t count = 1;
+
+    EIS_REQUIRE(request->position < d->session.context && request->count > 0 &&
+                    request->count <= d->session.context - request->position,
+                EIS_ERR_PROTOCOL, "a unit of %u tokens was asked for", request->count);
+    if (request->kind < EIS_MPC_UNIT_NEXT)
+        EIS_TRY(eis_mpc_model_prefill(&count, &d->session, request->position, request->count));
+    EIS_REQUIRE(count == request->count, EIS_ERR_PROTOCOL, "a unit of %u tokens was asked for", request->count);
+out:
+    return st;
+}
+
 /* A step's unit. Under the lock. */
 static eis_status take_step(eis_mpc_corrections *c, eis_material_unit *record, eis_triple_dealt *d,
                             const eis_triple_request *request)
@@ -214,10 +232,11 @@ static eis_status take_step(eis_mpc_corrections *c, eis_material_unit *record, e
     const eis_mpc_sampling *before = &d->sampling;
 
     EIS_REQUIRE(kind >= EIS_MPC_UNIT_PROMPT && kind <= EIS_MPC_UNIT_CLASSIFY && step == d->next_step &&
-                    position == d->next_position && position < d->session.context,
+                    position == d->next_position,
                 EIS_ERR_PROTOCOL, "a unit was asked for out of order");
     EIS_REQUIRE(kind == kind_ahead(d) || (d->session.kind == EIS_MPC_MODEL_LM && kind < EIS_MPC_UNIT_NEXT),
                 EIS_ERR_PROTOCOL, "a unit of another kind of model");
+    EIS_TRY(check_count(d, request));
     EIS_REQUIRE(kind != kind_ahead(d) || eis_mpc_sampling_same(&request->sampling, before), EIS_ERR_PROTOCOL,
                 "how tokens are chosen changes with a prompt alone");
     if (kind != kind_ahead(d) || d->ahead == NULL) wait_for_dealing(d);
@@ -236,10 +255,10 @@ static eis_status take_step(eis_mpc_corrections *c, eis_material_unit *record, e
         memset(&u->corrections, 0, sizeof u->corrections);
         free_unit(u);
     } else {
-        EIS_TRY(deal_step(c, d, record, position));
+        EIS_TRY(deal_step(c, d, record, position, request->count));
     }
     d->next_step++;
-    d->next_position++;
+    d->next_position += request->count;
     d->running = kind != EIS_MPC_UNIT_PROMPT;
     pthread_cond_broadcast(&d->changed);
 out:

@@ -71,7 +71,7 @@ void eis_triple_units_stop(eis_triple_dealt *d);
 typedef struct eis_triple_request {
     unsigned kind; /* mpc_stream.h */
     uint64_t step;
-    uint32_t position;
+    uint32_t position, count; /* of the first token; tokens */
     eis_mpc_sampling sampling;
 } eis_triple_request;
 

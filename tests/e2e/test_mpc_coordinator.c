@@ -139,8 +139,7 @@ static void send_prompt(const coordinator_world *w, const eis_mpc_session *sessi
     eis_mpc_owner *owner;
 
     mpc_service_require(eis_mpc_owner_open(&owner, session, &w->service.owner), "owner");
-    for (uint32_t i = 0; i < PROMPT; i++)
-        mpc_service_require(eis_mpc_owner_send_token(owner, first_step + i, prompt[i]), "token");
+    mpc_service_require(eis_mpc_owner_send_prompt(owner, first_step, 0, prompt, PROMPT), "prompt");
     eis_mpc_owner_close(owner);
 }
 

@@ -197,8 +197,8 @@ static void test_prompt(void **state)
     mpc_service_require(
         eis_mpc_conductor_open(&conductor, &s.session, s.document.data, s.document.bytes, &s.coordinator), "open");
     mpc_service_require(eis_mpc_owner_open(&owner, &s.session, &s.owner), "owner");
-    mpc_service_require(eis_mpc_owner_send_token(owner, 1, 7), "a token under right keys");
-    assert_int_equal(eis_mpc_owner_send_token(owner, 2, 7), EIS_ERR_INTEGRITY);
+    mpc_service_require(eis_mpc_owner_send_prompt(owner, 1, 0, &(uint32_t){7}, 1), "a token under right keys");
+    assert_int_equal(eis_mpc_owner_send_prompt(owner, 2, 1, &(uint32_t){7}, 1), EIS_ERR_INTEGRITY);
     assert_int_equal(eis_mpc_conductor_load(conductor), EIS_ERR_INTEGRITY); /* the parties know as well */
     eis_mpc_owner_close(owner);
     eis_mpc_conductor_close(conductor);

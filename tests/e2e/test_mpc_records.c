@@ -125,6 +125,7 @@ static void open_world(world *w)
     mpc_service_require(eis_trust_ca_make(&s->ca, &ca), "ca");
     s->session.party_count = PARTIES;
     s->session.context = model->lm.context;
+    s->session.pending_max = EIS_MPC_CHECK_PENDING_MAX;
     snprintf(s->session.model, sizeof s->session.model, "test");
     mpc_service_issue(s, &s->dealer_papers, &s->session.dealer.pin, "dealer");
     mpc_service_issue(s, &s->coordinator_papers, &s->session.coordinator, "coordinator");
@@ -187,7 +188,8 @@ static eis_status tell(world *w, listener *l, uint32_t most)
     EIS_TRY(eis_mpc_owner_send_model(owner, model, NULL, NULL));
     EIS_TRY(eis_mpc_conductor_load(conductor));
     for (uint32_t turn = 0; turn < 2; turn++) {
-        EIS_TRY(eis_mpc_owner_send_token(owner, eis_mpc_conductor_step(conductor), 77 * turn));
+        EIS_TRY(eis_mpc_owner_send_prompt(owner, eis_mpc_conductor_step(conductor),
+                                          eis_mpc_conductor_position(conductor), &(uint32_t){77 * turn}, 1));
         EIS_TRY(eis_mpc_conductor_run(conductor, &end, 1, turn == 0 ? 2 : most, turn == 0 ? &draw : NULL, hear, l));
     }
 out:

@@ -132,7 +132,8 @@ static void ask(table *t, story *told, uint32_t most, const eis_mpc_sampling *sa
     uint64_t step = eis_mpc_conductor_step(t->conductor);
     eis_mpc_end end;
 
-    for (uint32_t i = 0; i < 2; i++) mpc_service_require(eis_mpc_owner_send_token(t->owner, step + i, prompt[i]), "in");
+    mpc_service_require(eis_mpc_owner_send_prompt(t->owner, step, eis_mpc_conductor_position(t->conductor), prompt, 2),
+                        "in");
     mpc_service_require(eis_mpc_conductor_run(t->conductor, &end, 2, most, sampling, hear, told), "run");
 }
 
@@ -266,6 +267,7 @@ static eis_status ask_unit(eis_stream *stream, uint64_t session, eis_mpc_unit_ki
     eis_wire_writer_u64(&w, step);
     eis_wire_writer_u32(&w, position);
     eis_mpc_sampling_write(&w, &sampling);
+    eis_wire_writer_u32(&w, 1);
     mpc_service_require(eis_mpc_send(stream, EIS_MPC_MESSAGE_UNIT, session, &w, NULL, 0), "ask");
     eis_wire_writer_clear(&w);
     st = eis_mpc_await(&r, stream, EIS_MPC_MESSAGE_UNIT_IS, session, 60000);
@@ -335,7 +337,7 @@ static void parties_draw_from_the_same(void **state)
         mpc_service_require(eis_mpc_send(party[p], EIS_MPC_MESSAGE_LOAD, number, NULL, NULL, 0), "load");
     for (uint32_t p = 0; p < PARTIES; p++)
         mpc_service_require(eis_mpc_await(&r, party[p], EIS_MPC_MESSAGE_LOADED, number, 60000), "loaded");
-    mpc_service_require(eis_mpc_owner_send_token(owner, 1, 77), "token");
+    mpc_service_require(eis_mpc_owner_send_prompt(owner, 1, 0, &(uint32_t){77}, 1), "token");
     eis_wire_writer_init(&w, 64);
     for (uint32_t p = 0; p < PARTIES; p++) {
         eis_wire_writer_u32(&w, 1);

@@ -105,7 +105,7 @@ static void tell_story(uint32_t parties)
     mpc_service_require(eis_mpc_owner_open(&owner, &s.session, &s.owner), "owner");
     mpc_service_require(eis_mpc_owner_send_model(owner, model, NULL, NULL), "model");
     mpc_service_require(eis_mpc_conductor_load(conductor), "load");
-    for (uint32_t i = 0; i < 3; i++) mpc_service_require(eis_mpc_owner_send_token(owner, i + 1, prompt[i]), "token");
+    mpc_service_require(eis_mpc_owner_send_prompt(owner, 1, 0, prompt, 3), "prompt");
     mpc_service_require(eis_mpc_conductor_run(conductor, &end, 3, 5, NULL, tell, &t), "run");
     assert_true(t.count == 5 || end == EIS_MPC_END_STOP);
     check_story(NULL, 0, prompt, 3, &t);
@@ -113,9 +113,9 @@ static void tell_story(uint32_t parties)
         uint32_t before[8] = {0, 77, 123};
         told more = {.count = 0};
         memcpy(before + 3, t.tokens, 4 * sizeof *before); /* the last token was told, and not fed */
-        for (uint32_t i = 0; i < 2; i++)
-            mpc_service_require(eis_mpc_owner_send_token(owner, eis_mpc_conductor_step(conductor) + i, prompt[1 + i]),
-                                "token");
+        mpc_service_require(eis_mpc_owner_send_prompt(owner, eis_mpc_conductor_step(conductor),
+                                                      eis_mpc_conductor_position(conductor), prompt + 1, 2),
+                            "prompt");
         mpc_service_require(eis_mpc_conductor_run(conductor, &end, 2, 3, NULL, tell, &more), "run");
         check_story(before, 7, prompt + 1, 2, &more);
     }
@@ -181,7 +181,7 @@ static void test_party_gone(void **state)
     mpc_service_require(eis_mpc_owner_open(&owner, &s.session, &s.owner), "owner");
     mpc_service_require(eis_mpc_owner_send_model(owner, model, NULL, NULL), "model");
     mpc_service_require(eis_mpc_conductor_load(conductor), "load");
-    mpc_service_require(eis_mpc_owner_send_token(owner, 1, 0), "token");
+    mpc_service_require(eis_mpc_owner_send_prompt(owner, 1, 0, &(uint32_t){0}, 1), "prompt");
     eis_mpc_party_server_stop(s.party[1], 0);
     s.party[1] = NULL;
     st = eis_mpc_conductor_run(conductor, &end, 1, 5, NULL, tell, &t);

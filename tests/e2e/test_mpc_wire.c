@@ -465,7 +465,7 @@ static void tell_story(mpc_service *s)
     mpc_service_require(eis_mpc_owner_open(&owner, &s->session, &s->owner), "owner");
     mpc_service_require(eis_mpc_owner_send_model(owner, model, NULL, NULL), "model");
     mpc_service_require(eis_mpc_conductor_load(conductor), "load");
-    mpc_service_require(eis_mpc_owner_send_token(owner, 1, 0), "token");
+    mpc_service_require(eis_mpc_owner_send_prompt(owner, 1, 0, &(uint32_t){0}, 1), "prompt");
     mpc_service_require(eis_mpc_conductor_run(conductor, &end, 1, 3, NULL, hear, NULL), "run");
     check_stats(s);
     eis_mpc_owner_close(owner);

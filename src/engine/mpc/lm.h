@@ -84,8 +84,10 @@ EIS_MUST_USE eis_status eis_mpc_lm_vector_values(int64_t *values, const eis_mpc_
  * Shape: nodes[vector_count]. Errors: EIS_ERR_MEMORY; the graph is then cleared. */
 EIS_MUST_USE eis_status eis_mpc_lm_vectors_graph(eis_mpc_graph *graph, eis_mpc_id *nodes, const eis_mpc_lm *lm);
 
-#define EIS_MPC_LM_CONTEXT_MAX ((uint32_t)1 << 20)
-#define EIS_MPC_LM_PREFILL_MIB 256 /* unless the session says otherwise */
+#define EIS_MPC_LM_CONTEXT_MAX     ((uint32_t)1 << 20)
+#define EIS_MPC_LM_PREFILL_MIB     256 /* unless the session says otherwise */
+#define EIS_MPC_LM_PREFILL_MIB_MAX 1024
+#define EIS_MPC_LM_PAD_BUCKET_MAX  4096
 
 /* Returns the longest context that a softmax of these tunables is good for: over more entries, those that are too small
  * to be told from 0 could make the sum of all too small for its reciprocal, or negative. */
@@ -93,6 +95,9 @@ uint32_t eis_mpc_lm_longest(const eis_mpc_tuning *tuning);
 
 /* Returns the context of a session that should have `most` positions: no more than the model and its softmax have. */
 uint32_t eis_mpc_lm_context_for(const eis_mpc_lm *lm, uint32_t most);
+
+/* Errors: EIS_ERR_UNSUPPORTED  prompts of this model, or with these tunables, cannot be filled up. */
+EIS_MUST_USE eis_status eis_mpc_lm_check_filling(const eis_mpc_lm *lm);
 
 /* Errors: EIS_ERR_RANGE  the context is longer than a softmax is good for; the text names both. */
 EIS_MUST_USE eis_status eis_mpc_lm_check_context(const eis_mpc_tuning *tuning, uint32_t context);

@@ -95,6 +95,7 @@ static void take_valid(eis_mpc_lm_step *step, const eis_mpc_lm *lm, bool secret)
     step->valid = step->all_valid = EIS_MPC_NONE;
     if (lm->pad_bucket == 0) return;
     step->valid = secret ? eis_mpc_input(g, EIS_MPC_LM_INPUT_VALID, step->count, 0, 1) : eis_mpc_public(g, &one, 1, 0);
+    if (secret) eis_mpc_set_bits(g, step->valid);
     step->all_valid = step->valid;
     if (step->position == 0) return;
     step->all_valid = eis_mpc_join(g, eis_mpc_kept(g, eis_mpc_lm_valid_slot(lm), step->position, 0, 1), step->valid);
@@ -103,6 +104,18 @@ static void take_valid(eis_mpc_lm_step *step, const eis_mpc_lm *lm, bool secret)
 static void last_row(eis_mpc_residual *x, eis_mpc_lm_step *step, const eis_mpc_lm *lm)
 {
     x->wire = eis_mpc_slice(&step->graph, x->wire, (step->count - 1) * lm->dim, lm->dim);
+}
+
+eis_status eis_mpc_lm_check_filling(const eis_mpc_lm *lm)
+{
+    eis_status st = EIS_OK;
+
+    EIS_REQUIRE(lm->pad_bucket == 0 || lm->rope != EIS_ROPE_NONE, EIS_ERR_UNSUPPORTED,
+                "scheduler.pad_bucket: this model's positions are learned, so its prompts cannot be filled up");
+    EIS_REQUIRE(lm->pad_bucket == 0 || lm->tuning.softmax_static == 0, EIS_ERR_UNSUPPORTED,
+                "scheduler.pad_bucket needs softmax.max tournament");
+out:
+    return st;
 }
 
 static eis_status make_step(eis_mpc_lm_step *step, const eis_mpc_lm *lm, uint32_t position, uint32_t secret_tokens,
@@ -118,9 +131,7 @@ static eis_status make_step(eis_mpc_lm_step *step, const eis_mpc_lm *lm, uint32_
     step->count = count;
     EIS_REQUIRE(position < lm->context && count <= lm->context - position, EIS_ERR_CONTEXT_LENGTH,
                 "the model has %u positions", lm->context);
-    EIS_REQUIRE(lm->pad_bucket == 0 || (lm->rope != EIS_ROPE_NONE && lm->tuning.softmax_static == 0),
-                EIS_ERR_UNSUPPORTED,
-                "scheduler.pad_bucket needs a model with rotary positions, and softmax.max tournament");
+    EIS_TRY(eis_mpc_lm_check_filling(lm));
     EIS_REQUIRE((uint64_t)count * lm->vocabulary <= EIS_MPC_COUNT_MAX, EIS_ERR_TOO_LARGE, "%u tokens in one step",
                 count);
     EIS_NEW(step->keys, lm->layers);
