@@ -5,6 +5,7 @@
 #include "cli/cli.h"
 #include "cli/commands.h"
 #include "cli/he_report.h"
+#include "cli/mpc_notes.h"
 #include "cli/report.h"
 #include "model/classifier.h"
 #include "model/input.h"
@@ -252,6 +253,7 @@ static eis_status run_classify(const flags *f)
                                  inputs.count < calibration_max ? inputs.count : calibration_max));
     r.classes_only = backend.mpc != NULL;
     r.he = backend.he;
+    if (backend.mpc != NULL && !f->json && !f->common.quiet) eis_cli_mpc_notes_tell(backend.mpc);
     EIS_TRY(classify_all(&r, &backend));
     if (f->json) EIS_TRY(print_summary(&r, &backend));
     if (r.labels != NULL && !f->common.quiet)

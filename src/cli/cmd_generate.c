@@ -5,6 +5,7 @@
 #include "cli/backend.h"
 #include "cli/cli.h"
 #include "cli/commands.h"
+#include "cli/mpc_notes.h"
 #include "cli/prompt.h"
 #include "cli/report.h"
 #include "cli/split_flags.h"
@@ -264,6 +265,7 @@ static eis_status run_generate(flags *f)
                 "the model comes without a tokenizer, so there is no text to print; add --print-ids");
     EIS_TRY(eis_cli_prompt_read(&ids, &lm, &f->prompt));
     EIS_TRY(eis_cli_backend_open(&backend, &f->split, &f->common, lm.model, f->model, &ids, NULL, 0));
+    if (backend.mpc != NULL && !f->json && !f->common.quiet) eis_cli_mpc_notes_tell(backend.mpc);
     generation.backend = backend.seam;
     generation.sampling = f->sampling;
     generation.cancel = eis_cli_cancel();

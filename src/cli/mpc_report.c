@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/mpc_report.h"
 
+#include "cli/mpc_notes.h"
 #include "cli/report.h"
 #include "share/uniformity.h"
 
@@ -132,6 +133,7 @@ void eis_cli_mpc_report_json(eis_json_writer *w, const eis_mpc_text *text)
     a = average(&r);
     last = &r.parties[r.session->party_count - 1];
     if (r.session->kind == EIS_MPC_MODEL_LM) write_sampling(w, &r.sampling);
+    eis_cli_mpc_notes_json(w, r.notes);
     write_real(w, "start_ms", r.start_ms);
     write_real(w, "load_ms", r.load_ms);
     write_u64(w, "load_rounds", last->load_rounds);

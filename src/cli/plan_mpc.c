@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "cli/mpc_notes.h"
 #include "cli/report.h"
 #include "engine/mpc/plan.h"
 #include "engine/mpc/stream.h"
@@ -23,7 +24,8 @@ typedef struct speed {
 } speed;
 
 typedef struct job {
-    eis_mpc_lm lm;
+    eis_mpc_session session; /* what would be agreed on */
+    eis_mpc_manifest_notes notes;
     eis_mpc_plan plan;
     uint32_t parties, context;
     speed speed;
@@ -163,6 +165,7 @@ static eis_status print_json(const job *j)
     for (uint32_t i = 0; i < j->plan.row_count; i++) write_row(&w, j, &j->plan.rows[i]);
     write_row(&w, j, &check);
     eis_json_writer_end_array(&w);
+    eis_cli_mpc_notes_json(&w, &j->notes);
     eis_json_writer_key(&w, "total");
     write_row(&w, j, &all);
     eis_json_writer_end_object(&w);
@@ -179,16 +182,18 @@ eis_status eis_cli_plan_mpc(const eis_model *model, const eis_cli_mpc *flags, un
     EIS_TRY(eis_cli_settings_read(&settings, &flags->settings));
     EIS_REQUIRE(model->kind == EIS_MODEL_LM, EIS_ERR_UNSUPPORTED, "there are plans of language models for this engine");
     if (j.context == 0) j.context = model->lm.context < CONTEXT_DEFAULT ? model->lm.context : CONTEXT_DEFAULT;
-    EIS_TRY(eis_mpc_lm_init(&j.lm, model, &settings.tuning));
-    EIS_TRY(eis_mpc_plan_make(&j.plan, &j.lm, j.context - 1, false));
+    EIS_TRY(eis_mpc_manifest_take(&j.session, &j.notes, &settings, model));
+    EIS_TRY(eis_mpc_plan_make(&j.plan, &j.session.lm, j.context - 1, false));
     EIS_TRY(measure(&j.speed));
     if (json)
         EIS_TRY(print_json(&j));
-    else
+    else {
         print_table(&j);
+        eis_cli_mpc_notes_print(stdout, &j.notes);
+    }
     EIS_TRY(eis_cli_flush());
 out:
     eis_mpc_plan_clear(&j.plan);
-    eis_mpc_lm_clear(&j.lm);
+    eis_mpc_session_clear(&j.session);
     return st;
 }

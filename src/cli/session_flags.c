@@ -3,8 +3,9 @@
 
 #include "base/mem.h"
 #include "cli/cli.h"
-#include "engine/mpc/lm.h"
+#include "cli/mpc_notes.h"
 #include "model/files.h"
+#include "service/mpc_manifest.h"
 #include "service/pem_file.h"
 
 #include <errno.h>
@@ -129,6 +130,7 @@ static eis_status read_model(eis_mpc_session *s, const char *text, const eis_mpc
     eis_status st = EIS_OK;
     const char *path;
     eis_model *model = NULL;
+    eis_mpc_manifest_notes notes;
 
     EIS_TRY(read_model_name(s->model, &path, text));
     EIS_TRY(eis_model_open(&model, path, NULL));
@@ -136,15 +138,8 @@ static eis_status read_model(eis_mpc_session *s, const char *text, const eis_mpc
                 "a coordinator's sessions write texts: %s is no "
                 "language model",
                 path);
-    EIS_TRY(eis_mpc_lm_init(&s->lm, model, &settings->tuning));
-    s->lm.pad_bucket = settings->pad_bucket;
-    s->lm.prefill_mib = settings->prefill_mib;
-    EIS_TRY(eis_mpc_lm_check_filling(&s->lm));
-    s->context = eis_mpc_lm_context_for(&s->lm, settings->context_max);
-    s->tests = eis_mpc_settings_tests(settings);
-    s->pending_max = settings->pending_max;
-    s->stop_count = model->lm.stop_count;
-    memcpy(s->stop, model->lm.stop_ids, sizeof s->stop);
+    EIS_TRY(eis_mpc_manifest_take(s, &notes, settings, model));
+    eis_cli_mpc_notes_log(&notes);
 out:
     eis_model_free(model);
     return st;
@@ -185,7 +180,7 @@ static eis_status read_file(eis_mpc_session *session, const char *path)
     EIS_REQUIRE(!ferror(file), EIS_ERR_FILE, "%s cannot be read", path);
     EIS_REQUIRE(bytes <= EIS_MPC_SESSION_BYTES_MAX, EIS_ERR_TOO_LARGE, "%s is no session", path);
     st = eis_mpc_session_read(session, data, bytes);
-    if (st != EIS_OK) st = eis_fail_prefix(st, "%s: ", path);
+    if (st != EIS_OK) st = eis_fail_prefix(st, "%s", path);
 out:
     if (file != NULL) fclose(file);
     eis_mem_free(data);

@@ -38,7 +38,8 @@ static const key keys[] = {
      "lines per octave of 1/x and 1/sqrt(x), before Newton's steps"},
     {"newton", "steps", WHOLE, AT(tuning.newton_steps), 1, 2, "1", "Newton's steps of 1/x and 1/sqrt(x)"},
     {"compare", "digit_bits", WHOLE_OR_0, AT(tuning.digit_bits_max), 4, 7, "0",
-     "bits of a digit of a comparison, at most; 0 chooses: fewer are more words of the parties and less material"},
+     "bits of a digit of a comparison, at most where they are enough; 0 chooses: fewer are more words of the parties "
+     "and less material"},
     {"compare", "engine", WORD, AT(compare_engine), 0, 0, "digits", "how comparisons are made: by digits of masks"},
     {"softmax", "max", WORD, AT(tuning.softmax_static), 0, 0, "tournament|static",
      "what is taken off the scores: the largest one, or static: the bound of all, which costs 2 rounds less for each "

@@ -6,6 +6,7 @@
 #include "net/grpc.h"
 #include "rand/entropy.h"
 #include "service/mpc_coordinator_messages.h"
+#include "service/mpc_manifest.h"
 #include "service/mpc_model.h"
 #include "service/pem_file.h"
 
@@ -19,6 +20,7 @@ struct eis_mpc_text {
     char name[EIS_MPC_NAME_BYTES];
     bool owns_model;
     eis_mpc_session session;
+    eis_mpc_manifest_notes notes;
     eis_mpc_member coordinator;
     eis_grpc_client *client;
     eis_mpc_owner *owner;
@@ -35,15 +37,12 @@ struct eis_mpc_text {
 #define MODEL_NAME   "model"
 #define PORT_DEFAULT 8080
 
-#define INPUTS_MAX   ((uint32_t)1 << 20) /* of one session with a classifier */
-#define RANGE_MARGIN 4.0 /* of what a classifier declares, where no theorem about its sizes fits the field */
-
 static double ms_since(uint64_t begin_ns) { return (double)(eis_clock_ns() - begin_ns) / 1e6; }
 
 /* ---- opening ---- */
 
-/* The template that all members must be given: everything of a session but its id. */
-static eis_status describe(eis_mpc_text *text, const eis_mpc_settings *settings, const eis_model *model)
+/* The template that all members must be given: beside the manifest, who they are. */
+static eis_status describe(eis_mpc_text *text)
 {
     eis_status st = EIS_OK;
     eis_mpc_session *s = &text->session;
@@ -51,35 +50,6 @@ static eis_status describe(eis_mpc_text *text, const eis_mpc_settings *settings,
     memcpy(s->id, "template", sizeof "template");
     memcpy(s->model, MODEL_NAME, sizeof MODEL_NAME);
     EIS_TRY(eis_mpc_embedded_name(s, text->embedded));
-    s->context =
-        model->kind == EIS_MODEL_CLASSIFIER ? INPUTS_MAX : eis_mpc_lm_context_for(&s->lm, settings->context_max);
-    s->tests = eis_mpc_settings_tests(settings);
-    s->pending_max = settings->pending_max;
-    s->stop_count = model->lm.stop_count;
-    memcpy(s->stop, model->lm.stop_ids, sizeof s->stop);
-out:
-    return st;
-}
-
-/* What shapes the graphs, beside the model. */
-typedef struct shaping {
-    eis_mpc_tuning tuning;
-    uint32_t pad_bucket, prefill_mib;
-} shaping;
-
-/* Reads the manifest off a model: all that the others are told of it. */
-static eis_status take_manifest(eis_mpc_session *s, const shaping *shape, const eis_model *model)
-{
-    eis_status st = EIS_OK;
-
-    if (model->kind == EIS_MODEL_CLASSIFIER) {
-        s->kind = EIS_MPC_MODEL_CLASSIFIER;
-        return eis_mpc_classifier_init(&s->classifier, model, &shape->tuning, RANGE_MARGIN);
-    }
-    EIS_TRY(eis_mpc_lm_init(&s->lm, model, &shape->tuning));
-    s->lm.pad_bucket = shape->pad_bucket;
-    s->lm.prefill_mib = shape->prefill_mib;
-    EIS_TRY(eis_mpc_lm_check_filling(&s->lm));
 out:
     return st;
 }
@@ -190,11 +160,11 @@ out:
 
 /* ---- members that others run ---- */
 
-/* Reads the session that was agreed on: who takes part, and the tunables. The manifest is read off our own model. */
-static eis_status read_session(eis_mpc_text *text, shaping *shape, const char *path)
+/* Reads the session that was agreed on, and who takes part in it. The manifest is read off our own model. */
+static eis_status read_session(eis_mpc_text *text, eis_mpc_session *agreed, const char *path)
 {
     eis_status st = EIS_OK;
-    eis_mpc_session file = {0}, *s = &text->session;
+    eis_mpc_session *s = &text->session;
     FILE *stream = fopen(path, "rb");
     uint8_t *data = NULL;
     size_t bytes;
@@ -203,32 +173,25 @@ static eis_status read_session(eis_mpc_text *text, shaping *shape, const char *p
     EIS_NEW(data, EIS_MPC_SESSION_BYTES_MAX);
     bytes = fread(data, 1, EIS_MPC_SESSION_BYTES_MAX, stream);
     EIS_REQUIRE(!ferror(stream), EIS_ERR_FILE, "%s cannot be read", path);
-    st = eis_mpc_session_read(&file, data, bytes);
+    st = eis_mpc_session_read(agreed, data, bytes);
     if (st != EIS_OK) {
         st = eis_fail_prefix(st, "%s", path);
         goto out;
     }
-    memcpy(s->model, file.model, sizeof s->model);
-    s->party_count = file.party_count;
-    memcpy(s->party, file.party, sizeof s->party);
-    s->dealer = file.dealer;
-    s->coordinator = file.coordinator;
-    s->model_owner = file.model_owner;
-    s->prompt_owner = file.prompt_owner;
-    s->context = file.context;
-    s->stop_count = file.stop_count;
-    memcpy(s->stop, file.stop, sizeof s->stop);
-    s->tests = file.tests;
-    s->pending_max = file.pending_max;
-    *shape = (shaping){file.lm.tuning, file.lm.pad_bucket, file.lm.prefill_mib};
+    memcpy(s->model, agreed->model, sizeof s->model);
+    s->party_count = agreed->party_count;
+    memcpy(s->party, agreed->party, sizeof s->party);
+    s->dealer = agreed->dealer;
+    s->coordinator = agreed->coordinator;
+    s->model_owner = agreed->model_owner;
+    s->prompt_owner = agreed->prompt_owner;
 out:
     fclose(stream);
     eis_mem_free(data);
-    eis_mpc_session_clear(&file);
     return st;
 }
 
-static eis_status name_others(eis_mpc_text *text, shaping *shape, const eis_mpc_text_wish *wish)
+static eis_status name_others(eis_mpc_text *text, eis_mpc_session *agreed, const eis_mpc_text_wish *wish)
 {
     eis_status st = EIS_OK;
 
@@ -238,7 +201,7 @@ static eis_status name_others(eis_mpc_text *text, shaping *shape, const eis_mpc_
     EIS_TRY(eis_pem_file_read(&text->ca, wish->ca, false));
     EIS_TRY(eis_pem_file_read(&text->cert, wish->cert, false));
     EIS_TRY(eis_pem_file_read(&text->key, wish->key, true));
-    EIS_TRY(read_session(text, shape, wish->session));
+    EIS_TRY(read_session(text, agreed, wish->session));
 out:
     return st;
 }
@@ -299,13 +262,13 @@ out:
     return st;
 }
 
-static eis_status start_here(eis_mpc_text *text, const eis_mpc_text_wish *wish, const eis_model *model)
+static eis_status start_here(eis_mpc_text *text, const eis_mpc_text_wish *wish)
 {
     eis_status st = EIS_OK;
 
     EIS_TRY(eis_mpc_embedded_start(&text->embedded, wish->program, wish->parties, wish->settings));
     for (uint32_t p = 0; p <= wish->parties + 1; p++) text->processes[p] = eis_mpc_embedded_process(text->embedded, p);
-    EIS_TRY(describe(text, wish->settings, model));
+    EIS_TRY(describe(text));
 out:
     return st;
 }
@@ -321,20 +284,25 @@ eis_status eis_mpc_text_open(eis_mpc_text **out_text, const eis_mpc_text_wish *w
     eis_status st = EIS_OK;
     eis_mpc_text *text = NULL;
     uint64_t begin = eis_clock_ns();
-    shaping shape = {wish->settings->tuning, wish->settings->pad_bucket, wish->settings->prefill_mib};
+    eis_mpc_session agreed = {0};
 
     *out_text = NULL;
     EIS_NEW(text, 1);
     text->sampling = wish->settings->sampling;
-    if (wish->coordinator != NULL) EIS_TRY(name_others(text, &shape, wish));
-    EIS_TRY(take_manifest(&text->session, &shape, model)); /* before anything is started */
-    if (wish->coordinator == NULL) EIS_TRY(start_here(text, wish, model));
+    if (wish->coordinator != NULL) {
+        EIS_TRY(name_others(text, &agreed, wish));
+        EIS_TRY(eis_mpc_manifest_take_agreed(&text->session, &text->notes, &agreed, model));
+    } else {
+        EIS_TRY(eis_mpc_manifest_take(&text->session, &text->notes, wish->settings, model)); /* before any start */
+        EIS_TRY(start_here(text, wish));
+    }
     text->start_ms = ms_since(begin);
     st = blame(text, load(text, wish, model));
     if (st != EIS_OK) goto out;
     *out_text = text;
     text = NULL;
 out:
+    eis_mpc_session_clear(&agreed);
     eis_mpc_text_close(text);
     return st;
 }
@@ -517,6 +485,7 @@ eis_status eis_mpc_text_classify(uint32_t *best, eis_mpc_text *text, const eis_m
 void eis_mpc_text_report_get(eis_mpc_text_report *report, const eis_mpc_text *text)
 {
     *report = (eis_mpc_text_report){.session = &text->session,
+                                    .notes = &text->notes,
                                     .sampling = text->sampling,
                                     .parties = text->parties,
                                     .dealer = &text->dealer,

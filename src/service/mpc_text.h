@@ -5,6 +5,7 @@
 #define EIS_SERVICE_MPC_TEXT_H
 
 #include "service/mpc_embedded.h"
+#include "service/mpc_manifest.h"
 #include "service/text_model.h"
 
 typedef struct eis_mpc_text eis_mpc_text;
@@ -46,6 +47,7 @@ EIS_MUST_USE eis_status eis_mpc_text_classify(uint32_t *best, eis_mpc_text *text
 /* What happened so far, as the members have counted it when the text was done. */
 typedef struct eis_mpc_text_report {
     const eis_mpc_session *session;
+    const eis_mpc_manifest_notes *notes;
     const eis_mpc_counters *parties; /* [session->party_count] */
     const eis_mpc_counters *dealer;
     eis_mpc_sampling sampling;          /* how tokens were chosen */

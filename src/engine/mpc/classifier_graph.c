@@ -146,7 +146,7 @@ static bool cut_for(eis_mpc_cut *cut, const build *b, double bound)
     for (unsigned bits = RESOLUTION + 2; bits + 2 >= RESOLUTION; bits--)
         if (frac >= bits && eis_mpc_cut_choose(cut, bound, frac - bits, digit_bits(b)) && cut->digits == 3) return true;
     if (eis_mpc_cut_choose(cut, bound, frac > RESOLUTION ? frac - RESOLUTION : 0, digit_bits(b))) return true;
-    eis_mpc_cut_refuse(b->graph, "a comparison", bound, frac > RESOLUTION ? frac - RESOLUTION : 0, digit_bits(b));
+    eis_mpc_cut_refuse(b->graph, "a comparison", bound, frac > RESOLUTION ? frac - RESOLUTION : 0);
     return false;
 }
 

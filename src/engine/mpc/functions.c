@@ -46,7 +46,7 @@ static eis_mpc_id refuse(eis_mpc_graph *graph, const char *what, double needed, 
 static bool cut_for(eis_mpc_cut *cut, eis_mpc_graph *graph, double bound, unsigned low, const eis_mpc_tuning *tuning)
 {
     if (eis_mpc_cut_choose(cut, bound, low, eis_mpc_digit_bits(tuning))) return true;
-    eis_mpc_cut_refuse(graph, "a comparison", bound, low, eis_mpc_digit_bits(tuning));
+    eis_mpc_cut_refuse(graph, "a comparison", bound, low);
     return false;
 }
 
@@ -464,11 +464,11 @@ static eis_mpc_id first_guess(eis_mpc_graph *graph, eis_mpc_id wire, eis_mpc_id 
     for (uint32_t i = 0; i < l.count; i++) edge[i] = llround(ldexp(l.edge[i], (int)frac));
     low = resolution(from, tuning->per_octave, frac);
     widest = fmax(node_of(graph, wire)->bound, (double)edge[l.count - 1]); /* both are positive */
-    while (!eis_mpc_cut_choose(&cut, widest, low, eis_mpc_digit_bits(tuning)))
-        if (++low > resolution(from, tuning->per_octave, frac) + 1) {
-            eis_mpc_cut_refuse(graph, "a comparison of a reciprocal", widest, low, eis_mpc_digit_bits(tuning));
-            return EIS_MPC_NONE;
-        }
+    if (!eis_mpc_cut_choose(&cut, widest, low, eis_mpc_digit_bits(tuning)) &&
+        !eis_mpc_cut_choose(&cut, widest, low + 1, eis_mpc_digit_bits(tuning))) {
+        eis_mpc_cut_refuse(graph, "a comparison of a reciprocal", widest, low + 1);
+        return EIS_MPC_NONE;
+    }
     eis_mpc_compare_begin(&compare, graph, wire, cut, edge, l.count, widest);
     bits = by_element(graph, eis_mpc_compare_bit(graph, &compare), l.count);
     a = eis_mpc_mask(graph, segment_value(graph, bits, l.count, l.a, LINE_FRAC));
@@ -515,10 +515,13 @@ static eis_mpc_id reciprocal(eis_mpc_graph *graph, eis_mpc_id wire, double from,
     if (!(from > 0) || !isfinite(largest))
         return refuse(graph, "a reciprocal of numbers from 0 on", INFINITY, 0,
                       "raise fixed_point.scale_bits or lower scheduler.max_context");
-    if (frac < kind->x_frac)
-        return refuse(graph, "the fraction of a reciprocal's argument", kind->x_frac, frac,
+    if (frac < kind->x_frac && kind->power < 0.75) /* a root of a small number would have no digits */
+        return refuse(graph, "the fraction of a root's argument", kind->x_frac, frac,
                       "raise fixed_point.scale_bits, or declare smaller bounds: range.residual");
-    x = frac == kind->x_frac ? wire : eis_mpc_rescale(graph, wire, kind->x_frac);
+    if (frac < kind->x_frac)
+        x = eis_mpc_scale(graph, wire, INT64_C(1) << (kind->x_frac - frac), kind->x_frac - frac);
+    else
+        x = frac == kind->x_frac ? wire : eis_mpc_rescale(graph, wire, kind->x_frac);
     y = first_guess(graph, wire, x, from, usual, to, kind, tuning);
     for (unsigned i = 0; i < tuning->newton_steps; i++)
         y = newton(graph, y, x, kind, i + 1 == tuning->newton_steps ? kind->result_frac : kind->y_frac, largest);

@@ -18,7 +18,9 @@ eis_mpc_id eis_mpc_rescale_auth(eis_mpc_graph *graph, eis_mpc_id auth, unsigned 
     return eis_mpc_rescale(graph, eis_mpc_mask(graph, auth), frac);
 }
 
-bool eis_mpc_cut_choose(eis_mpc_cut *cut, double bound, unsigned low, unsigned digit_bits_max)
+#define DIGIT_BITS_MOST 7
+
+static bool choose_up_to(eis_mpc_cut *cut, double bound, unsigned low, unsigned digit_bits_max)
 {
     for (unsigned digits = 3; digits <= 9; digits += 3)
         for (unsigned b = 1; b <= digit_bits_max && low + digits * b + 1 <= EIS_FP_BITS; b++) {
@@ -29,16 +31,20 @@ bool eis_mpc_cut_choose(eis_mpc_cut *cut, double bound, unsigned low, unsigned d
     return false;
 }
 
-void eis_mpc_cut_refuse(eis_mpc_graph *graph, const char *what, double bound, unsigned low, unsigned digit_bits_max)
+bool eis_mpc_cut_choose(eis_mpc_cut *cut, double bound, unsigned low, unsigned digit_bits_max)
+{
+    return choose_up_to(cut, bound, low, digit_bits_max) || choose_up_to(cut, bound, low, DIGIT_BITS_MOST);
+}
+
+void eis_mpc_cut_refuse(eis_mpc_graph *graph, const char *what, double bound, unsigned low)
 {
     unsigned most = 0;
 
     for (unsigned digits = 3; digits <= 9; digits += 3)
-        for (unsigned b = 1; b <= digit_bits_max && low + digits * b + 1 <= EIS_FP_BITS; b++)
+        for (unsigned b = 1; b <= DIGIT_BITS_MOST && low + digits * b + 1 <= EIS_FP_BITS; b++)
             if (digits * b > most) most = digits * b;
     eis_mpc_graph_refuse(graph, what, log2(bound), low + most,
-                         digit_bits_max < 7 ? "leave compare.digit_bits at 0, or lower fixed_point.scale_bits"
-                                            : "lower fixed_point.scale_bits, or declare bounds of values");
+                         "lower fixed_point.scale_bits, or declare bounds of values");
 }
 
 /* Part of a DIGITS node: 0 is r_t, then gt_0.., then eq_0... */
@@ -256,7 +262,7 @@ static eis_mpc_id places(eis_mpc_graph *graph, const uint32_t *lengths, uint32_t
 static bool cut_of_rows(eis_mpc_cut *cut, eis_mpc_graph *graph, eis_mpc_id a, unsigned low, unsigned digit_bits_max)
 {
     if (eis_mpc_cut_choose(cut, 2 * node_of(graph, a)->bound, low, digit_bits_max)) return true;
-    eis_mpc_cut_refuse(graph, "a maximum", 2 * node_of(graph, a)->bound, low, digit_bits_max);
+    eis_mpc_cut_refuse(graph, "a maximum", 2 * node_of(graph, a)->bound, low);
     return false;
 }
 

@@ -26,11 +26,12 @@ typedef struct eis_mpc_cut {
     unsigned low, digit_bits, digits;
 } eis_mpc_cut;
 
-/* Chooses the cheapest cut for values of up to `bound` that resolves 2^low. Returns false where none fits the field. */
+/* Chooses the cheapest cut for values of up to `bound` that resolves 2^low, of digits no wider than asked for unless
+ * only wider ones fit. Returns false where none fits the field. */
 bool eis_mpc_cut_choose(eis_mpc_cut *cut, double bound, unsigned low, unsigned digit_bits_max);
 
 /* Refuses a graph for a comparison that no cut fits. */
-void eis_mpc_cut_refuse(eis_mpc_graph *graph, const char *what, double bound, unsigned low, unsigned digit_bits_max);
+void eis_mpc_cut_refuse(eis_mpc_graph *graph, const char *what, double bound, unsigned low);
 
 /* Comparisons in progress: their digits, masked. Every node has the words of all thresholds: [threshold][element]. */
 typedef struct eis_mpc_compare {

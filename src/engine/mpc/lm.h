@@ -93,6 +93,9 @@ EIS_MUST_USE eis_status eis_mpc_lm_vectors_graph(eis_mpc_graph *graph, eis_mpc_i
  * to be told from 0 could make the sum of all too small for its reciprocal, or negative. */
 uint32_t eis_mpc_lm_longest(const eis_mpc_tuning *tuning);
 
+/* Returns what the sum of exponentials of a softmax over so many entries is at least: where its reciprocal begins. */
+double eis_mpc_lm_sum_least(const eis_mpc_tuning *tuning, uint32_t length);
+
 /* Returns the context of a session that should have `most` positions: no more than the model and its softmax have. */
 uint32_t eis_mpc_lm_context_for(const eis_mpc_lm *lm, uint32_t most);
 

@@ -152,6 +152,11 @@ static softmax softmax_of(uint32_t length, double score, const eis_mpc_tuning *t
     return s;
 }
 
+double eis_mpc_lm_sum_least(const eis_mpc_tuning *tuning, uint32_t length)
+{
+    return softmax_of(length, STATIC_SCORE_MAX, tuning).least;
+}
+
 uint32_t eis_mpc_lm_longest(const eis_mpc_tuning *tuning)
 {
     uint32_t fits = 0, step = EIS_MPC_LM_CONTEXT_MAX;

@@ -209,6 +209,7 @@ static void lines_per_octave_and_newton_steps(void **state)
 static void digit_bits(void **state)
 {
     eis_mpc_tuning small = usual(), chosen = usual();
+    eis_mpc_cut cut;
     measured a, b;
     (void)state;
 
@@ -218,6 +219,10 @@ static void digit_bits(void **state)
     assert_true(a.error < 8e-4 && b.error < 8e-4);
     assert_true(a.cost.corrections < b.cost.corrections);
     assert_true(a.cost.opened > b.cost.opened);
+    /* 36 bits are the most; where they are not enough, digits are wider */
+    assert_true(eis_mpc_cut_choose(&cut, 0x1p35, 18, 4) && cut.digit_bits <= 4);
+    assert_true(eis_mpc_cut_choose(&cut, 0x1p57, 18, 4) && cut.digit_bits == 7);
+    assert_false(eis_mpc_cut_choose(&cut, 0x1p61, 18, 4));
 }
 
 /* ---- language models ---- */
