@@ -11,6 +11,7 @@
 
 #include <pthread.h>
 #include <string.h>
+#include <time.h>
 
 #define CHANNEL_MS  60000
 #define SESSION     0x62656e63u
@@ -24,8 +25,8 @@ typedef struct seat {
     eis_mpc_links_channel links;
     eis_channel peer[EIS_MPC_PARTIES_MAX];
     eis_mpc_cache cache;
-    uint64_t done_ns;
-    double expand_ms;
+    uint64_t done_ns, memory_bytes;
+    double expand_ms, cpu_ms;
     eis_status st;
 } seat;
 
@@ -40,6 +41,7 @@ struct eis_bench_mpc {
     /* The walk in progress. */
     const eis_mpc_graph *graph;
     eis_mpc_id output;
+    eis_bench_mpc_mode mode;
     uint64_t step, begin_ns;
     pthread_barrier_t ready;
 };
@@ -221,31 +223,74 @@ out:
     return st;
 }
 
+/* Processor time of this thread. */
+static double cpu_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
+}
+
+/* What a party does before the step begins. */
+static eis_status get_ahead(seat *s, eis_mpc_run *run, uint64_t **material)
+{
+    eis_status st = EIS_OK;
+    const eis_bench_mpc *w = s->world;
+    const eis_mpc_source source = {.context = s, .input = take_input, .kept = take_kept};
+    eis_mpc_reader reader = reader_of(s);
+    size_t words = eis_mpc_graph_words(w->graph);
+
+    EIS_NEW_RAW(*material, words + 1);
+    EIS_TRY(eis_mpc_reader_graph(&reader, *material, w->graph, w->step));
+    EIS_TRY(eis_mpc_party_begin(run, &s->party, w->graph, *material, &source));
+    s->memory_bytes = words * sizeof **material;
+out:
+    return st;
+}
+
+static eis_status pass(seat *s, eis_mpc_run *run)
+{
+    const eis_bench_mpc *w = s->world;
+    const eis_mpc_source source = {.context = s, .input = take_input, .kept = take_kept};
+    const eis_mpc_reader reader = reader_of(s);
+
+    return eis_mpc_party_pass(run, &s->party, w->graph,
+                              &(eis_mpc_pass){.reader = &reader,
+                                              .step = w->step,
+                                              .source = &source,
+                                              .keep = &w->output,
+                                              .keep_count = w->output != EIS_MPC_NONE});
+}
+
 static void *walk_party(void *context)
 {
     seat *s = context;
     eis_bench_mpc *w = s->world;
     eis_status st = EIS_OK;
-    const eis_mpc_source source = {.context = s, .input = take_input, .kept = take_kept};
-    eis_mpc_reader reader = reader_of(s);
     eis_mpc_run run = {0};
     uint64_t *material = NULL, begin = eis_clock_ns();
+    double cpu;
 
-    EIS_NEW(material, eis_mpc_graph_words(w->graph) + 1);
-    EIS_TRY(eis_mpc_reader_graph(&reader, material, w->graph, w->step));
+    s->memory_bytes = 0;
+    if (w->mode == EIS_BENCH_MPC_AHEAD) st = get_ahead(s, &run, &material);
     s->expand_ms = (double)(eis_clock_ns() - begin) / 1e6;
-out:
     if (pthread_barrier_wait(&w->ready) == PTHREAD_BARRIER_SERIAL_THREAD) w->begin_ns = eis_clock_ns();
-    if (st == EIS_OK) st = eis_mpc_party_run(&run, &s->party, w->graph, material, &source);
+    cpu = cpu_ms();
+    if (st == EIS_OK)
+        st = w->mode == EIS_BENCH_MPC_PASS ? pass(s, &run) : eis_mpc_party_walk(&run, &s->party, w->graph, material);
     if (st == EIS_OK && w->output != EIS_MPC_NONE) st = tell(s, &run.values[w->output]);
     s->done_ns = eis_clock_ns();
+    s->cpu_ms = cpu_ms() - cpu;
+    s->memory_bytes += run.most_words * sizeof(uint64_t);
     if (st == EIS_OK && w->output == EIS_MPC_NONE) st = eis_mpc_check_run(&s->party.check); /* not measured */
     eis_mpc_run_clear(&run);
     eis_mem_free(material);
     return keep(s, st);
 }
 
-eis_status eis_bench_mpc_run(eis_bench_mpc_walk *walk, eis_bench_mpc *w, const eis_mpc_graph *graph, eis_mpc_id output)
+eis_status eis_bench_mpc_run(eis_bench_mpc_walk *walk, eis_bench_mpc *w, const eis_mpc_graph *graph, eis_mpc_id output,
+                             eis_bench_mpc_mode mode)
 {
     eis_status st = EIS_OK;
     const eis_mpc_mask_source source = {.context = &w->masks, .kept = eis_mpc_cache_kept_masks};
@@ -261,10 +306,13 @@ eis_status eis_bench_mpc_run(eis_bench_mpc_walk *walk, eis_bench_mpc *w, const e
     walk->material_bytes = w->corrections.count * sizeof(uint64_t);
     w->graph = graph;
     w->output = output;
+    w->mode = mode;
     EIS_TRY(together(w, walk_party));
     for (uint32_t i = 0; i < w->count; i++) {
         if (w->seats[i].done_ns > last) last = w->seats[i].done_ns;
         if (w->seats[i].expand_ms > walk->expand_ms) walk->expand_ms = w->seats[i].expand_ms;
+        if (w->seats[i].cpu_ms > walk->online_cpu_ms) walk->online_cpu_ms = w->seats[i].cpu_ms;
+        if (w->seats[i].memory_bytes > walk->memory_bytes) walk->memory_bytes = w->seats[i].memory_bytes;
     }
     walk->online_ms = (double)(last - w->begin_ns) / 1e6;
     walk->rounds = links->rounds - rounds - check;
@@ -275,17 +323,23 @@ out:
 }
 
 eis_status eis_bench_mpc_repeat(eis_bench_mpc_walk *walk, eis_bench_mpc *w, const eis_mpc_graph *graph,
-                                eis_mpc_id output, unsigned times)
+                                eis_mpc_id output, eis_bench_mpc_mode mode, unsigned times)
 {
     eis_status st = EIS_OK;
-    double online[TIMES_MAX];
+    double online[TIMES_MAX], cpu[TIMES_MAX], deal[TIMES_MAX], expand[TIMES_MAX];
 
     EIS_ASSERT(times > 0 && times <= TIMES_MAX);
     for (unsigned i = 0; i < times; i++) {
-        EIS_TRY(eis_bench_mpc_run(walk, w, graph, output));
+        EIS_TRY(eis_bench_mpc_run(walk, w, graph, output, mode));
         online[i] = walk->online_ms;
+        cpu[i] = walk->online_cpu_ms;
+        deal[i] = walk->deal_ms;
+        expand[i] = walk->expand_ms;
     }
     walk->online_ms = eis_bench_median(online, times);
+    walk->online_cpu_ms = eis_bench_median(cpu, times);
+    walk->deal_ms = eis_bench_median(deal, times);
+    walk->expand_ms = eis_bench_median(expand, times);
 out:
     return st;
 }

@@ -8,12 +8,19 @@
 
 typedef struct eis_bench_mpc eis_bench_mpc;
 
-/* What a walk took. Online: from when all parties have their material to when the last one is done. */
+/* How a party walks. */
+typedef enum eis_bench_mpc_mode {
+    EIS_BENCH_MPC_AHEAD, /* material is expanded, and multiplied with public matrices, before the step begins */
+    EIS_BENCH_MPC_PASS   /* nothing is ahead: material is expanded gate by gate, with as little memory as that takes */
+} eis_bench_mpc_mode;
+
+/* What a walk took. Online: from when all parties may begin to when the last one is done. */
 typedef struct eis_bench_mpc_walk {
-    double online_ms;
-    double deal_ms, expand_ms;           /* ahead of time: the Triple Service, a party's material */
+    double online_ms, online_cpu_ms;     /* wall clock; processor time of the party that took most */
+    double deal_ms, expand_ms;           /* ahead of time: the Triple Service, a party */
     uint64_t rounds, bytes_to_each_peer; /* headers included */
     uint64_t material_bytes;             /* to the last party */
+    uint64_t memory_bytes;               /* of a party: values, frames, scratch and what it expanded ahead */
 } eis_bench_mpc_walk;
 
 /* Starts parties and their dealer, and loads random matrices. shapes[shape_count] stay the caller's; slots: of KEPT. */
@@ -26,11 +33,11 @@ EIS_MUST_USE eis_status eis_bench_mpc_fill(eis_bench_mpc *world, uint32_t slot, 
 /* Deals a graph and walks it with random inputs. With `output` (a wire of one word, else EIS_MPC_NONE) the check and
  * the output of a token follow. */
 EIS_MUST_USE eis_status eis_bench_mpc_run(eis_bench_mpc_walk *walk, eis_bench_mpc *world, const eis_mpc_graph *graph,
-                                          eis_mpc_id output);
+                                          eis_mpc_id output, eis_bench_mpc_mode mode);
 
-/* The same several times; online_ms is the median. */
+/* The same several times; times are medians. */
 EIS_MUST_USE eis_status eis_bench_mpc_repeat(eis_bench_mpc_walk *walk, eis_bench_mpc *world, const eis_mpc_graph *graph,
-                                             eis_mpc_id output, unsigned times);
+                                             eis_mpc_id output, eis_bench_mpc_mode mode, unsigned times);
 
 void eis_bench_mpc_close(eis_bench_mpc *world);
 

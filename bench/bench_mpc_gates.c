@@ -37,7 +37,7 @@ static eis_status run_matrix(eis_bench *bench, uint32_t batch)
     EIS_TRY(eis_bench_mpc_open(&w, PARTIES, &shape, 1, 0));
     eis_mpc_graph_init(&g, &shape, 1);
     eis_mpc_apply(&g, 0, eis_mpc_input(&g, 0, batch * WIDTH, 16, 0x1p20), NULL, 0, 0x1p45);
-    EIS_TRY(eis_bench_mpc_repeat(&walk, w, &g, EIS_MPC_NONE, times_of(bench, batch == 1 ? 32 : 8)));
+    EIS_TRY(eis_bench_mpc_repeat(&walk, w, &g, EIS_MPC_NONE, EIS_BENCH_MPC_PASS, times_of(bench, batch == 1 ? 32 : 8)));
     if (batch == 1)
         add_rows(bench, "matvec 768x768", &walk, 1, 6.2, 1);
     else
@@ -64,7 +64,7 @@ static eis_status run_comparisons(eis_bench *bench, bool wide)
     x = eis_mpc_input(&g, 0, COMPARISONS, 0, wide ? 0x1p23 : 0x1p11);
     eis_mpc_compare_begin(&compare, &g, x, wide ? wide_cut : narrow_cut, &zero, 1, 0);
     (void)eis_mpc_compare_bit(&g, &compare);
-    EIS_TRY(eis_bench_mpc_repeat(&walk, w, &g, EIS_MPC_NONE, times_of(bench, 8)));
+    EIS_TRY(eis_bench_mpc_repeat(&walk, w, &g, EIS_MPC_NONE, EIS_BENCH_MPC_PASS, times_of(bench, 8)));
     if (wide)
         add_rows(bench, "1e5 comparisons, wide", &walk, 250, 88 * COMPARISONS / 1e3 + 1, 2);
     else
@@ -101,7 +101,7 @@ static eis_status run_softmax(eis_bench *bench)
     EIS_TRY(eis_bench_mpc_open(&w, PARTIES, NULL, 0, 0));
     eis_mpc_graph_init(&g, NULL, 0);
     build_softmax(&g, &tuning);
-    EIS_TRY(eis_bench_mpc_repeat(&walk, w, &g, EIS_MPC_NONE, times_of(bench, 16)));
+    EIS_TRY(eis_bench_mpc_repeat(&walk, w, &g, EIS_MPC_NONE, EIS_BENCH_MPC_PASS, times_of(bench, 16)));
     add_rows(bench, "softmax 12x128", &walk, 30, 0, 35);
 out:
     eis_mpc_graph_clear(&g);

@@ -52,7 +52,7 @@ static eis_status run_token(eis_bench *bench, const eis_model *model, const char
         EIS_TRY(eis_bench_mpc_fill(w, 2 * lm.layers + v, lm.vectors[v].count));
     EIS_TRY(eis_mpc_lm_step_init(&step, &lm, CONTEXT - 1, false, true));
     EIS_TRY(eis_cli_check_interrupted());
-    EIS_TRY(eis_bench_mpc_repeat(&walk, w, &step.graph, step.next, times));
+    EIS_TRY(eis_bench_mpc_repeat(&walk, w, &step.graph, step.next, EIS_BENCH_MPC_PASS, times));
     add_rows(bench, name, &walk, goals);
 out:
     eis_bench_mpc_close(w);

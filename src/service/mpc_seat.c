@@ -409,31 +409,64 @@ out:
     return st;
 }
 
-/* Walks a graph with the unit of its kind. coin: where it takes one; NULL or zeros: nowhere. */
-static eis_status walk(eis_mpc_run *run, eis_mpc_seat *seat, const eis_mpc_graph *graph, eis_mpc_unit_kind kind,
-                       const eis_mpc_sample_coin *coin)
+/* What a walk is for. */
+typedef struct walk_wish {
+    const eis_mpc_graph *graph;
+    eis_mpc_unit_kind kind;
+    const eis_mpc_sample_coin *coin; /* where it takes one; NULL or zeros: nowhere */
+    const eis_mpc_id *keep;          /* [keep_count]: the values that are read behind it */
+    size_t keep_count;
+} walk_wish;
+
+/* Tests need all of a unit before its walk, and what follows of it. */
+static eis_status walk_tested(eis_mpc_run *run, eis_mpc_seat *seat, const walk_wish *wish, const eis_mpc_reader *unit,
+                              const eis_mpc_test_size *size, uint64_t number)
 {
     eis_status st = EIS_OK;
     const eis_mpc_source source = {.context = seat, .input = take_input, .kept = take_kept};
-    eis_mpc_reader unit = {0}, reader, tests;
-    eis_mpc_test_size size;
-    uint64_t *corrections = NULL, *material = NULL, number;
-    size_t words = eis_mpc_graph_words(graph);
+    eis_mpc_reader reader, tests;
+    size_t words = eis_mpc_graph_words(wish->graph);
+    uint64_t *material = eis_mem_new_secret(words + 1, sizeof *material);
 
-    eis_mpc_test_size_graph(&size, graph, seat->session.tests);
-    number = eis_mpc_unit_number(kind, seat->step, seat->last_secret);
-    seat->links.step = (uint32_t)seat->step;
-    EIS_TRY(fetch_unit(&unit, &corrections, seat, kind));
-    if (coin != NULL && coin->signs != NULL) EIS_TRY(toss(seat, coin));
-    material = eis_mem_new_secret(words + 1, sizeof *material);
     if (material == NULL) return EIS_ERR_MEMORY;
-    split_unit(&reader, &tests, &unit, size.corrections);
-    EIS_TRY(eis_mpc_reader_graph(&reader, material, graph, number));
-    EIS_TRY(eis_mpc_party_begin(run, &seat->party, graph, material, &source));
-    EIS_TRY(test_unit(seat, graph, run, material, &tests, &size, number));
-    EIS_TRY(eis_mpc_party_walk(run, &seat->party, graph, material));
+    split_unit(&reader, &tests, unit, size->corrections);
+    EIS_TRY(eis_mpc_reader_graph(&reader, material, wish->graph, number));
+    EIS_TRY(eis_mpc_party_begin(run, &seat->party, wish->graph, material, &source));
+    EIS_TRY(test_unit(seat, wish->graph, run, material, &tests, size, number));
+    EIS_TRY(eis_mpc_party_walk(run, &seat->party, wish->graph, material));
 out:
     eis_mem_free_wiped(material, words + 1, sizeof *material);
+    return st;
+}
+
+/* Without tests a unit is read gate by gate, and values that nobody needs any more make room: a tenth of the memory. */
+static eis_status walk_in_one_pass(eis_mpc_run *run, eis_mpc_seat *seat, const walk_wish *wish,
+                                   const eis_mpc_reader *unit, uint64_t number)
+{
+    const eis_mpc_source source = {.context = seat, .input = take_input, .kept = take_kept};
+    const eis_mpc_pass pass = {
+        .reader = unit, .step = number, .source = &source, .keep = wish->keep, .keep_count = wish->keep_count};
+
+    return eis_mpc_party_pass(run, &seat->party, wish->graph, &pass);
+}
+
+/* Walks a graph with the unit of its kind. */
+static eis_status walk(eis_mpc_run *run, eis_mpc_seat *seat, const walk_wish *wish)
+{
+    eis_status st = EIS_OK;
+    eis_mpc_reader unit = {0};
+    eis_mpc_test_size size;
+    uint64_t *corrections = NULL, number = eis_mpc_unit_number(wish->kind, seat->step, seat->last_secret);
+
+    eis_mpc_test_size_graph(&size, wish->graph, seat->session.tests);
+    seat->links.step = (uint32_t)seat->step;
+    EIS_TRY(fetch_unit(&unit, &corrections, seat, wish->kind));
+    if (wish->coin != NULL && wish->coin->signs != NULL) EIS_TRY(toss(seat, wish->coin));
+    if (size.opened > 0)
+        EIS_TRY(walk_tested(run, seat, wish, &unit, &size, number));
+    else
+        EIS_TRY(walk_in_one_pass(run, seat, wish, &unit, number));
+out:
     eis_mem_free_wiped(corrections, unit.correction_count + 1, sizeof *corrections);
     return st;
 }
@@ -499,7 +532,8 @@ static eis_status load_vectors(eis_mpc_seat *seat)
 
     EIS_NEW(nodes, count);
     EIS_TRY(eis_mpc_model_vectors_graph(&graph, nodes, &seat->session));
-    EIS_TRY(walk(&run, seat, &graph, EIS_MPC_UNIT_VECTORS, NULL));
+    EIS_TRY(walk(&run, seat,
+                 &(walk_wish){.graph = &graph, .kind = EIS_MPC_UNIT_VECTORS, .keep = nodes, .keep_count = count}));
     EIS_TRY(eis_mpc_check_run(&seat->party.check));
     for (uint32_t v = 0; v < count; v++)
         EIS_TRY(
@@ -581,12 +615,27 @@ out:
     return st;
 }
 
+/* Lists the values of a step that are read behind it: keys and values for the cache, and what is told. */
+static size_t list_kept(eis_mpc_id *keep, const eis_mpc_lm_step *step, const eis_mpc_lm *lm)
+{
+    size_t count = 0;
+
+    for (uint32_t i = 0; i < eis_mpc_lm_slot_count(lm); i++) {
+        keep[count] = eis_mpc_lm_step_kept(step, lm, i);
+        count += keep[count] != EIS_MPC_NONE;
+    }
+    keep[count] = step->next;
+    return count + (step->next != EIS_MPC_NONE);
+}
+
 eis_status eis_mpc_seat_step(eis_mpc_seat *seat, uint32_t *next, uint32_t secret, uint32_t token, bool head)
 {
     eis_status st = EIS_OK;
     const eis_mpc_lm *lm = &seat->session.lm;
     eis_mpc_lm_step step = {0};
     eis_mpc_run run = {0};
+    eis_mpc_id *keep = NULL;
+    walk_wish wish;
     eis_mpc_unit_kind kind = secret == 0 ? EIS_MPC_UNIT_NEXT : head ? EIS_MPC_UNIT_LAST : EIS_MPC_UNIT_PROMPT;
 
     EIS_REQUIRE(seat->loaded, EIS_ERR_PROTOCOL, "the weights are not loaded");
@@ -596,7 +645,10 @@ eis_status eis_mpc_seat_step(eis_mpc_seat *seat, uint32_t *next, uint32_t secret
     if (seat->session.kind == EIS_MPC_MODEL_CLASSIFIER) kind = EIS_MPC_UNIT_CLASSIFY;
     EIS_TRY(eis_mpc_model_step(&step, &seat->session, kind, seat->position, seat->count, &seat->sampling));
     if (secret == 0) step.graph.nodes[step.token].row = token;
-    EIS_TRY(walk(&run, seat, &step.graph, kind, &step.coin));
+    EIS_NEW(keep, (size_t)eis_mpc_lm_slot_count(lm) + 1);
+    wish = (walk_wish){
+        .graph = &step.graph, .kind = kind, .coin = &step.coin, .keep = keep, .keep_count = list_kept(keep, &step, lm)};
+    EIS_TRY(walk(&run, seat, &wish));
     EIS_TRY(eis_mpc_check_run(&seat->party.check));
     if (head) EIS_TRY(tell(next, seat, &run.values[step.next]));
     for (uint32_t i = 0; i < eis_mpc_lm_slot_count(lm); i++) {
@@ -610,6 +662,7 @@ eis_status eis_mpc_seat_step(eis_mpc_seat *seat, uint32_t *next, uint32_t secret
 out:
     eis_mpc_run_clear(&run);
     eis_mpc_lm_step_clear(&step);
+    eis_mem_free(keep);
     return st;
 }
 

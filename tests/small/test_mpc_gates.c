@@ -78,6 +78,7 @@ static void test_truncate(void **state)
     (void)state;
 
     mpc_world_open(&w, 3);
+    w.again = true;
     w.input[0] = zero;
     for (unsigned shift = 1; shift <= EIS_FP_BITS - 3; shift++) {
         eis_mpc_graph g;
@@ -143,6 +144,7 @@ static void test_compare(void **state)
     (void)state;
 
     mpc_world_open(&w, 2);
+    w.again = true;
     w.input[0] = zero;
     for (unsigned digits = 3; digits <= 9; digits += 3)
         for (unsigned b = 1; b * digits < EIS_FP_BITS; b++)
@@ -162,6 +164,7 @@ static void test_products(void **state)
     (void)state;
 
     mpc_world_open(&w, 4);
+    w.again = true;
     for (uint32_t k = 0; k < 3; k++) {
         for (uint32_t i = 0; i < N; i++) x[k][i] = (int64_t)((i * (k + 3) + i / 7) % 5) - 2;
         w.input[k] = x[k];

@@ -183,6 +183,7 @@ static inline void *mpc_lm_step_party(void *context)
     EIS_TRY(eis_mpc_reader_graph(&reader, material, g, m->world.step));
     if (m->step.coin.signs != NULL) EIS_TRY(mpc_lm_toss(p, m));
     EIS_TRY(eis_mpc_party_run(&p->run, &p->party, g, material, &source));
+    if (m->world.again) EIS_TRY(mpc_world_pass_again(p, g, &reader, &source));
     EIS_TRY(eis_mpc_check_run(&p->party.check));
     EIS_TRY(mpc_lm_output(&p->party, &m->next[p->index], &p->run.values[m->step.next]));
     for (uint32_t i = 0; i < eis_mpc_lm_slot_count(&m->lm); i++) {

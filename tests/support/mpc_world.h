@@ -45,6 +45,7 @@ struct mpc_world {
     const int64_t *input[MPC_WORLD_SLOTS]; /* what owners put in */
     uint64_t *input_pub[MPC_WORLD_SLOTS];
     bool check;
+    bool again; /* every walk is made again in one pass, with the same material, and has to give the same words */
 };
 
 static inline void mpc_world_require(bool condition, const char *what)
@@ -133,6 +134,38 @@ static inline eis_status mpc_world_input(void *context, uint32_t slot, uint64_t 
     return EIS_OK;
 }
 
+/* Whether two runs have the same words of a node. */
+static inline bool mpc_world_same(const eis_mpc_node *node, const eis_mpc_words *a, const eis_mpc_words *b)
+{
+    size_t bytes = node->count * sizeof(uint64_t);
+
+    return memcmp(a->share, b->share, bytes) == 0 && memcmp(a->mac, b->mac, bytes) == 0 &&
+           (node->form != EIS_MPC_WIRE || memcmp(a->pub, b->pub, bytes) == 0);
+}
+
+/* A walk in one pass uses its memory again and reads its material piece by piece. Of a few values that are kept, other
+ * ones at each step, all words have to be those of the walk before. */
+static inline eis_status mpc_world_pass_again(mpc_world_party *p, const eis_mpc_graph *graph,
+                                              const eis_mpc_reader *reader, const eis_mpc_source *source)
+{
+    enum { EVERY = 7 };
+    eis_status st = EIS_OK;
+    eis_mpc_run run = {0};
+    eis_mpc_id *keep = eis_mem_new(graph->node_count, sizeof *keep);
+    eis_mpc_pass pass = {.reader = reader, .step = p->world->step, .source = source, .keep = keep};
+
+    for (eis_mpc_id id = (eis_mpc_id)(p->world->step % EVERY); id < graph->node_count; id += EVERY)
+        keep[pass.keep_count++] = id;
+    EIS_TRY(eis_mpc_party_pass(&run, &p->party, graph, &pass));
+    for (size_t i = 0; i < pass.keep_count; i++)
+        EIS_REQUIRE(mpc_world_same(&graph->nodes[keep[i]], &run.values[keep[i]], &p->run.values[keep[i]]),
+                    EIS_ERR_INTERNAL, "node %u differs when it is walked in one pass", keep[i]);
+out:
+    eis_mpc_run_clear(&run);
+    eis_mem_free(keep);
+    return st;
+}
+
 static inline void *mpc_world_walk_party(void *context)
 {
     mpc_world_party *p = context;
@@ -148,6 +181,7 @@ static inline void *mpc_world_walk_party(void *context)
 
     EIS_TRY(eis_mpc_reader_graph(&reader, material, w->graph, w->step));
     EIS_TRY(eis_mpc_party_run(&p->run, &p->party, w->graph, material, &source));
+    if (w->again) EIS_TRY(mpc_world_pass_again(p, w->graph, &reader, &source));
     if (w->check) EIS_TRY(eis_mpc_check_run(&p->party.check));
 out:
     eis_mem_free(material);

@@ -159,13 +159,14 @@ static uint64_t public_digits(const eis_mpc_node *node, uint64_t pub, uint32_t t
     return d >> c->low & ((UINT64_C(2) << bits) - 1);
 }
 
-/* Where the parts of a comparison begin; all are [threshold][element]. */
+/* Where the parts of a comparison begin. */
 typedef struct digit_words {
     const uint64_t *one_hot; /* of this digit: [value from 1][element] at a stride */
     size_t stride;
     const uint64_t *r_t; /* [element] */
     uint64_t one;        /* the share, or MAC share, of 1 */
-    uint64_t *gt, *eq;
+    uint64_t *gt, *eq;   /* [threshold][element], thresholds `step` words apart */
+    size_t step;
 } digit_words;
 
 #define ROWS_AT_ONCE 6 /* words below 2^61 whose sum, with one more, is below 2^64 */
@@ -211,43 +212,90 @@ static void digit_of_few(const digit_words *e, const uint64_t *d, size_t n, uint
         from[values + 1] = 0;
         for (uint64_t v = values; v > 0; v--) from[v] = eis_fp_add(from[v + 1], e->one_hot[(v - 1) * e->stride + i]);
         for (uint32_t t = 0; t < thresholds; t++) {
-            size_t at = t * n + i;
-            e->gt[at] = from[d[at] + 1];
-            e->eq[at] = d[at] == 0 ? entry_of_zero(e, i, from[1], top) : e->one_hot[(d[at] - 1) * e->stride + i];
+            size_t at = t * e->step + i;
+            uint64_t value = d[t * n + i];
+            e->gt[at] = from[value + 1];
+            e->eq[at] = value == 0 ? entry_of_zero(e, i, from[1], top) : e->one_hot[(value - 1) * e->stride + i];
         }
     }
     eis_mem_wipe(from, sizeof from);
 }
 
-static void digits_gate(const walk *w, const eis_mpc_node *node, const uint64_t *m, const eis_mpc_words *r)
-{
-    const eis_mpc_digits_shape *c = &node->cmp;
-    const uint64_t *pub = words_of(w, node->in[0])->pub;
-    size_t n = c->elements, all = n * c->threshold_count;
-    uint64_t *d = w->scratch, values = (UINT64_C(1) << c->digit_bits) - 1;
+/* Some elements of a comparison. `one_hot` of a digit: words [value from 1][part][element] of the material at a stride
+ * of all elements, or read to the buffer at a stride of these. */
+typedef struct digit_piece {
+    eis_mpc_id id;
+    const eis_mpc_node *node;
+    size_t from, count; /* elements */
+    uint64_t *d;        /* [threshold][count]: a digit of each */
+} digit_piece;
 
+/* Sets where the one-hot words of a part (share or MAC) of digit j are. */
+static eis_status find_one_hot(digit_words *e, const walk *w, const digit_piece *p, unsigned j, unsigned part)
+{
+    eis_status st = EIS_OK;
+    size_t n = p->node->cmp.elements, values = ((size_t)1 << p->node->cmp.digit_bits) - 1;
+    size_t at = (2 * (1 + j * values) + part) * n + p->from;
+
+    e->stride = 2 * n;
+    EIS_TRY(eis_mpc_supply_words(&e->one_hot, w->supply, p->id, at, p->count, w->buffer));
+    if (e->one_hot != w->buffer) return EIS_OK;
+    e->stride = p->count;
+    for (size_t v = 1; v < values; v++)
+        EIS_TRY(eis_mpc_supply_copy(w->buffer + v * p->count, w->supply, p->id, at + 2 * n * v, p->count));
+out:
+    return st;
+}
+
+static eis_status one_digit(const walk *w, const digit_piece *p, const eis_mpc_words *r, unsigned j)
+{
+    eis_status st = EIS_OK;
+    const eis_mpc_digits_shape *c = &p->node->cmp;
+    const uint64_t *pub = words_of(w, p->node->in[0])->pub + p->from;
+    size_t n = c->elements, all = n * c->threshold_count;
+    uint64_t values = (UINT64_C(1) << c->digit_bits) - 1;
+    bool top = j + 1 == c->digits;
+
+    for (uint32_t t = 0; t < c->threshold_count; t++)
+        for (size_t i = 0; i < p->count; i++)
+            p->d[t * p->count + i] = public_digits(p->node, pub[i], t) >> (j * c->digit_bits) & values;
     for (unsigned part = 0; part < 2; part++) {
-        uint64_t *to = part == 0 ? r->share : r->mac;
-        for (uint32_t t = 0; t < c->threshold_count; t++) memcpy(to + t * n, m + part * n, n * sizeof *m);
+        uint64_t *to = (part == 0 ? r->share : r->mac) + p->from;
+        digit_words e = {.r_t = to,
+                         .step = n,
+                         .one = part == 0 ? (uint64_t)w->first : w->party->key,
+                         .gt = to + (1 + j) * all,
+                         .eq = to + (1 + c->digits + j) * all};
+        EIS_TRY(find_one_hot(&e, w, p, j, part));
+        if (c->threshold_count == 1)
+            digit_of_many(&e, p->d, p->count, values, top);
+        else
+            digit_of_few(&e, p->d, p->count, c->threshold_count, values, top);
     }
-    for (unsigned j = 0; j < c->digits; j++) {
-        bool top = j + 1 == c->digits;
-        for (size_t at = 0; at < all; at++)
-            d[at] = public_digits(node, pub[at % n], (uint32_t)(at / n)) >> (j * c->digit_bits) & values;
-        for (unsigned part = 0; part < 2; part++) {
-            uint64_t *to = part == 0 ? r->share : r->mac;
-            const digit_words e = {.one_hot = m + (2 * (1 + (size_t)j * values) + part) * n,
-                                   .stride = 2 * n,
-                                   .r_t = m + part * n,
-                                   .one = part == 0 ? (uint64_t)w->first : w->party->key,
-                                   .gt = to + (1 + j) * all,
-                                   .eq = to + (1 + c->digits + j) * all};
-            if (c->threshold_count == 1)
-                digit_of_many(&e, d, n, values, top);
-            else
-                digit_of_few(&e, d, n, c->threshold_count, values, top);
-        }
+out:
+    return st;
+}
+
+static eis_status digits_gate(const walk *w, eis_mpc_id id, const eis_mpc_words *r)
+{
+    eis_status st = EIS_OK;
+    const eis_mpc_node *node = &w->graph->nodes[id];
+    const eis_mpc_digits_shape *c = &node->cmp;
+    size_t n = c->elements, values = ((size_t)1 << c->digit_bits) - 1, most = EIS_MPC_WALK_DIGITS / values;
+    digit_piece p = {.id = id, .node = node, .d = w->scratch};
+
+    EIS_TRY(eis_mpc_supply_copy(r->share, w->supply, id, 0, n));
+    EIS_TRY(eis_mpc_supply_copy(r->mac, w->supply, id, n, n));
+    for (uint32_t t = 1; t < c->threshold_count; t++) {
+        memcpy(r->share + t * n, r->share, n * sizeof *r->share);
+        memcpy(r->mac + t * n, r->mac, n * sizeof *r->mac);
     }
+    for (; p.from < n; p.from += p.count) {
+        p.count = n - p.from < most ? n - p.from : most;
+        for (unsigned j = 0; j < c->digits; j++) EIS_TRY(one_digit(w, &p, r, j));
+    }
+out:
+    return st;
 }
 
 /* d_t x + (1 - 2 d_t) s. */
@@ -274,17 +322,18 @@ static void flip_gate(const walk *w, const eis_mpc_node *node, const eis_mpc_wor
 }
 
 /* A fresh mask, from the material. */
-static void take_mask(const eis_mpc_node *node, const uint64_t *m, const eis_mpc_words *r)
+static eis_status take_mask(const walk *w, eis_mpc_id id, const eis_mpc_words *r)
 {
-    memcpy(r->share, m, node->count * sizeof *m);
-    memcpy(r->mac, m + node->count, node->count * sizeof *m);
+    size_t n = w->graph->nodes[id].count;
+    eis_status st = eis_mpc_supply_copy(r->share, w->supply, id, 0, n);
+
+    return st == EIS_OK ? eis_mpc_supply_copy(r->mac, w->supply, id, n, n) : st;
 }
 
 eis_status eis_mpc_mask_gate(walk *w, eis_mpc_id id)
 {
     eis_status st = EIS_OK;
     const eis_mpc_node *node = &w->graph->nodes[id];
-    const uint64_t *m = w->material + w->offset[id];
     eis_mpc_words *r = &w->run->values[id];
     uint32_t n = node->count;
 
@@ -296,7 +345,7 @@ eis_status eis_mpc_mask_gate(walk *w, eis_mpc_id id)
     switch (node->op) {
     case EIS_MPC_OP_INPUT:
         EIS_TRY(w->source->input(w->source->context, node->slot, r->pub, n));
-        take_mask(node, m, r);
+        EIS_TRY(take_mask(w, id, r));
         break;
     case EIS_MPC_OP_KEPT:
         EIS_TRY(w->source->kept(w->source->context, node->slot, r, n));
@@ -308,27 +357,31 @@ eis_status eis_mpc_mask_gate(walk *w, eis_mpc_id id)
         break;
     case EIS_MPC_OP_RANDOM:
         memset(r->pub, 0, n * sizeof *r->pub);
-        take_mask(node, m, r);
+        EIS_TRY(take_mask(w, id, r));
         break;
     default: /* MASK, MATRIX, ROW: their D comes with the round that opens it */
-        take_mask(node, m, r);
+        EIS_TRY(take_mask(w, id, r));
         break;
     }
 out:
     return st;
 }
 
-void eis_mpc_local_gate(walk *w, eis_mpc_id id)
+eis_status eis_mpc_local_gate(walk *w, eis_mpc_id id)
 {
+    eis_status st = EIS_OK;
     const eis_mpc_node *node = &w->graph->nodes[id];
-    const uint64_t *m = w->material + w->offset[id];
+    const uint64_t *m = NULL;
     eis_mpc_words *r = &w->run->values[id];
 
-    if (eis_mpc_is_view(node)) return;
+    if (eis_mpc_is_view(node)) return EIS_OK;
     if (eis_mpc_is_linear(node->op)) {
         linear_gate(w, node, r);
-        return;
+        return EIS_OK;
     }
+    if (node->op == EIS_MPC_OP_DIGITS) return digits_gate(w, id, r);
+    if (node->op == EIS_MPC_OP_PRODUCT || node->op == EIS_MPC_OP_DOT || node->op == EIS_MPC_OP_TRUNCATE)
+        EIS_TRY(eis_mpc_supply_words(&m, w->supply, id, 0, eis_mpc_node_words(w->graph, id), w->buffer));
     switch (node->op) {
     case EIS_MPC_OP_AUTH:
         auth_gate(w, node, r);
@@ -342,13 +395,12 @@ void eis_mpc_local_gate(walk *w, eis_mpc_id id)
     case EIS_MPC_OP_TRUNCATE:
         truncate_gate(w, node, m, r);
         break;
-    case EIS_MPC_OP_DIGITS:
-        digits_gate(w, node, m, r);
-        break;
     case EIS_MPC_OP_FLIP:
         flip_gate(w, node, r);
         break;
     default: /* sources: see eis_mpc_mask_gate */
         break;
     }
+out:
+    return st;
 }

@@ -3,7 +3,6 @@
 
 #include "base/ct.h"
 #include "base/mem.h"
-#include "engine/mpc/material.h"
 #include "engine/mpc/walk.h"
 #include "ring/fp_dot.h"
 
@@ -13,57 +12,52 @@ typedef eis_mpc_walk walk;
 
 static const eis_mpc_words *words_of(const walk *w, eis_mpc_id id) { return eis_mpc_walk_words(w, id); }
 
-static bool opens(eis_mpc_op op) { return op == EIS_MPC_OP_MASK || op == EIS_MPC_OP_MATRIX || op == EIS_MPC_OP_ROW; }
-
 /* ---- openings ---- */
 
-/* d = D_W (D_x - l_x) - l_W D_x + c + sum of D_r at party 0; without the public terms at the others. */
-static void matrix_shares(walk *w, const eis_mpc_node *node, const uint64_t *m, uint64_t *d)
+/* Our share of W is D_W - l_W at party 0 and -l_W at the others: d = that times D_x, minus D_W l_x, plus c; at party 0
+ * plus the sum of D_r. D_W l_x does not depend on data and may be there already. */
+static eis_status matrix_shares(walk *w, eis_mpc_id id, uint64_t *d)
 {
+    eis_status st = EIS_OK;
+    const eis_mpc_node *node = &w->graph->nodes[id];
     const eis_mpc_matrix *matrix = &w->party->matrices[node->matrix];
     const eis_mpc_words *x = words_of(w, node->in[0]);
-    size_t rows = matrix->shape->rows, columns = matrix->shape->columns, batch = node->count / rows;
-    const uint64_t *c = m + 2 * (size_t)node->count;
+    size_t rows = matrix->shape->rows, columns = matrix->shape->columns, count = node->count;
+    const uint64_t *ahead = w->run->ahead == NULL ? w->scratch : w->run->ahead + w->run->ahead_at[id];
 
-    for (size_t b = 0; b < batch; b++) {
-        const uint64_t *x_pub = x->pub + b * columns, *x_share = x->share + b * columns;
-        for (size_t i = 0; i < columns; i++) w->scratch[i] = eis_fp_sub(w->first ? x_pub[i] : 0, x_share[i]);
-        for (size_t i = 0; i < rows; i++) {
-            size_t at = b * rows + i;
-            uint64_t y = eis_fp_sub(eis_fp_dot(matrix->pub + i * columns, w->scratch, columns),
-                                    eis_fp_dot(matrix->share + i * columns, x_pub, columns));
-            y = eis_fp_add(y, c[at]);
-            for (uint32_t q = 1; w->first && q < node->in_count; q++)
-                y = eis_fp_add(y, words_of(w, node->in[q])->pub[at]);
-            d[at] = y;
-        }
-    }
+    EIS_TRY(eis_mpc_supply_copy(d, w->supply, id, 2 * count, count));
+    if (w->run->ahead == NULL) eis_fp_matmul(w->scratch, matrix->pub, x->share, rows, columns, count / rows);
+    for (size_t i = 0; i < count; i++) d[i] = eis_fp_sub(d[i], ahead[i]);
+    eis_fp_matmul(w->scratch, matrix->own, x->pub, rows, columns, count / rows);
+    for (size_t i = 0; i < count; i++) d[i] = eis_fp_add(d[i], w->scratch[i]);
+    for (uint32_t q = 1; w->first && q < node->in_count; q++)
+        for (size_t i = 0; i < count; i++) d[i] = eis_fp_add(d[i], words_of(w, node->in[q])->pub[i]);
+out:
+    return st;
 }
 
-static void row_shares(const walk *w, const eis_mpc_node *node, const uint64_t *m, uint64_t *d)
-{
-    const eis_mpc_matrix *matrix = &w->party->matrices[node->matrix];
-    size_t at = (size_t)node->row * node->count;
-
-    for (uint32_t i = 0; i < node->count; i++) {
-        d[i] = eis_fp_sub(m[i], matrix->share[at + i]);
-        if (w->first) d[i] = eis_fp_add(d[i], matrix->pub[at + i]);
-    }
-}
-
-static void opening_shares(walk *w, eis_mpc_id id, uint64_t *d)
+static void row_shares(const walk *w, eis_mpc_id id, uint64_t *d)
 {
     const eis_mpc_node *node = &w->graph->nodes[id];
-    const uint64_t *m = w->material + w->offset[id];
+    const uint64_t *own = w->party->matrices[node->matrix].own + (size_t)node->row * node->count;
 
-    if (node->op == EIS_MPC_OP_MATRIX) {
-        matrix_shares(w, node, m, d);
-    } else if (node->op == EIS_MPC_OP_ROW) {
-        row_shares(w, node, m, d);
+    for (uint32_t i = 0; i < node->count; i++) d[i] = eis_fp_add(words_of(w, id)->share[i], own[i]);
+}
+
+static eis_status opening_shares(walk *w, eis_mpc_id id, uint64_t *d)
+{
+    const eis_mpc_node *node = &w->graph->nodes[id];
+    eis_status st = w->late ? eis_mpc_mask_gate(w, id) : EIS_OK;
+
+    if (st != EIS_OK) return st;
+    if (node->op == EIS_MPC_OP_MATRIX) return matrix_shares(w, id, d);
+    if (node->op == EIS_MPC_OP_ROW) {
+        row_shares(w, id, d);
     } else {
-        const eis_mpc_words *a = words_of(w, node->in[0]);
-        for (uint32_t i = 0; i < node->count; i++) d[i] = eis_fp_add(a->share[i], m[i]);
+        const uint64_t *a = words_of(w, node->in[0])->share, *l = words_of(w, id)->share;
+        for (uint32_t i = 0; i < node->count; i++) d[i] = eis_fp_add(a[i], l[i]);
     }
+    return EIS_OK;
 }
 
 /* Residues of masked auth shares: D a - m. */
@@ -75,8 +69,8 @@ static void mask_residues(const walk *w, const eis_mpc_node *node, const eis_mpc
         tau[i] = eis_fp_sub(eis_fp_mul(r->pub[i], w->party->key), eis_fp_add(a->mac[i], r->mac[i]));
 }
 
-/* The compressed tag of each product. */
-static void matrix_residues(walk *w, const eis_mpc_node *node, const uint64_t *m, const eis_mpc_words *r, uint64_t *tau)
+/* The compressed tag of each product. Range: tau holds the corrections of the tags, and gets the residues. */
+static void matrix_residues(walk *w, const eis_mpc_node *node, const eis_mpc_words *r, uint64_t *tau)
 {
     const eis_mpc_matrix *matrix = &w->party->matrices[node->matrix];
     const eis_mpc_words *x = words_of(w, node->in[0]);
@@ -90,39 +84,42 @@ static void matrix_residues(walk *w, const eis_mpc_node *node, const uint64_t *m
         t = eis_fp_dot(y, matrix->rho, rows);
         t = eis_fp_sub(t, eis_fp_dot(x->pub + b * columns, matrix->v, columns));
         t = eis_fp_add(t, eis_fp_dot(x->share + b * columns, matrix->v_pub, columns));
-        tau[b] = eis_fp_sub(t, m[3 * (size_t)node->count + b]);
+        tau[b] = eis_fp_sub(t, tau[b]);
     }
 }
 
-static void row_residue(const walk *w, const eis_mpc_node *node, const uint64_t *m, const eis_mpc_words *r,
-                        uint64_t *tau)
+static void row_residue(const walk *w, const eis_mpc_node *node, const eis_mpc_words *r, uint64_t *tau)
 {
     const eis_mpc_matrix *matrix = &w->party->matrices[node->matrix];
     uint64_t t = eis_fp_dot(r->pub, matrix->rho_r, node->count);
 
-    t = eis_fp_sub(t, m[2 * (size_t)node->count]);
-    tau[0] = eis_fp_sub(t, matrix->w[node->row]);
+    tau[0] = eis_fp_sub(eis_fp_sub(t, tau[0]), matrix->w[node->row]);
 }
 
 static eis_status finish_opening(walk *w, eis_mpc_id id, const uint64_t *d)
 {
+    eis_status st = EIS_OK;
     const eis_mpc_node *node = &w->graph->nodes[id];
-    const uint64_t *m = w->material + w->offset[id];
     eis_mpc_words *r = &w->run->values[id];
     uint64_t *tau = w->scratch + w->scratch_words / 2;
     size_t count = node->count;
 
     memcpy(r->pub, d, count * sizeof *d);
     if (node->op == EIS_MPC_OP_MATRIX) {
-        count /= w->party->matrices[node->matrix].shape->rows;
-        matrix_residues(w, node, m, r, tau);
+        size_t batch = count / w->party->matrices[node->matrix].shape->rows;
+        EIS_TRY(eis_mpc_supply_copy(tau, w->supply, id, 3 * count, batch));
+        matrix_residues(w, node, r, tau);
+        count = batch;
     } else if (node->op == EIS_MPC_OP_ROW) {
+        EIS_TRY(eis_mpc_supply_copy(tau, w->supply, id, 2 * count, 1));
+        row_residue(w, node, r, tau);
         count = 1;
-        row_residue(w, node, m, r, tau);
     } else {
         mask_residues(w, node, r, tau);
     }
-    return eis_mpc_check_add(&w->party->check, tau, count);
+    EIS_TRY(eis_mpc_check_add(&w->party->check, tau, count));
+out:
+    return st;
 }
 
 /* Sums shares of all parties into ours. Errors: EIS_ERR_PROTOCOL. */
@@ -162,13 +159,17 @@ static eis_status run_round(walk *w, uint32_t round)
 {
     eis_status st = EIS_OK;
     const eis_mpc_graph *g = w->graph;
-    const eis_mpc_id *now = w->order + w->begin[2 * round], *opening = w->order + w->begin[2 * round + 1];
-    const eis_mpc_id *end = w->order + w->begin[2 * round + 2];
+    const uint32_t *begin = w->layout.begin + 2 * round;
+    const eis_mpc_id *now = w->layout.order + begin[0], *opening = w->layout.order + begin[1];
+    const eis_mpc_id *end = w->layout.order + begin[2];
     size_t words = 0;
 
-    for (; now < opening; now++) eis_mpc_local_gate(w, *now);
+    for (; now < opening; now++) {
+        if (w->late) EIS_TRY(eis_mpc_mask_gate(w, *now));
+        EIS_TRY(eis_mpc_local_gate(w, *now));
+    }
     for (const eis_mpc_id *id = opening; id < end; id++) {
-        opening_shares(w, *id, w->frame + words);
+        EIS_TRY(opening_shares(w, *id, w->frame + words));
         words += g->nodes[*id].count;
     }
     if (words == 0) goto out;
@@ -183,65 +184,32 @@ out:
     return st;
 }
 
-/* Where a node stands in the order of a walk: round by round, local gates before the openings that follow them. */
-static uint32_t place_of(const eis_mpc_node *node) { return opens(node->op) ? 2 * node->round - 1 : 2 * node->round; }
-
-/* Sorts nodes by their places, and within a place by their numbers. */
-static eis_status sort_nodes(walk *w)
-{
-    eis_status st = EIS_OK;
-    const eis_mpc_graph *g = w->graph;
-    uint32_t places = 2 * g->rounds + 3, *at = NULL;
-
-    EIS_NEW(w->order, g->node_count);
-    EIS_NEW(w->begin, (size_t)places + 1);
-    EIS_NEW(at, (size_t)places + 1);
-    for (eis_mpc_id id = 0; id < g->node_count; id++) w->begin[place_of(&g->nodes[id]) + 1]++;
-    for (uint32_t i = 0; i < places; i++) w->begin[i + 1] += w->begin[i];
-    memcpy(at, w->begin, places * sizeof *at);
-    for (eis_mpc_id id = 0; id < g->node_count; id++) w->order[at[place_of(&g->nodes[id])]++] = id;
-out:
-    eis_mem_free(at);
-    return st;
-}
-
 /* ---- memory of a run ---- */
 
-/* Where the material of each node begins. */
-static eis_status find_material(walk *w)
+/* Takes the memory of the last step where it is large enough: its pages are there already. */
+static uint64_t *take_arena(eis_mpc_party *party, size_t words)
 {
-    eis_status st = EIS_OK;
-    const eis_mpc_graph *g = w->graph;
-    size_t at = 0;
+    uint64_t *arena = party->spare;
 
-    EIS_NEW(w->offset, g->node_count);
-    for (eis_mpc_id id = 0; id < g->node_count; id++) {
-        w->offset[id] = at;
-        at += eis_mpc_node_words(g, id);
-    }
-out:
-    return st;
+    if (arena == NULL || party->spare_words < words) return eis_mem_new_secret_raw(words + 1, sizeof *arena);
+    party->spare = NULL;
+    return arena;
 }
 
-/* Room for all values. */
-static eis_status lay_out(walk *w)
+/* Room for all values, where the layout says. */
+static eis_status place_values(walk *w)
 {
     eis_status st = EIS_OK;
     const eis_mpc_graph *g = w->graph;
-    size_t words = 0;
-    uint64_t *at;
+    eis_mpc_run *run = w->run;
 
-    EIS_NEW(w->run->values, g->node_count);
+    EIS_NEW(run->values, g->node_count);
+    run->arena_words = w->layout.words;
+    run->arena = take_arena(w->party, run->arena_words);
+    EIS_REQUIRE(run->arena != NULL, EIS_ERR_MEMORY, "no memory for a step of %zu words", run->arena_words);
     for (eis_mpc_id id = 0; id < g->node_count; id++) {
         const eis_mpc_node *node = &g->nodes[id];
-        if (!eis_mpc_is_view(node)) words += (size_t)node->count * (node->form == EIS_MPC_WIRE ? 3 : 2);
-    }
-    w->run->arena_words = words;
-    w->run->arena = at = eis_mem_new_secret_raw(words + 1, sizeof *at);
-    EIS_REQUIRE(at != NULL, EIS_ERR_MEMORY, "no memory for a step of %zu words", words);
-    for (eis_mpc_id id = 0; id < g->node_count; id++) {
-        const eis_mpc_node *node = &g->nodes[id];
-        eis_mpc_words *r = &w->run->values[id];
+        eis_mpc_words *r = &run->values[id];
         if (eis_mpc_is_view(node)) {
             const eis_mpc_words *a = words_of(w, node->in[0]);
             *r = (eis_mpc_words){.pub = a->pub == NULL ? NULL : a->pub + node->first,
@@ -249,15 +217,23 @@ static eis_status lay_out(walk *w)
                                  .mac = a->mac + node->first};
             continue;
         }
-        r->share = at;
-        r->mac = at + node->count;
-        at += 2 * (size_t)node->count;
-        if (node->form != EIS_MPC_WIRE) continue;
-        r->pub = at;
-        at += node->count;
+        r->share = run->arena + w->layout.at[id];
+        r->mac = r->share + node->count;
+        if (node->form == EIS_MPC_WIRE) r->pub = r->mac + node->count;
     }
 out:
     return st;
+}
+
+/* Words of material that a local gate is given at once, where it is not all there. */
+static size_t buffer_of(const eis_mpc_graph *g, eis_mpc_id id)
+{
+    const eis_mpc_node *node = &g->nodes[id];
+
+    if (node->op == EIS_MPC_OP_DIGITS) return EIS_MPC_WALK_DIGITS;
+    if (node->op == EIS_MPC_OP_PRODUCT || node->op == EIS_MPC_OP_DOT || node->op == EIS_MPC_OP_TRUNCATE)
+        return eis_mpc_node_words(g, id);
+    return 0;
 }
 
 /* Room for frames, and for what gates compute with. */
@@ -270,18 +246,23 @@ static eis_status make_room(walk *w)
     EIS_NEW(frames, (size_t)g->rounds + 2);
     for (eis_mpc_id id = 0; id < g->node_count; id++) {
         const eis_mpc_node *node = &g->nodes[id];
+        size_t buffer = w->late ? buffer_of(g, id) : 0;
         if (node->count > widest) widest = node->count;
         if (node->op == EIS_MPC_OP_MATRIX && g->matrices[node->matrix].columns > widest)
             widest = g->matrices[node->matrix].columns;
-        if (opens(node->op)) frames[node->round] += node->count;
+        if (eis_mpc_opens(node->op)) frames[node->round] += node->count;
+        if (buffer > w->buffer_words) w->buffer_words = buffer;
     }
     for (uint32_t r = 0; r <= g->rounds; r++)
         if (frames[r] > w->frame_words) w->frame_words = frames[r];
     w->scratch_words = 2 * widest;
     w->scratch = eis_mem_new_secret_raw(w->scratch_words, sizeof *w->scratch);
+    w->buffer = eis_mem_new_secret_raw(w->buffer_words + 1, sizeof *w->buffer);
     w->frame = eis_mem_new_secret_raw(w->frame_words * (1 + w->party->links->count) + 1, sizeof *w->frame);
-    EIS_REQUIRE(w->scratch != NULL && w->frame != NULL, EIS_ERR_MEMORY, "no memory for a round of %zu words",
-                w->frame_words);
+    EIS_REQUIRE(w->scratch != NULL && w->buffer != NULL && w->frame != NULL, EIS_ERR_MEMORY,
+                "no memory for a round of %zu words", w->frame_words);
+    w->run->most_words = w->run->arena_words + w->run->ahead_words + w->scratch_words + w->buffer_words +
+                         w->frame_words * (1 + w->party->links->count);
 out:
     eis_mem_free(frames);
     return st;
@@ -291,25 +272,73 @@ static void clear_walk(walk *w, eis_status st)
 {
     eis_mem_free_wiped(w->frame, w->frame_words * (1 + w->party->links->count) + 1, sizeof *w->frame);
     eis_mem_free_wiped(w->scratch, w->scratch_words, sizeof *w->scratch);
-    eis_mem_free(w->offset);
-    eis_mem_free(w->order);
-    eis_mem_free(w->begin);
+    eis_mem_free_wiped(w->buffer, w->buffer_words + 1, sizeof *w->buffer);
+    eis_mpc_layout_clear(&w->layout);
+    eis_mpc_supply_clear(w->supply);
     if (st != EIS_OK) eis_mpc_run_clear(w->run);
+}
+
+/* ---- walks ---- */
+
+/* D_W l_x of all products. */
+static eis_status multiply_ahead(walk *w)
+{
+    eis_status st = EIS_OK;
+    const eis_mpc_graph *g = w->graph;
+    eis_mpc_run *run = w->run;
+    uint64_t *at;
+
+    EIS_NEW(run->ahead_at, g->node_count);
+    for (eis_mpc_id id = 0; id < g->node_count; id++) {
+        run->ahead_at[id] = run->ahead_words;
+        if (g->nodes[id].op == EIS_MPC_OP_MATRIX) run->ahead_words += g->nodes[id].count;
+    }
+    run->ahead = at = eis_mem_new_secret_raw(run->ahead_words + 1, sizeof *at);
+    if (at == NULL) return EIS_ERR_MEMORY;
+    for (eis_mpc_id id = 0; id < g->node_count; id++) {
+        const eis_mpc_node *node = &g->nodes[id];
+        const eis_mpc_matrix *matrix = &w->party->matrices[node->matrix];
+        if (node->op != EIS_MPC_OP_MATRIX) continue;
+        eis_fp_matmul(at, matrix->pub, words_of(w, node->in[0])->share, matrix->shape->rows, matrix->shape->columns,
+                      node->count / matrix->shape->rows);
+        at += node->count;
+    }
+out:
+    return st;
+}
+
+static walk walk_of(eis_mpc_run *run, eis_mpc_party *party, const eis_mpc_graph *graph, eis_mpc_supply *supply)
+{
+    EIS_ASSERT(graph->st == EIS_OK);
+    return (walk){.party = party, .graph = graph, .run = run, .supply = supply, .first = party->links->index == 0};
 }
 
 eis_status eis_mpc_party_begin(eis_mpc_run *run, eis_mpc_party *party, const eis_mpc_graph *graph,
                                const uint64_t *material, const eis_mpc_source *source)
 {
     eis_status st = EIS_OK;
-    walk w = {.party = party, .graph = graph, .source = source, .run = run, .material = material};
+    eis_mpc_supply supply = {0};
+    walk w = walk_of(run, party, graph, &supply);
 
-    EIS_ASSERT(graph->st == EIS_OK);
+    w.source = source;
     memset(run, 0, sizeof *run);
-    EIS_TRY(find_material(&w));
-    EIS_TRY(lay_out(&w));
+    EIS_TRY(eis_mpc_supply_whole(&supply, graph, material));
+    EIS_TRY(eis_mpc_layout_all(&w.layout, graph));
+    EIS_TRY(place_values(&w));
     for (eis_mpc_id id = 0; id < graph->node_count; id++) EIS_TRY(eis_mpc_mask_gate(&w, id));
+    EIS_TRY(multiply_ahead(&w));
 out:
     clear_walk(&w, st);
+    return st;
+}
+
+static eis_status run_rounds(walk *w)
+{
+    eis_status st = EIS_OK;
+
+    EIS_TRY(make_room(w));
+    for (uint32_t round = 0; round <= w->graph->rounds; round++) EIS_TRY(run_round(w, round));
+out:
     return st;
 }
 
@@ -317,12 +346,12 @@ eis_status eis_mpc_party_walk(eis_mpc_run *run, eis_mpc_party *party, const eis_
                               const uint64_t *material)
 {
     eis_status st = EIS_OK;
-    walk w = {.party = party, .graph = graph, .run = run, .material = material, .first = party->links->index == 0};
+    eis_mpc_supply supply = {0};
+    walk w = walk_of(run, party, graph, &supply);
 
-    EIS_TRY(find_material(&w));
-    EIS_TRY(make_room(&w));
-    EIS_TRY(sort_nodes(&w));
-    for (uint32_t round = 0; round <= graph->rounds; round++) EIS_TRY(run_round(&w, round));
+    EIS_TRY(eis_mpc_supply_whole(&supply, graph, material));
+    EIS_TRY(eis_mpc_layout_all(&w.layout, graph));
+    EIS_TRY(run_rounds(&w));
 out:
     clear_walk(&w, st);
     return st;
@@ -336,9 +365,38 @@ eis_status eis_mpc_party_run(eis_mpc_run *run, eis_mpc_party *party, const eis_m
     return st == EIS_OK ? eis_mpc_party_walk(run, party, graph, material) : st;
 }
 
+eis_status eis_mpc_party_pass(eis_mpc_run *run, eis_mpc_party *party, const eis_mpc_graph *graph,
+                              const eis_mpc_pass *pass)
+{
+    eis_status st = EIS_OK;
+    eis_mpc_supply supply = {0};
+    walk w = walk_of(run, party, graph, &supply);
+
+    w.source = pass->source;
+    w.late = true;
+    *run = (eis_mpc_run){.party = party};
+    EIS_TRY(eis_mpc_supply_read(&supply, graph, pass->reader, pass->step));
+    EIS_TRY(eis_mpc_layout_reuse(&w.layout, graph, pass->keep, pass->keep_count));
+    EIS_TRY(place_values(&w));
+    EIS_TRY(run_rounds(&w));
+out:
+    clear_walk(&w, st);
+    return st;
+}
+
 void eis_mpc_run_clear(eis_mpc_run *run)
 {
+    eis_mpc_party *party = run->party;
+
+    if (party != NULL && party->spare == NULL && run->arena != NULL && run->arena_words <= EIS_MPC_SPARE_WORDS) {
+        eis_mem_wipe(run->arena, run->arena_words * sizeof *run->arena);
+        party->spare = run->arena;
+        party->spare_words = run->arena_words;
+        run->arena = NULL;
+    }
     eis_mem_free_wiped(run->arena, run->arena_words + 1, sizeof *run->arena);
+    eis_mem_free_wiped(run->ahead, run->ahead_words + 1, sizeof *run->ahead);
+    eis_mem_free(run->ahead_at);
     eis_mem_free(run->values);
     memset(run, 0, sizeof *run);
 }
@@ -362,7 +420,7 @@ static void clear_matrix(eis_mpc_matrix *m)
     size_t rows = m->shape == NULL ? 0 : m->shape->rows, columns = m->shape == NULL ? 0 : m->shape->columns;
 
     eis_mem_free(m->pub);
-    eis_mem_free_wiped(m->share, rows * columns, 8);
+    eis_mem_free_wiped(m->own, rows * columns, 8);
     eis_mem_free_wiped(m->rho, rows, 8);
     eis_mem_free(m->v_pub);
     eis_mem_free_wiped(m->v, columns, 8);
@@ -374,6 +432,7 @@ static void clear_matrix(eis_mpc_matrix *m)
 
 void eis_mpc_party_clear(eis_mpc_party *party)
 {
+    eis_mem_free(party->spare); /* wiped already */
     for (uint32_t i = 0; i < party->matrix_count; i++) clear_matrix(&party->matrices[i]);
     eis_mem_free(party->matrices);
     eis_mpc_check_clear(&party->check);
@@ -471,9 +530,9 @@ static eis_status take_matrices(eis_mpc_party *party, const eis_mpc_matrix_shape
         pub[i] = NULL;
         for (size_t j = 0; j < words; j++)
             EIS_REQUIRE(w->pub[j] < EIS_FP_P, EIS_ERR_PROTOCOL, "a weight is not a word of the field");
-        w->share = eis_mem_new_secret(words, sizeof *w->share);
-        if (w->share == NULL) return EIS_ERR_MEMORY;
-        memcpy(w->share, m, words * sizeof *m);
+        w->own = eis_mem_new_secret_raw(words, sizeof *w->own);
+        if (w->own == NULL) return EIS_ERR_MEMORY;
+        for (size_t j = 0; j < words; j++) w->own[j] = eis_fp_sub(party->links->index == 0 ? w->pub[j] : 0, m[j]);
         m += eis_mpc_load_words(&shapes[i]);
     }
 out:

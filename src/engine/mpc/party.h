@@ -6,17 +6,18 @@
 
 #include "engine/mpc/check.h"
 #include "engine/mpc/graph.h"
-#include "engine/mpc/stream.h"
+#include "engine/mpc/material.h"
 
 /* The words of one value at one party. AUTH: share of x and of a x. WIRE: D, and shares of the mask l and of a l. */
 typedef struct eis_mpc_words {
     uint64_t *pub, *share, *mac; /* [count]; pub is NULL in an AUTH, mac in a matrix */
 } eis_mpc_words;
 
-/* A matrix of the session: D and a share of the mask for every weight, and what tags its products and its rows. */
+/* A matrix of the session: D and our share for every weight, and what tags its products and its rows. Shares of
+ * weights are those of W = D_W - l_W itself: D_W - l_W at party 0, -l_W at the others. */
 typedef struct eis_mpc_matrix {
     const eis_mpc_matrix_shape *shape;
-    uint64_t *pub, *share;       /* [rows][columns]: D_W, our share of l_W */
+    uint64_t *pub, *own;         /* [rows][columns]: D_W, our share of W */
     uint64_t *rho, *v_pub, *v;   /* products: share of rho [rows]; D_v and our share of v [columns] */
     uint64_t *rho_r, *w_pub, *w; /* rows: share of rho' [columns]; D_v' and our share of v' [rows] */
 } eis_mpc_matrix;
@@ -28,7 +29,11 @@ typedef struct eis_mpc_party {
     eis_mpc_check check;
     eis_mpc_matrix *matrices; /* [matrix_count] */
     uint32_t matrix_count;
+    uint64_t *spare; /* [spare_words + 1]: memory of the last step, wiped; or NULL */
+    size_t spare_words;
 } eis_mpc_party;
+
+#define EIS_MPC_SPARE_WORDS ((size_t)1 << 24) /* more is not kept between steps: 128 MiB */
 
 /* Starts a party: the first commitments. key: our share of the MAC key, from the dealer. Errors: as check_init. */
 EIS_MUST_USE eis_status eis_mpc_party_init(eis_mpc_party *party, eis_mpc_links *links, uint64_t key,
@@ -63,10 +68,16 @@ typedef struct eis_mpc_run {
     eis_mpc_words *values; /* [node_count] */
     uint64_t *arena;       /* secret, wiped */
     size_t arena_words;
+    uint64_t *ahead;  /* D_W l_x of every MATRIX node, where that was computed ahead; else NULL */
+    size_t *ahead_at; /* [node_count]: where each node's words begin */
+    size_t ahead_words;
+    size_t most_words;    /* of all of this, and of frames and scratch while it was walked */
+    eis_mpc_party *party; /* who takes the memory back, behind a walk in one pass; it must live longer. Else NULL */
 } eis_mpc_run;
 
 /* Begins a walk: takes inputs and kept rows, and computes our shares of the masks of all wires, which hang on material
- * alone. Between this and the walk itself the material may be tested (sacrifice.h).
+ * alone, and their products with public matrices. Between this and the walk itself the material may be tested
+ * (sacrifice.h).
  *
  * Shape:   material[eis_mpc_graph_words(graph)], used up: never walk twice with it.
  * Errors:  EIS_ERR_MEMORY, those of the source. *run is zeroed. */
@@ -85,6 +96,22 @@ EIS_MUST_USE eis_status eis_mpc_party_walk(eis_mpc_run *run, eis_mpc_party *part
 EIS_MUST_USE eis_status eis_mpc_party_run(eis_mpc_run *run, eis_mpc_party *party, const eis_mpc_graph *graph,
                                           const uint64_t *material, const eis_mpc_source *source);
 
+/* What a walk in one pass takes. */
+typedef struct eis_mpc_pass {
+    const eis_mpc_reader *reader; /* material is read gate by gate */
+    uint64_t step;
+    const eis_mpc_source *source;
+    const eis_mpc_id *keep; /* [keep_count]: values that are read behind the walk; of all others the memory is used
+                               again once nobody needs them */
+    size_t keep_count;
+} eis_mpc_pass;
+
+/* Walks a graph with as little memory as it takes: nothing is ahead, so nothing can be tested before.
+ *
+ * Cost:    as eis_mpc_party_walk, and expanding the material.
+ * Errors:  EIS_ERR_PROTOCOL also for corrections that do not fit; the others as above. *run is zeroed. */
+EIS_MUST_USE eis_status eis_mpc_party_pass(eis_mpc_run *run, eis_mpc_party *party, const eis_mpc_graph *graph,
+                                           const eis_mpc_pass *pass);
 /* Wipes and frees. Safe on a zeroed run. */
 void eis_mpc_run_clear(eis_mpc_run *run);
 

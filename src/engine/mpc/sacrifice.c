@@ -281,15 +281,18 @@ out:
     return st;
 }
 
-/* Our share of <r, l_W d> for the opened d. */
+/* Our share of <r, l_W d> for the opened d: l_W = D_W - W. */
 static uint64_t end_matrix(const testing *t, const eis_mpc_node *node, const uint64_t *d, const uint64_t *r)
 {
     const eis_mpc_matrix *w = &t->party->matrices[node->matrix];
     size_t rows = w->shape->rows, columns = w->shape->columns;
     uint64_t sum = 0;
 
-    for (size_t i = 0; i < rows; i++)
-        sum = eis_fp_add(sum, eis_fp_mul(r[i], eis_fp_dot(w->share + i * columns, d, columns)));
+    for (size_t i = 0; i < rows; i++) {
+        uint64_t own = eis_fp_dot(w->own + i * columns, d, columns);
+        uint64_t all = t->one != 0 ? eis_fp_dot(w->pub + i * columns, d, columns) : 0;
+        sum = eis_fp_add(sum, eis_fp_mul(r[i], eis_fp_sub(all, own)));
+    }
     return sum;
 }
 

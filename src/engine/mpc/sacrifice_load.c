@@ -14,21 +14,18 @@ typedef struct tag_test {
 } tag_test;
 
 /* Our share of M w + l. */
-static void tag_shares(uint64_t *d, const eis_mpc_testing *t, const tag_test *tag, const uint64_t *w, const uint64_t *l)
+static void tag_shares(uint64_t *d, const tag_test *tag, const uint64_t *w, const uint64_t *l)
 {
     const eis_mpc_matrix *m = tag->matrix;
     size_t columns = m->shape->columns;
 
     memcpy(d, l, tag->out * sizeof *d);
     for (size_t i = 0; i < m->shape->rows; i++) {
-        const uint64_t *pub = m->pub + i * columns, *share = m->share + i * columns;
-        if (tag->rows) {
-            if (t->one != 0) eis_fp_axpy(d, w[i], pub, columns);
-            eis_fp_axpy(d, eis_fp_neg(w[i]), share, columns);
-        } else {
-            if (t->one != 0) d[i] = eis_fp_add(d[i], eis_fp_dot(pub, w, columns));
-            d[i] = eis_fp_sub(d[i], eis_fp_dot(share, w, columns));
-        }
+        const uint64_t *own = m->own + i * columns;
+        if (tag->rows)
+            eis_fp_axpy(d, w[i], own, columns);
+        else
+            d[i] = eis_fp_add(d[i], eis_fp_dot(own, w, columns));
     }
 }
 
@@ -90,7 +87,7 @@ eis_status eis_mpc_sacrifice_load(eis_mpc_party *party, const uint64_t *material
     t.mac[0] = eis_fp_add(t.sum[1], tests[1]);
     EIS_TRY(eis_mpc_testing_draw(words, &t, EIS_MPC_COIN_MATRICES, all));
     for (uint32_t side = 0; next_tag(&tag, party, &side); at += tag.out, w_at += tag.in, spare += tag.out + 1)
-        tag_shares(t.d + at, &t, &tag, words + w_at, spare);
+        tag_shares(t.d + at, &tag, words + w_at, spare);
     EIS_TRY(eis_mpc_testing_open(&t, 1, 1));
     at = 1;
     w_at = 0;

@@ -3,22 +3,27 @@
 #ifndef EIS_ENGINE_MPC_WALK_H
 #define EIS_ENGINE_MPC_WALK_H
 
+#include "engine/mpc/layout.h"
 #include "engine/mpc/party.h"
+#include "engine/mpc/supply.h"
+
+#define EIS_MPC_WALK_DIGITS ((size_t)1 << 14) /* words of one digit that are read at once */
 
 typedef struct eis_mpc_walk {
     eis_mpc_party *party;
     const eis_mpc_graph *graph;
-    const eis_mpc_source *source; /* while it begins */
+    const eis_mpc_source *source; /* while masks are made */
     eis_mpc_run *run;
-    const uint64_t *material;
-    size_t *offset;    /* [node_count] of each node's material */
-    eis_mpc_id *order; /* [node_count]: local gates of round 0, its openings, local gates of round 1, ... */
-    uint32_t *begin;   /* [2 rounds + 4]: where each of these begins in `order` */
-    uint64_t *frame;   /* ours, then theirs */
+    eis_mpc_supply *supply;
+    eis_mpc_layout layout;
+    uint64_t *frame; /* ours, then theirs */
     size_t frame_words;
     uint64_t *scratch; /* [scratch_words]: twice the widest node */
     size_t scratch_words;
+    uint64_t *buffer; /* [buffer_words]: of material, where it is not all there */
+    size_t buffer_words;
     bool first; /* are we party 0? */
+    bool late;  /* masks are made when the walk comes to them */
 } eis_mpc_walk;
 
 static inline const eis_mpc_words *eis_mpc_walk_words(const eis_mpc_walk *w, eis_mpc_id id)
@@ -30,7 +35,7 @@ static inline const eis_mpc_words *eis_mpc_walk_words(const eis_mpc_walk *w, eis
  * those of the source. */
 EIS_MUST_USE eis_status eis_mpc_mask_gate(eis_mpc_walk *walk, eis_mpc_id id);
 
-/* Computes the rest of a node that opens nothing. */
-void eis_mpc_local_gate(eis_mpc_walk *walk, eis_mpc_id id);
+/* Computes the rest of a node that opens nothing. Errors: those of the supply. */
+EIS_MUST_USE eis_status eis_mpc_local_gate(eis_mpc_walk *walk, eis_mpc_id id);
 
 #endif

@@ -121,13 +121,13 @@ static void lie(setting *s, uint64_t *material)
         material[material_of(g, EIS_MPC_OP_MASK) + N + 2] ^= 1;
         break;
     case WRONG_WEIGHT:
-        m->share[3] = eis_fp_add(m->share[3], 1);
+        m->own[3] = eis_fp_add(m->own[3], 1);
         break;
     case WRONG_BIT: /* r_t of the comparison */
         material[material_of(g, EIS_MPC_OP_DIGITS)] ^= 1;
         break;
     case WRONG_ROW:
-        m->share[2 * COLUMNS] = eis_fp_add(m->share[2 * COLUMNS], 1);
+        m->own[2 * COLUMNS] = eis_fp_add(m->own[2 * COLUMNS], 1);
         break;
     default:
         break;

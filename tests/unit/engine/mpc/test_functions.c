@@ -22,6 +22,7 @@ static int open_world(void **state)
 {
     (void)state;
     mpc_world_open(&world, 2);
+    world.again = true;
     world.input[0] = x;
     return 0;
 }

@@ -46,6 +46,7 @@ static void compare(const char *path, uint32_t token, uint32_t parties, uint32_t
     assert_int_equal(eis_model_open(&model, path, NULL), EIS_OK);
     eis_mpc_tuning_default(&tuning);
     mpc_lm_open(&m, model, &tuning, parties);
+    m.world.again = true;
     assert_int_equal(eis_lm_session_new(&plain, model, 0), EIS_OK);
     assert_int_equal(eis_plain_backend_new(&backend, model, NULL), EIS_OK);
     seam = eis_plain_backend_seam(backend);

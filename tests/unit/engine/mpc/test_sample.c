@@ -21,6 +21,7 @@ static int open_world(void **state)
 {
     (void)state;
     mpc_world_open(&world, 2);
+    world.again = true;
     return 0;
 }
 
