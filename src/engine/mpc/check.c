@@ -81,7 +81,7 @@ void eis_mpc_check_clear(eis_mpc_check *check)
     eis_mem_wipe(check, sizeof *check);
 }
 
-eis_status eis_mpc_check_add(eis_mpc_check *check, const uint64_t *tau, size_t count)
+eis_status eis_mpc_check_extend(eis_mpc_check *check, uint64_t **tau, size_t count)
 {
     eis_status st = EIS_OK;
 
@@ -90,9 +90,18 @@ eis_status eis_mpc_check_add(eis_mpc_check *check, const uint64_t *tau, size_t c
         EIS_TRY(eis_mem_resize(&check->residues, check->capacity, more, sizeof *check->residues));
         check->capacity = more;
     }
-    memcpy(check->residues + check->count, tau, count * sizeof *tau);
+    *tau = check->residues + check->count;
     check->count += count;
 out:
+    return st;
+}
+
+eis_status eis_mpc_check_add(eis_mpc_check *check, const uint64_t *tau, size_t count)
+{
+    uint64_t *to = NULL;
+    eis_status st = eis_mpc_check_extend(check, &to, count);
+
+    if (st == EIS_OK) memcpy(to, tau, count * sizeof *tau);
     return st;
 }
 

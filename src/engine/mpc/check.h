@@ -44,6 +44,10 @@ void eis_mpc_check_clear(eis_mpc_check *check);
 /* Adds residues: our shares of numbers that must be 0. Shape: tau[count]. Errors: EIS_ERR_MEMORY. */
 EIS_MUST_USE eis_status eis_mpc_check_add(eis_mpc_check *check, const uint64_t *tau, size_t count);
 
+/* Adds `count` residues that the caller writes, to where *tau points, before it calls the check again. Errors: as
+ * above. */
+EIS_MUST_USE eis_status eis_mpc_check_extend(eis_mpc_check *check, uint64_t **tau, size_t count);
+
 /* Notes what was opened. */
 void eis_mpc_check_note(eis_mpc_check *check, const void *data, size_t bytes);
 

@@ -74,14 +74,16 @@ eis_status eis_mpc_testing_open(eis_mpc_testing *t, size_t authenticated, uint32
 {
     eis_status st = EIS_OK;
     eis_mpc_check *check = &t->party->check;
+    uint64_t *tau;
 
     for (size_t at = 0, n, tested; at < t->size.opened; at += n) {
         n = t->size.opened - at < t->frame ? t->size.opened - at : t->frame;
         EIS_TRY(eis_mpc_party_open(t->party, t->d + at, t->theirs, n, ++round));
         if (at >= authenticated) continue;
         tested = authenticated - at < n ? authenticated - at : n;
-        for (size_t i = at; i < at + tested; i++) t->mac[i] = eis_fp_sub(eis_fp_mul(t->d[i], t->party->key), t->mac[i]);
-        EIS_TRY(eis_mpc_check_add(check, t->mac + at, tested));
+        EIS_TRY(eis_mpc_check_extend(check, &tau, tested));
+        for (size_t i = 0; i < tested; i++)
+            tau[i] = eis_fp_sub(eis_fp_mul(t->d[at + i], t->party->key), t->mac[at + i]);
         if (t->graph != NULL) EIS_TRY(eis_mpc_check_relieve(check));
     }
 out:
