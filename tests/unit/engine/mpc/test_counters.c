@@ -352,16 +352,18 @@ static void test_steps(void **state)
 
     eis_mpc_tuning_default(&tuning);
     mpc_lm_open(&m, model, &tuning, 2);
-    for (uint32_t i = 0; i < 3; i++) {
+    for (uint32_t i = 0; i < 4; i++) {
+        static const uint32_t tokens[] = {77, 5, 9, 123};
+        const uint32_t secret = i == 0 ? 1 : i == 3 ? 4 : 0;
         const eis_mpc_links *links = &m.world.party[0].links.links;
         uint64_t rounds = links->rounds, bytes = links->bytes_sent;
         uint32_t next;
         eis_mpc_lm_step step;
         eis_mpc_cost cost;
-        assert_int_equal(eis_mpc_lm_step_init(&step, &m.lm, i, i == 0, true), EIS_OK);
+        assert_int_equal(eis_mpc_lm_step_init(&step, &m.lm, i, secret, true), EIS_OK);
         eis_mpc_graph_cost(&cost, &step.graph);
         eis_mpc_lm_step_clear(&step);
-        assert_int_equal(mpc_lm_feed(&m, &next, i, i == 0), EIS_OK);
+        assert_int_equal(mpc_lm_walk(&m, &next, tokens, secret, 0), EIS_OK);
         rounds = links->rounds - rounds;
         bytes = links->bytes_sent - bytes;
         assert_int_equal(rounds, cost.rounds + CHECK_ROUNDS + OUTPUT_ROUNDS);
@@ -372,11 +374,101 @@ static void test_steps(void **state)
     eis_model_free(model);
 }
 
+/* Thresholds of the reciprocals of softmaxes: of comparisons of as many words as there are rows of scores. */
+static uint64_t softmax_thresholds(const eis_mpc_graph *g, uint32_t rows)
+{
+    uint64_t thresholds = 0;
+
+    for (eis_mpc_id id = 0; id < g->node_count; id++) {
+        const eis_mpc_node *node = &g->nodes[id];
+        if (node->op != EIS_MPC_OP_DIGITS || node->cmp.elements != rows || node->cmp.threshold_count < 2) continue;
+        assert_int_equal(node->cmp.digits, 3);
+        thresholds += node->cmp.threshold_count;
+    }
+    return thresholds;
+}
+
+/* What a token of a prompt opens in its softmaxes' reciprocals hangs on how long the longest row is, since all rows of
+ * a step are compared with the same thresholds. */
+static uint64_t opened_without_thresholds(const eis_mpc_lm *lm, uint32_t position, uint32_t tokens, bool head)
+{
+    eis_mpc_lm_step step;
+    eis_mpc_cost cost;
+    uint64_t thresholds;
+
+    assert_int_equal(eis_mpc_lm_step_init(&step, lm, position, tokens, head), EIS_OK);
+    eis_mpc_graph_cost(&cost, &step.graph);
+    thresholds = softmax_thresholds(&step.graph, tokens * lm->heads);
+    assert_true(thresholds > 0 || (position == 0 && tokens == 1));
+    eis_mpc_lm_step_clear(&step);
+    return cost.opened - 4 * thresholds * tokens * lm->heads; /* narrow comparisons open 4 words each */
+}
+
+/* A prompt in one step: the rounds of its last token alone, the words of all its tokens, thresholds aside. */
+static void test_prefill(void **state)
+{
+    static const uint32_t starts[] = {0, 5, 100}, sizes[] = {1, 2, 13, 32};
+    eis_model *model = open_tiny();
+    eis_mpc_tuning tuning;
+    eis_mpc_lm lm;
+    (void)state;
+
+    eis_mpc_tuning_default(&tuning);
+    assert_int_equal(eis_mpc_lm_init(&lm, model, &tuning), EIS_OK);
+    for (uint32_t i = 0; i < 12; i++) {
+        uint32_t start = starts[i / 4], size = sizes[i % 4], last = start + size - 1;
+        eis_mpc_lm_step all, one;
+        uint64_t words = 0;
+        for (uint32_t p = start; p <= last; p++) words += opened_without_thresholds(&lm, p, 1, p == last);
+        /* A sum of one exponential has one line, which is chosen by nothing: 3 words fewer, if it is alone. */
+        if (start == 0 && size > 1) words += 3 * lm.heads * lm.layers;
+        assert_int_equal(opened_without_thresholds(&lm, start, size, true), words);
+        assert_int_equal(eis_mpc_lm_step_init(&all, &lm, start, size, true), EIS_OK);
+        assert_int_equal(eis_mpc_lm_step_init(&one, &lm, last, 1, true), EIS_OK);
+        assert_int_equal(all.graph.rounds, one.graph.rounds);
+        eis_mpc_lm_step_clear(&all);
+        eis_mpc_lm_step_clear(&one);
+    }
+    eis_mpc_lm_clear(&lm);
+    eis_model_free(model);
+}
+
+/* What decides how many tokens a step takes is near what their unit weighs. */
+static void test_prefill_units(void **state)
+{
+    eis_model *model = open_tiny();
+    eis_mpc_tuning tuning;
+    eis_mpc_lm lm;
+    (void)state;
+
+    eis_mpc_tuning_default(&tuning);
+    assert_int_equal(eis_mpc_lm_init(&lm, model, &tuning), EIS_OK);
+    for (uint32_t mib = 8; mib <= 128; mib *= 2)
+        for (uint32_t position = 0; position < 200; position += 66) {
+            eis_mpc_lm_step step;
+            eis_mpc_cost cost;
+            uint32_t count = 0;
+            lm.prefill_mib = mib;
+            assert_int_equal(eis_mpc_lm_prefill(&count, &lm, position, 56), EIS_OK);
+            assert_true(count >= 1 && count <= 56);
+            assert_int_equal(eis_mpc_lm_step_init(&step, &lm, position, count, false), EIS_OK);
+            eis_mpc_graph_cost(&cost, &step.graph);
+            assert_true(count == 1 || (double)cost.corrections * 0x1p-17 < 1.1 * mib);
+            assert_true(count == 56 || (double)cost.corrections * (count + 1) / count * 0x1p-17 > 0.9 * mib);
+            eis_mpc_lm_step_clear(&step);
+        }
+    lm.prefill_mib = 1;
+    assert_int_equal(eis_mpc_lm_prefill(&(uint32_t){0}, &lm, 0, 1), EIS_OK);
+    eis_mpc_lm_clear(&lm);
+    eis_model_free(model);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_gates),     cmocka_unit_test(test_dot),    cmocka_unit_test(test_matrix),
-        cmocka_unit_test(test_functions), cmocka_unit_test(test_blocks), cmocka_unit_test(test_steps),
+        cmocka_unit_test(test_gates),     cmocka_unit_test(test_dot),           cmocka_unit_test(test_matrix),
+        cmocka_unit_test(test_functions), cmocka_unit_test(test_blocks),        cmocka_unit_test(test_steps),
+        cmocka_unit_test(test_prefill),   cmocka_unit_test(test_prefill_units),
     };
 
     return cmocka_run_group_tests(tests, open_world, close_world);
