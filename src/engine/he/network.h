@@ -56,17 +56,13 @@ typedef struct eis_he_network_track {
     double magnitude; /* of the numbers themselves */
     double usual;     /* what was measured, without margin: what squares and polynomials multiply errors by */
     bool calibrated;  /* a declared magnitude was taken where the norms give more */
-    double inherited; /* the part of t.variance that the last map has summed up from what came in */
-    double tail;      /* how many deviations of that bound it */
+    double error;     /* bound of what the last step gave */
 } eis_he_network_track;
 
 /* Plans a map: row, elements, cost, noise, and the scales of *step (its product is given). `behind`: how many nodes
  * follow; where none does its result is an answer, at the scale that has room for it. */
 EIS_MUST_USE eis_status eis_he_product_plan(eis_he_draft *draft, eis_he_network_step *step, eis_he_network_track *t,
                                             const char *method, uint32_t behind);
-
-/* Returns the bound of the error of what a map, or a step behind it, gives. */
-double eis_he_network_error(const eis_he_network_track *t);
 
 /* Allocates. Errors: EIS_ERR_MEMORY; *data is zeroed. */
 EIS_MUST_USE eis_status eis_he_product_data_init(eis_he_product_data *data, const eis_he_network_step *step,

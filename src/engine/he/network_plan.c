@@ -65,20 +65,6 @@ out:
     return st;
 }
 
-/* How many deviations bound a sum of independent Laplace-like errors with weights w up to once in 2^40: Bernstein's
- * inequality with c = max |w| / (sqrt(2) |w|). One slot alone takes EIS_HE_TAIL, many small ones 7.5. */
-static double tail_of(const eis_he_map *map)
-{
-    double c = eis_he_map_largest(map) / sqrt(2 * fmax(eis_he_map_square_norm(map), 0x1p-1000));
-
-    return fmin(EIS_HE_TAIL, 28 * c + sqrt(784 * c * c + 56));
-}
-
-double eis_he_network_error(const eis_he_network_track *t)
-{
-    return t->tail * sqrt(t->inherited) + EIS_HE_TAIL * sqrt(fmax(t->t.variance - t->inherited, 0));
-}
-
 /* One target of a map, from what one source is like. */
 static eis_status plan_one(eis_he_draft *draft, eis_he_plan_row *row, const eis_he_network_step *step, eis_he_track *t,
                            const eis_he_node *node, double magnitude)
@@ -133,11 +119,12 @@ eis_status eis_he_product_plan(eis_he_draft *draft, eis_he_network_step *step, e
         t->t = first;
         EIS_TRY(plan_one(draft, row, step, &t->t, node, any));
     }
-    t->inherited = first.variance * eis_he_map_square_norm(&node->map);
-    t->tail = tail_of(&node->map);
+    /* Windows are all in different slots; a grid begins anew in each ciphertext. */
+    EIS_TRY(eis_he_sum_error(&t->error, &node->map, step->windows ? node->map.columns : step->product.in.per,
+                             first.variance, t->t.variance - first.variance * eis_he_map_square_norm(&node->map)));
     eis_he_draft_row_end(row, &t->t);
     row->magnitude = t->magnitude;
-    row->error = eis_he_network_error(t);
+    row->error = t->error;
 out:
     return st;
 }
@@ -197,7 +184,6 @@ static eis_status plan_square(eis_he_draft *draft, eis_he_network_step *step, ei
     row->limbs_in = step->limbs = t->t.limbs;
     t->t.magnitude = t->usual;
     eis_he_track_square(&t->t);
-    t->inherited = 0;
     t->t.magnitude = any;
     EIS_TRY(eis_he_track_check(&t->t, params, node->name));
     eis_he_track_switch(&t->t, params, 1);
@@ -212,6 +198,7 @@ static eis_status plan_square(eis_he_draft *draft, eis_he_network_step *step, ei
     EIS_TRY(eis_he_track_check(&t->t, params, node->name));
     eis_he_draft_row_end(row, &t->t);
     row->magnitude = t->magnitude;
+    t->error = row->error;
     EIS_TRY(eis_he_draft_relin(draft, step->limbs));
 out:
     return st;
@@ -276,11 +263,11 @@ static eis_status plan_polynomial(eis_he_draft *draft, eis_he_network_step *step
         eis_he_track_rescale(&t->t, draft->params, step->scale_out);
     }
     eis_he_track_combine(&t->t, slope * slope, any);
-    t->inherited = 0;
     settle_magnitude(draft, t, node, polynomial_bound(node, t->magnitude), polynomial_bound(node, t->usual));
     EIS_TRY(eis_he_track_check(&t->t, draft->params, node->name));
     eis_he_draft_row_end(row, &t->t);
     row->magnitude = t->magnitude;
+    t->error = row->error;
     EIS_TRY(eis_he_draft_relin(draft, step->limbs));
 out:
     return st;
@@ -373,16 +360,14 @@ static void fill_stage(eis_he_stage *s, const eis_he_network *net, const eis_he_
                                 .polys = 2,
                                 .limbs = t->t.limbs,
                                 .scale = t->t.scale,
-                                .error = eis_he_network_error(t)};
+                                .error = t->error};
 }
 
 /* Answers that are mostly error are none. */
 static eis_status check_worth(const eis_he_network_track *t)
 {
-    double error = eis_he_network_error(t);
-
-    if (error <= t->magnitude * WORTH) return EIS_OK;
-    return eis_fail(EIS_ERR_RANGE, "answers up to %.3g would have errors up to %.3g", t->magnitude, error);
+    if (t->error <= t->magnitude * WORTH) return EIS_OK;
+    return eis_fail(EIS_ERR_RANGE, "answers up to %.3g would have errors up to %.3g", t->magnitude, t->error);
 }
 
 /* Norms of squares grow quickly: who has declared nothing is told so. */

@@ -54,6 +54,15 @@ void eis_he_track_square(eis_he_track *t);
 /* Returns the bound of the error: the tail of the noise. */
 double eis_he_track_error(const eis_he_track *t);
 
+/* Bounds the error of every number that a map gives, once in 2^40, where each number that goes in has an error of
+ * `variance`, and another one of variance `own` is added: a sum from many slots has a lighter tail than one slot.
+ *
+ * Range:   numbers whose columns are a multiple of `apart` apart stand in one slot of several ciphertexts, so that
+ * their errors grow together; all others are independent. apart > 0. Cost:    a few passes over the weights. Errors:
+ * EIS_ERR_MEMORY. */
+EIS_MUST_USE eis_status eis_he_sum_error(double *error, const eis_he_map *map, uint32_t apart, double variance,
+                                         double own);
+
 /* Tells whether magnitude and error fit the modulus of t's level at its scale.
  * Errors: EIS_ERR_RANGE, with magnitude, scale and bits, named `name`. */
 EIS_MUST_USE eis_status eis_he_track_check(const eis_he_track *t, const eis_ckks_params *params, const char *name);

@@ -21,7 +21,7 @@ static void fill_stage(eis_he_stage *s, const eis_he_packing *packing, const eis
                                 .polys = 2,
                                 .limbs = t->t.limbs,
                                 .scale = t->t.scale,
-                                .error = eis_he_network_error(t)};
+                                .error = t->error};
 }
 
 eis_status eis_he_plan_windows(eis_he_draft *draft, uint32_t stage, uint32_t node, double input_max)
