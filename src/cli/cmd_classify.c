@@ -287,6 +287,12 @@ int eis_cmd_classify(int argc, char **argv)
         "      --input models/digits/samples/3.pgm --report\n\n"
         "With --engine mpc the parties see neither inputs nor weights, and only the class comes out:\n\n"
         "  eis classify --engine mpc --parties 2 --model models/digits \\\n"
+        "      --input models/digits/samples/3.pgm\n\n"
+        "The same by parties, a Triple Service and a coordinator that others run; --session is the file that was "
+        "agreed "
+        "on (eis serve coordinator --write-session):\n\n"
+        "  eis classify --engine mpc --coordinator c.example:8080 --session digits.session \\\n"
+        "      --ca ca.crt --cert owner.crt --key owner.key --model models/digits \\\n"
         "      --input models/digits/samples/3.pgm\n",
         children,
         NULL,

@@ -173,6 +173,8 @@ static eis_status load(loaded *l, const flags *f)
         EIS_TRY(eis_pem_file_read(&l->ca, ca, false));
     }
     EIS_TRY(eis_cli_sessions_open(l->sessions, &l->session_count, &f->sessions, &l->settings, &l->pin));
+    EIS_REQUIRE(f->tokenizer == NULL || l->sessions[0].kind == EIS_MPC_MODEL_LM, EIS_ERR_USAGE,
+                "--tokenizer is for language models, and %s is a classifier", l->sessions[0].model);
     if (f->tokenizer != NULL) EIS_TRY(eis_tokenizer_open(&l->tokenizer, f->tokenizer, l->sessions[0].lm.vocabulary));
 out:
     return st;

@@ -134,10 +134,6 @@ static eis_status read_model(eis_mpc_session *s, const char *text, const eis_mpc
 
     EIS_TRY(read_model_name(s->model, &path, text));
     EIS_TRY(eis_model_open(&model, path, NULL));
-    EIS_REQUIRE(model->kind == EIS_MODEL_LM, EIS_ERR_UNSUPPORTED,
-                "a coordinator's sessions write texts: %s is no "
-                "language model",
-                path);
     EIS_TRY(eis_mpc_manifest_take(s, &notes, settings, model));
     eis_cli_mpc_notes_log(&notes);
 out:

@@ -35,7 +35,7 @@ typedef struct eis_mpc_coordinator_config {
     eis_mpc_caller caller;  /* who we are to parties and the Triple Service; the texts must outlive the coordinator */
     bool plaintext_prompts; /* prompt.plaintext_via_coordinator: we then see prompts, as the sessions' prompt owner */
     eis_mpc_sampling sampling; /* topk and temperature of requests that do not say; topk 0: 3 and 1 */
-    uint32_t context_max;      /* scheduler.max_context: positions of a text; 0: 512 */
+    uint32_t context_max;      /* scheduler.max_context: positions of a text; 0: 512; classes have none */
     unsigned sessions_max;     /* side by side; 0: 4 */
     uint32_t session_idle_ms;  /* one that nothing is asked of gives its place to others after this; 0: 10 min */
     uint32_t load_ms;          /* how long a run waits for weights; 0: 60 s */

@@ -250,6 +250,8 @@ static eis_status check_prompt(const eis_mpc_coordinator *c, const eis_coordinat
     EIS_REQUIRE(eis_mpc_model_filled(&s->session, request->masked_tokens) == request->masked_tokens, EIS_ERR_PARSE,
                 "prompts of this session are filled up to multiples of %u tokens (scheduler.pad_bucket)",
                 s->session.lm.pad_bucket);
+    EIS_REQUIRE(s->session.kind == EIS_MPC_MODEL_LM || request->masked_tokens == 1, EIS_ERR_RANGE,
+                "a classifier takes one input at a time, which its owner sends to the parties: masked_tokens is 1");
     EIS_REQUIRE(
         request->token_count == 0 || c->config.plaintext_prompts, EIS_ERR_POLICY,
         "token_ids would show the prompt to this coordinator, and prompt.plaintext_via_coordinator is off: send "
@@ -415,6 +417,7 @@ static eis_status run(eis_mpc_coordinator *c, eis_grpc_call *call, const eis_coo
     eis_mpc_sampling sampling;
 
     EIS_TRY(eis_coordinator_session_find(&s, c, request->session, &peer));
+    if (s->session.kind == EIS_MPC_MODEL_CLASSIFIER) most = 1; /* a class is all there is to tell of an input */
     EIS_TRY(choose_sampling(&sampling, c, &s->session, request));
     EIS_TRY(eis_coordinator_session_take(s, call));
     state.session = s;

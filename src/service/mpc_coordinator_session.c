@@ -110,7 +110,7 @@ static eis_status write_document(eis_coordinator_session *s, uint32_t context_ma
     length = snprintf(session.id, sizeof session.id, "%s.%016llx", s->name, (unsigned long long)eis_load_le64(random));
     EIS_REQUIRE(length > 0 && (size_t)length < sizeof session.id, EIS_ERR_PARSE, "session_id is longer than %d",
                 EIS_MPC_NAME_BYTES - 1 - EIS_COORDINATOR_SUFFIX);
-    if (session.context > context_max) session.context = context_max;
+    if (session.kind == EIS_MPC_MODEL_LM && session.context > context_max) session.context = context_max;
     eis_wire_writer_init(&s->document, EIS_MPC_SESSION_BYTES_MAX);
     EIS_TRY(eis_mpc_session_write(&s->document, &session));
     EIS_TRY(eis_mpc_session_read(&s->session, s->document.data, s->document.bytes));
