@@ -29,7 +29,9 @@ enum {
     KEY_ENGINE,
     KEY_POLICY,
     KEY_TOLERANCE,
-    KEY_CONTEXT
+    KEY_CONTEXT,
+    KEY_TEMPERATURE,
+    KEY_TOP_K
 };
 
 typedef struct flags {
@@ -37,6 +39,7 @@ typedef struct flags {
     eis_cli_he_own own;
     eis_cli_mpc mpc;
     unsigned context;
+    eis_mpc_sampling sampling; /* 0: not given */
     eis_engine engine;
     const char *model, *weights, *policy;
     double tolerance;
@@ -56,9 +59,13 @@ static const struct argp_option options[] = {
     {"security-policy", KEY_POLICY, "NAME", 0, "With he: the security bound (default he-guidelines-2024-128)", 31},
     {"tolerance", KEY_TOLERANCE, "X", 0, "With he: refuse where answers may err by more", 31},
     {"context", KEY_CONTEXT, "N", 0, "With mpc: positions that the token looks back on (default 128)", 32},
+    {"temperature", KEY_TEMPERATURE, "T", 0, "With mpc: a token that is drawn, as `eis generate` has it", 32},
+    {"top-k", KEY_TOP_K, "K", 0, "With mpc: the same", 32},
     {"json", KEY_JSON, NULL, 0, "Print one JSON object", 40},
     {0},
 };
+
+static bool asks_to_draw(const flags *f) { return f->sampling.top_k != 0 || f->sampling.temperature != 0; }
 
 static void settle(flags *f, const struct argp_state *state)
 {
@@ -68,8 +75,8 @@ static void settle(flags *f, const struct argp_state *state)
     if (f->model == NULL) argp_error(state, "--model is missing");
     if (f->engine != EIS_ENGINE_SPLIT && split) argp_error(state, "shares and profiles go with --engine split");
     if (f->engine != EIS_ENGINE_HE && he) argp_error(state, "chains, forms and bounds go with --engine he");
-    if (f->engine != EIS_ENGINE_MPC && (f->context != 0 || eis_cli_mpc_any(&f->mpc)))
-        argp_error(state, "parties, settings and --context go with --engine mpc");
+    if (f->engine != EIS_ENGINE_MPC && (f->context != 0 || asks_to_draw(f) || eis_cli_mpc_any(&f->mpc)))
+        argp_error(state, "parties, settings, --context and sampling go with --engine mpc");
     if (!f->has_profile) f->profile = f->scheme.threshold > 0 ? EIS_SPLIT_F61_20 : EIS_SPLIT_P24;
     if (!f->has_shares) f->scheme.servers = f->scheme.threshold > 0 ? f->scheme.threshold + 1 : 2;
 }
@@ -121,6 +128,13 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         return 0;
     case KEY_CONTEXT:
         f->context = (unsigned)eis_cli_number(state, "--context", arg, 1, 1u << 20);
+        return 0;
+    case KEY_TEMPERATURE:
+        f->sampling.temperature = eis_cli_real(state, "--temperature", arg);
+        if (!(f->sampling.temperature > 0)) argp_error(state, "the temperature must be a number above 0");
+        return 0;
+    case KEY_TOP_K:
+        f->sampling.top_k = (uint32_t)eis_cli_number(state, "--top-k", arg, 1, UINT32_MAX);
         return 0;
     case KEY_JSON:
         f->json = true;
@@ -265,7 +279,7 @@ static eis_status run_plan(flags *f)
         goto out;
     }
     if (f->engine == EIS_ENGINE_MPC) {
-        st = eis_cli_plan_mpc(model, &f->mpc, f->context, f->json);
+        st = eis_cli_plan_mpc(model, &f->mpc, f->context, asks_to_draw(f) ? &f->sampling : NULL, f->json);
         goto out;
     }
     EIS_TRY(find_layers(&info, &layers, f, model, pool));

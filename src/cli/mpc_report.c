@@ -111,7 +111,7 @@ static void write_real(eis_json_writer *w, const char *name, double value)
     eis_json_writer_f32(w, (float)value);
 }
 
-static void write_sampling(eis_json_writer *w, const eis_mpc_sampling *sampling)
+void eis_cli_mpc_sampling_json(eis_json_writer *w, const eis_mpc_sampling *sampling)
 {
     bool greedy = eis_mpc_sampling_is_greedy(sampling);
 
@@ -132,7 +132,7 @@ void eis_cli_mpc_report_json(eis_json_writer *w, const eis_mpc_text *text)
     eis_mpc_text_report_get(&r, text);
     a = average(&r);
     last = &r.parties[r.session->party_count - 1];
-    if (r.session->kind == EIS_MPC_MODEL_LM) write_sampling(w, &r.sampling);
+    if (r.session->kind == EIS_MPC_MODEL_LM) eis_cli_mpc_sampling_json(w, &r.sampling);
     eis_cli_mpc_notes_json(w, r.notes);
     write_real(w, "start_ms", r.start_ms);
     write_real(w, "load_ms", r.load_ms);

@@ -15,6 +15,9 @@ void eis_cli_mpc_report_print(FILE *out, const eis_mpc_text *text);
 /* The same as members of a JSON object that is open. */
 void eis_cli_mpc_report_json(eis_json_writer *w, const eis_mpc_text *text);
 
+/* How tokens are chosen, as a member "sampling" of a JSON object that is open: greedy is topk 1, temperature 0. */
+void eis_cli_mpc_sampling_json(eis_json_writer *w, const eis_mpc_sampling *sampling);
+
 /* What each process saw, one line for each; returns whether everything that parties were sent looks like noise. */
 bool eis_cli_mpc_sight_print(FILE *out, const eis_mpc_text *text);
 

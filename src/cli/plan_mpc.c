@@ -4,10 +4,12 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "cli/mpc_notes.h"
+#include "cli/mpc_report.h"
 #include "cli/report.h"
 #include "engine/mpc/plan.h"
 #include "engine/mpc/stream.h"
 #include "engine/split/plan.h"
+#include "service/mpc_manifest.h"
 #include "wire/frame.h"
 #include "wire/json_writer.h"
 
@@ -26,10 +28,13 @@ typedef struct speed {
 typedef struct job {
     eis_mpc_session session; /* what would be agreed on */
     eis_mpc_manifest_notes notes;
+    eis_mpc_sampling sampling;
     eis_mpc_plan plan;
     uint32_t parties, context;
     speed speed;
 } job;
+
+static bool is_text(const job *j) { return j->session.kind == EIS_MPC_MODEL_LM; }
 
 static eis_status measure(speed *s)
 {
@@ -68,11 +73,9 @@ static double predict_ms(const job *j, const eis_mpc_plan_row *row, const eis_pl
 
 static eis_mpc_plan_row check_row(const job *j)
 {
-    uint32_t rounds = EIS_MPC_CHECK_ROUNDS + EIS_MPC_OUTPUT_ROUNDS;
-    uint64_t bytes = eis_mpc_plan_bytes(&j->plan, HEADER_BYTES) - 8 * j->plan.total.opened -
-                     (uint64_t)HEADER_BYTES * (rounds + j->plan.total.rounds);
-
-    return (eis_mpc_plan_row){.name = "check and output", .rounds = rounds, .opened = bytes / 8};
+    return (eis_mpc_plan_row){.name = "check and output",
+                              .rounds = eis_mpc_plan_check_rounds(&j->plan),
+                              .opened = eis_mpc_plan_check_bytes(&j->plan, 0) / 8};
 }
 
 static eis_mpc_plan_row whole_row(const job *j)
@@ -108,14 +111,19 @@ static void print_table(const job *j)
     for (uint32_t i = 0; i < j->plan.row_count; i++) print_row(j, &j->plan.rows[i]);
     print_row(j, &check);
     print_row(j, &all);
-    printf("\nOne token of %u parties that looks back on %u positions. Opened: words that each party sends to each "
-           "peer; material:\n"
-           "words that each party expands or gets; to last: bytes from the Triple Service to the last party, ahead of "
+    if (is_text(j)) printf("\nOne token of %u parties that looks back on %u positions, ", j->parties, j->context);
+    if (is_text(j) && eis_mpc_sampling_is_greedy(&j->sampling)) printf("the likeliest one.");
+    if (is_text(j) && !eis_mpc_sampling_is_greedy(&j->sampling))
+        printf("drawn among the %u likeliest at temperature %g.", j->sampling.top_k, j->sampling.temperature);
+    if (!is_text(j)) printf("\nOne input of %u parties.", j->parties);
+    printf(" Opened: words that each party sends to each peer;\n"
+           "material: words that each party expands or gets; to last: bytes from the Triple Service to the last party, "
+           "ahead of "
            "time.\n"
            "ms = rounds x half a round trip + bytes + work at the %.2f ns per product and %.2f ns per word of material "
            "that one\n"
            "thread of this machine took just now.\n",
-           j->parties, j->context, j->speed.multiply_ns, j->speed.word_ns);
+           j->speed.multiply_ns, j->speed.word_ns);
 }
 
 static void write_row(eis_json_writer *w, const job *j, const eis_mpc_plan_row *row)
@@ -158,8 +166,11 @@ static eis_status print_json(const job *j)
     eis_json_writer_text(&w, "mpc");
     eis_json_writer_key(&w, "parties");
     eis_json_writer_u64(&w, j->parties);
-    eis_json_writer_key(&w, "context");
-    eis_json_writer_u64(&w, j->context);
+    if (is_text(j)) {
+        eis_json_writer_key(&w, "context");
+        eis_json_writer_u64(&w, j->context);
+        eis_cli_mpc_sampling_json(&w, &j->sampling);
+    }
     eis_json_writer_key(&w, "layers");
     eis_json_writer_begin_array(&w);
     for (uint32_t i = 0; i < j->plan.row_count; i++) write_row(&w, j, &j->plan.rows[i]);
@@ -173,17 +184,31 @@ static eis_status print_json(const job *j)
     return eis_json_writer_status(&w);
 }
 
-eis_status eis_cli_plan_mpc(const eis_model *model, const eis_cli_mpc *flags, unsigned context, bool json)
+static eis_status plan_text(job *j, const eis_mpc_settings *settings, const eis_mpc_sampling *asked)
+{
+    static const eis_mpc_sampling greedy = {1, 0};
+    const eis_mpc_lm *lm = &j->session.lm;
+
+    if (j->context == 0) j->context = lm->context < CONTEXT_DEFAULT ? lm->context : CONTEXT_DEFAULT;
+    j->sampling = asked != NULL ? *asked : greedy;
+    if (j->sampling.top_k == 0) j->sampling.top_k = settings->sampling.top_k;
+    if (asked != NULL && asked->temperature == 0) j->sampling.temperature = settings->sampling.temperature;
+    return eis_mpc_plan_make(&j->plan, lm, j->context - 1, 0, &j->sampling);
+}
+
+eis_status eis_cli_plan_mpc(const eis_model *model, const eis_cli_mpc *flags, unsigned context,
+                            const eis_mpc_sampling *sampling, bool json)
 {
     eis_status st = EIS_OK;
     eis_mpc_settings settings;
     job j = {.parties = flags->parties != 0 ? flags->parties : PARTIES_DEFAULT, .context = context};
 
     EIS_TRY(eis_cli_settings_read(&settings, &flags->settings));
-    EIS_REQUIRE(model->kind == EIS_MODEL_LM, EIS_ERR_UNSUPPORTED, "there are plans of language models for this engine");
-    if (j.context == 0) j.context = model->lm.context < CONTEXT_DEFAULT ? model->lm.context : CONTEXT_DEFAULT;
     EIS_TRY(eis_mpc_manifest_take(&j.session, &j.notes, &settings, model));
-    EIS_TRY(eis_mpc_plan_make(&j.plan, &j.session.lm, j.context - 1, false));
+    EIS_REQUIRE(is_text(&j) || (context == 0 && sampling == NULL), EIS_ERR_USAGE,
+                "--context, --temperature and --top-k are for language models: a classifier tells its likeliest class");
+    EIS_TRY(is_text(&j) ? plan_text(&j, &settings, sampling)
+                        : eis_mpc_plan_make_classifier(&j.plan, &j.session.classifier));
     EIS_TRY(measure(&j.speed));
     if (json)
         EIS_TRY(print_json(&j));

@@ -6,7 +6,7 @@
 
 counted() { # TOKENS FLAGS...
     local tokens=$1; shift
-    "$eis" generate --engine mpc --parties 2 --model "$stories" --prompt-ids 5 --greedy --max-tokens "$tokens" --json "$@" 2>"$scratch/err" |
+    "$eis" generate --engine mpc --parties 2 --model "$stories" --prompt-ids 5 --max-tokens "$tokens" --json "$@" 2>"$scratch/err" |
         tail -n 1 >"$scratch/report.$tokens" || fail "$(cat "$scratch/err")"
 }
 compare() { # FLAGS...
@@ -33,6 +33,33 @@ printf 'cheby:\n  deg: 13\n' >"$scratch/settings.yaml"
 [ "$(rounds --config "$scratch/settings.yaml")" -eq "$(rounds --set cheby.deg=13)" ] || fail "a file and --set differ"
 [ "$(rounds --config "$scratch/settings.yaml" --set cheby.deg=11)" -eq "$(rounds)" ] || fail "--set wins over the file"
 compare --set cheby.deg=13 --set newton.steps=2
+compare --temperature 2 --top-k 5
+[ "$(rounds --top-k 5)" -eq "$(rounds --temperature 3 --set topk=5)" ] || fail "--top-k and the setting topk differ"
+[ "$(rounds --top-k 5)" -gt "$(($(rounds) + 2))" ] && [ "$(rounds --top-k 9)" -gt "$(rounds --top-k 3)" ] || fail "a draw costs rounds, a longer list more"
+[ "$(rounds --top-k 1)" -eq "$(rounds)" ] || fail "topk 1 is greedy"
+
+# classifiers: an input more
+for model in "$digits" "$root/models/breast-cancer"; do
+    input=$digits/samples/3.pgm
+    case "$model" in *cancer) input=$scratch/x.csv; printf '5,1,1,1,2,1,3,1,1\n8,10,10,8,7,10,9,7,1\n' >"$input" ;; esac
+    "$eis" plan --engine mpc --parties 2 --model "$model" --json >"$scratch/plan" 2>"$scratch/err" || fail "plan: $(cat "$scratch/err")"
+    "$eis" classify --engine mpc --parties 2 --model "$model" --input "$input" --json 2>"$scratch/err" | tail -n 1 >"$scratch/report" || fail "$(cat "$scratch/err")"
+    python3 - "$scratch" <<'PY' || fail "plan and report differ for $model"
+import json, sys
+plan, report = (json.load(open(f"{sys.argv[1]}/{name}")) for name in ("plan", "report"))
+total, report = plan["total"], report["report"]
+for member, name in (("rounds_per_step", "rounds"), ("bytes_per_step_to_each_peer", "bytes_to_each_peer"), ("unit_words_per_step", "correction_words")):
+    assert report[member] == total[name], (member, report[member], total[name])
+assert sum(row["rounds"] for row in plan["layers"]) == total["rounds"] and len(plan["layers"]) > 2
+assert all(row["ms"][link] >= 0 for row in plan["layers"] for link in row["ms"]) and len(total["ms"]) == 3
+PY
+done
+"$eis" plan --engine mpc --model "$digits" >"$scratch/plan" || fail "a table of a classifier"
+grep -q 'One input of 3 parties' "$scratch/plan" && grep -q 'the largest logit' "$scratch/plan" || fail "table: $(cat "$scratch/plan")"
+expect 2 'for language models' "$eis" plan --engine mpc --model "$digits" --context 3
+expect 2 'for language models' "$eis" plan --engine mpc --model "$digits" --top-k 3
+expect 2 'go with --engine mpc' "$eis" plan --model "$stories" --top-k 3
+expect 3 'topk is 65' "$eis" plan --engine mpc --model "$stories" --top-k 65
 
 # settings that are none
 expect 2 'cheby.deg takes a whole number from 5 to 15' "$eis" plan --engine mpc --model "$stories" --set cheby.deg=99
@@ -48,7 +75,6 @@ expect 2 'bad.yaml: cheby.deg takes' "$eis" plan --engine mpc --model "$stories"
 [ "$(rounds --config "$scratch/empty.yaml")" -eq "$(rounds)" ] || fail "an empty file changes nothing"
 expect 3 'nowhere' "$eis" plan --engine mpc --model "$stories" --config "$scratch/nowhere"
 expect 2 'go with --engine mpc' "$eis" plan --model "$stories" --context 3
-expect 3 'language models' "$eis" plan --engine mpc --model "$digits"
 
 # the list of settings in the documents is that of the program, and is a file that it takes
 "$eis" serve party --settings >"$scratch/settings.yaml" || fail "--settings"

@@ -36,6 +36,7 @@ void eis_mpc_graph_clear(eis_mpc_graph *graph)
     }
     eis_mem_free(graph->nodes);
     eis_mem_free(graph->declared);
+    eis_mem_free(graph->sections);
     memset(graph, 0, sizeof *graph);
 }
 
@@ -44,10 +45,18 @@ eis_status eis_mpc_graph_status(const eis_mpc_graph *graph) { return graph->st; 
 void eis_mpc_graph_section(eis_mpc_graph *graph, const char *format, ...)
 {
     va_list arguments;
+    eis_mpc_section *at;
 
     va_start(arguments, format);
     vsnprintf(graph->section, sizeof graph->section, format, arguments);
     va_end(arguments);
+    if (graph->st != EIS_OK) return;
+    graph->st =
+        eis_mem_resize(&graph->sections, graph->section_count, graph->section_count + 1, sizeof *graph->sections);
+    if (graph->st != EIS_OK) return;
+    at = &graph->sections[graph->section_count++];
+    memcpy(at->name, graph->section, sizeof at->name);
+    at->first = graph->node_count;
 }
 
 void eis_mpc_graph_declare(eis_mpc_graph *graph)

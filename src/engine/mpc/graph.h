@@ -114,15 +114,23 @@ typedef struct eis_mpc_matrix_shape {
     bool products, selection; /* what it is used for: products with vectors, selection of public rows */
 } eis_mpc_matrix_shape;
 
+/* A part of the model, from gate `first` to that of the next one. */
+typedef struct eis_mpc_section {
+    char name[EIS_MPC_SECTION_BYTES];
+    eis_mpc_id first;
+} eis_mpc_section;
+
 typedef struct eis_mpc_graph {
     eis_mpc_node *nodes; /* [node_count] */
     uint32_t node_count, node_capacity;
     const eis_mpc_matrix_shape *matrices; /* [matrix_count], the caller's */
     uint32_t matrix_count;
-    uint32_t rounds;                         /* of the last opening */
-    eis_status st;                           /* sticky: what the first failing builder call met */
-    void *blocks;                            /* memory of constants and indices */
-    char section[EIS_MPC_SECTION_BYTES];     /* which part is being built, for texts; or empty */
+    uint32_t rounds;                     /* of the last opening */
+    eis_status st;                       /* sticky: what the first failing builder call met */
+    void *blocks;                        /* memory of constants and indices */
+    char section[EIS_MPC_SECTION_BYTES]; /* which part is being built, for texts; or empty */
+    eis_mpc_section *sections;           /* [section_count]: all that were named */
+    uint32_t section_count;
     char (*declared)[EIS_MPC_SECTION_BYTES]; /* [declared_count]: parts whose bounds rest on an owner's word */
     uint32_t declared_count;
 } eis_mpc_graph;

@@ -6,11 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Coin, what opens it and the transcript; two commitments; sigma and what opens it. Then a share; a commitment; sigma
- * and what opens it. */
-#define CHECK_BYTES  ((32 + 32 + 32) + (32 + 32) + (8 + 32))
-#define OUTPUT_BYTES (8 + 32 + (8 + 32))
-
 /* Products of words: what a party spends its time on, beside expanding material. */
 static uint64_t products_of(const eis_mpc_graph *graph, const eis_mpc_node *node)
 {
@@ -41,68 +36,80 @@ static void add_node(eis_mpc_plan_row *row, const eis_mpc_graph *graph, eis_mpc_
     row->multiply_adds += products_of(graph, &graph->nodes[id]);
 }
 
-static void name_section(char name[32], const eis_mpc_lm *lm, uint32_t section)
+/* A round belongs to the section whose opening is the first to need it. */
+static void fill(eis_mpc_plan *plan, const eis_mpc_graph *graph)
 {
-    if (section == 0)
-        snprintf(name, 32, "embedding");
-    else if (section <= 2 * lm->layers)
-        snprintf(name, 32, "block %u %s", (section - 1) / 2, section % 2 != 0 ? "attention" : "mlp");
-    else
-        snprintf(name, 32, "head, likeliest token");
-}
+    uint32_t before = 0;
 
-/* The embedding ends with its last row: of the position `last`, where there are any. */
-static bool section_ends(const eis_mpc_node *node, const eis_mpc_lm *lm, uint32_t section, uint32_t last)
-{
-    bool row = node->op == EIS_MPC_OP_ROW;
-
-    if (section > 0) return node->op == EIS_MPC_OP_MATRIX && node->matrix == EIS_MPC_LM_BLOCKS + 2 * section - 1;
-    if (lm->family == EIS_LM_GPT2) return row && node->matrix == eis_mpc_lm_position_matrix(lm) && node->row == last;
-    return row || (node->op == EIS_MPC_OP_MATRIX && node->matrix == EIS_MPC_LM_TOKENS);
-}
-
-static void fill(eis_mpc_plan *plan, const eis_mpc_lm_step *step, const eis_mpc_lm *lm)
-{
-    const eis_mpc_graph *graph = &step->graph;
-    uint32_t section = 0, before = 0, last = step->position + step->count - 1;
-
-    for (uint32_t s = 0; s < plan->row_count; s++) name_section(plan->rows[s].name, lm, s);
-    for (eis_mpc_id id = 0; id < graph->node_count; id++) {
-        eis_mpc_plan_row *row = &plan->rows[section];
-        uint32_t round = graph->nodes[id].round;
-        add_node(row, graph, id);
-        add_node(&plan->total, graph, id);
-        if (round > before) {
+    for (uint32_t s = 0; s < plan->row_count; s++) {
+        eis_mpc_plan_row *row = &plan->rows[s];
+        eis_mpc_id end = s + 1 < graph->section_count ? graph->sections[s + 1].first : graph->node_count;
+        memcpy(row->name, graph->sections[s].name, sizeof row->name);
+        for (eis_mpc_id id = s == 0 ? 0 : graph->sections[s].first; id < end; id++) {
+            uint32_t round = graph->nodes[id].round;
+            add_node(row, graph, id);
+            add_node(&plan->total, graph, id);
+            if (round <= before) continue;
             row->rounds += round - before;
             before = round;
         }
-        if (section + 1 < plan->row_count && section_ends(&graph->nodes[id], lm, section, last)) section++;
     }
     plan->total.rounds = graph->rounds;
 }
 
-eis_status eis_mpc_plan_make(eis_mpc_plan *plan, const eis_mpc_lm *lm, uint32_t position, uint32_t secret_tokens)
+eis_status eis_mpc_plan_read(eis_mpc_plan *plan, const eis_mpc_graph *graph)
+{
+    eis_status st = EIS_OK;
+
+    memset(plan, 0, sizeof *plan);
+    EIS_ASSERT(graph->section_count > 0);
+    EIS_NEW(plan->rows, graph->section_count);
+    plan->row_count = graph->section_count;
+    fill(plan, graph);
+    snprintf(plan->total.name, sizeof plan->total.name, "total");
+out:
+    return st;
+}
+
+eis_status eis_mpc_plan_make(eis_mpc_plan *plan, const eis_mpc_lm *lm, uint32_t position, uint32_t secret_tokens,
+                             const eis_mpc_sampling *sampling)
 {
     eis_status st = EIS_OK;
     eis_mpc_lm_step step = {0};
 
     memset(plan, 0, sizeof *plan);
-    EIS_TRY(eis_mpc_lm_step_init(&step, lm, position, secret_tokens, true));
-    plan->row_count = 2 + 2 * lm->layers;
-    EIS_NEW(plan->rows, plan->row_count);
-    fill(plan, &step, lm);
-    snprintf(plan->total.name, sizeof plan->total.name, "total");
+    EIS_TRY(eis_mpc_lm_step_draw(&step, lm, position, secret_tokens, sampling));
+    EIS_TRY(eis_mpc_plan_read(plan, &step.graph));
+    plan->drawn = step.coin.signs != NULL;
 out:
-    if (st != EIS_OK) eis_mpc_plan_clear(plan);
     eis_mpc_lm_step_clear(&step);
     return st;
 }
 
-uint64_t eis_mpc_plan_bytes(const eis_mpc_plan *plan, uint32_t header)
+eis_status eis_mpc_plan_make_classifier(eis_mpc_plan *plan, const eis_mpc_classifier *classifier)
 {
-    uint64_t rounds = plan->total.rounds + EIS_MPC_CHECK_ROUNDS + EIS_MPC_OUTPUT_ROUNDS;
+    eis_status st = EIS_OK;
+    eis_mpc_graph graph = {0};
+    eis_mpc_id best;
 
-    return 8 * plan->total.opened + CHECK_BYTES + OUTPUT_BYTES + header * rounds;
+    memset(plan, 0, sizeof *plan);
+    EIS_TRY(eis_mpc_classifier_graph(&graph, &best, NULL, classifier));
+    EIS_TRY(eis_mpc_plan_read(plan, &graph));
+out:
+    eis_mpc_graph_clear(&graph);
+    return st;
+}
+
+uint32_t eis_mpc_plan_check_rounds(const eis_mpc_plan *plan)
+{
+    return EIS_MPC_CHECK_ROUNDS + EIS_MPC_OUTPUT_ROUNDS + (plan->drawn ? EIS_MPC_COIN_ROUNDS : 0);
+}
+
+uint64_t eis_mpc_plan_check_bytes(const eis_mpc_plan *plan, uint32_t header)
+{
+    uint64_t bytes = EIS_MPC_CHECK_BYTES + EIS_MPC_OUTPUT_BYTES + (plan->drawn ? EIS_MPC_COIN_BYTES : 0u);
+
+    return bytes + (uint64_t)header * eis_mpc_plan_check_rounds(plan);
 }
 
 void eis_mpc_plan_clear(eis_mpc_plan *plan)

@@ -1,17 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a step of a language model will cost, section by section, before anything is sent: read off the graph that
- * parties and dealer will walk. */
+/* What a step of a language model, or an input of a classifier, will cost, section by section, before anything is sent:
+ * read off the graph that parties and dealer will walk. */
 #ifndef EIS_ENGINE_MPC_PLAN_H
 #define EIS_ENGINE_MPC_PLAN_H
 
+#include "engine/mpc/classifier.h"
 #include "engine/mpc/lm.h"
 
-/* The check and the output of a step: rounds, and bytes to each peer without headers. */
+/* Rounds beside the graph: of the check and the output of a step, and of the coin of one that draws its token. */
 #define EIS_MPC_CHECK_ROUNDS  3
 #define EIS_MPC_OUTPUT_ROUNDS 3
+#define EIS_MPC_COIN_ROUNDS   2
+
+/* Their bytes to each peer, without headers: coin, what opens it and the transcript; two commitments; sigma and what
+ * opens it. A share; a commitment; sigma and what opens it. A commitment; the coin and what opens it. */
+#define EIS_MPC_CHECK_BYTES  ((32 + 32 + 32) + (32 + 32) + (8 + 32))
+#define EIS_MPC_OUTPUT_BYTES (8 + 32 + (8 + 32))
+#define EIS_MPC_COIN_BYTES   (32 + (32 + 32))
 
 typedef struct eis_mpc_plan_row {
-    char name[32];
+    char name[EIS_MPC_SECTION_BYTES];
     uint32_t rounds;        /* openings of this section, where it does not overlap with the one before */
     uint64_t opened;        /* words that each party sends to each peer */
     uint64_t masks;         /* words of material that every party expands by itself */
@@ -20,18 +28,27 @@ typedef struct eis_mpc_plan_row {
 } eis_mpc_plan_row;
 
 typedef struct eis_mpc_plan {
-    eis_mpc_plan_row *rows; /* [row_count]: embedding, two for each block, head */
+    eis_mpc_plan_row *rows; /* [row_count]: of the graph's sections */
     uint32_t row_count;
     eis_mpc_plan_row total;
+    bool drawn; /* the token is, so a coin is tossed */
 } eis_mpc_plan;
 
-/* Plans the step of a public token at `position`, or of so many secret ones from there on, head included.
- * Errors: those of eis_mpc_lm_step_init; *plan is zeroed. */
-EIS_MUST_USE eis_status eis_mpc_plan_make(eis_mpc_plan *plan, const eis_mpc_lm *lm, uint32_t position,
-                                          uint32_t secret_tokens);
+/* Reads the plan of a graph with sections. Errors: EIS_ERR_MEMORY; *plan is zeroed. */
+EIS_MUST_USE eis_status eis_mpc_plan_read(eis_mpc_plan *plan, const eis_mpc_graph *graph);
 
-/* Bytes to each peer of one step with the head, as a carrier counts them with headers of `header` bytes. */
-uint64_t eis_mpc_plan_bytes(const eis_mpc_plan *plan, uint32_t header);
+/* Plans the step of a public token at `position`, or of so many secret ones from there on, whose successor is chosen as
+ * `sampling` says.
+ * Errors: those of eis_mpc_lm_step_draw; *plan is zeroed. */
+EIS_MUST_USE eis_status eis_mpc_plan_make(eis_mpc_plan *plan, const eis_mpc_lm *lm, uint32_t position,
+                                          uint32_t secret_tokens, const eis_mpc_sampling *sampling);
+
+/* Plans an input of a classifier. Errors: those of eis_mpc_classifier_graph; *plan is zeroed. */
+EIS_MUST_USE eis_status eis_mpc_plan_make_classifier(eis_mpc_plan *plan, const eis_mpc_classifier *classifier);
+
+/* What a step has beside its graph, as a carrier counts it with headers of `header` bytes. */
+uint32_t eis_mpc_plan_check_rounds(const eis_mpc_plan *plan);
+uint64_t eis_mpc_plan_check_bytes(const eis_mpc_plan *plan, uint32_t header);
 
 /* Frees. Safe on a zeroed plan. */
 void eis_mpc_plan_clear(eis_mpc_plan *plan);
