@@ -196,18 +196,16 @@ eis_mpc_id eis_mpc_exp(eis_mpc_graph *graph, eis_mpc_id v, const eis_mpc_tuning 
     return e;
 }
 
-/* A polynomial as gated_polynomial computes it: with rounded coefficients; *spread gets what a unit of the place in
- * each rounded power (t^2, t^3, t^4, above degree 11 t^8) changes together. */
-static double rounded_polynomial(double *spread, const double *c, unsigned degree, double t)
+/* A polynomial as gated_polynomial computes it, c[degree + 1] filled up with zeros; *spread gets what a unit of the
+ * place in each rounded power (t^2, t^3, t^4, above degree 11 t^8) changes together. */
+static double rounded_polynomial(double *spread, const double c[EIS_MPC_DEGREE_MAX + 1], unsigned degree, double t)
 {
-    double q[4] = {0}, even = 0, odd = 0, t4 = pow(t, 4), t8 = t4 * t4, high, by4, by8;
+    double q[4], even = 0, odd = 0, t4 = t * t * t * t, t8 = t4 * t4, high, by4, by8;
 
-    for (unsigned k = 0; k <= degree; k++) {
-        int bits = k % 4 == 0 ? EXP_FRAC + EXP_COEFFICIENT : EXP_COEFFICIENT;
-        double value = ldexp((double)llround(ldexp(c[k], bits)), -bits);
-        q[k / 4] += value * pow(t, k % 4);
-        if (k % 4 == 2) even += value * pow(t4, k / 4);
-        if (k % 4 == 3) odd += value * pow(t4, k / 4);
+    for (int j = 3; j >= 0; j--) {
+        q[j] = ((c[4 * j + 3] * t + c[4 * j + 2]) * t + c[4 * j + 1]) * t + c[4 * j];
+        even = even * t4 + c[4 * j + 2];
+        odd = odd * t4 + c[4 * j + 3];
     }
     high = q[2] + t4 * q[3];
     by4 = q[1] + t8 * q[3] + 2 * t4 * high;
@@ -219,10 +217,14 @@ static double rounded_polynomial(double *spread, const double *c, unsigned degre
 void eis_mpc_exp_error(double *dip, double *loss, const eis_mpc_tuning *tuning)
 {
     enum { POINTS = 1000 };
-    double c[EIS_MPC_DEGREE_MAX + 1], range = tuning->exp_range + EXP_BEYOND, unit = ldexp(1, -EXP_FRAC);
+    double c[EIS_MPC_DEGREE_MAX + 1] = {0}, range = tuning->exp_range + EXP_BEYOND, unit = ldexp(1, -EXP_FRAC);
     double place = expm1(range / 2 * 3 * unit); /* of t: a unit, and up to two by the rounded factor that leads to it */
 
     eis_mpc_fit(c, tuning->exp_degree, eis_mpc_function_exp, range);
+    for (unsigned k = 0; k <= tuning->exp_degree; k++) {
+        int bits = k % 4 == 0 ? EXP_FRAC + EXP_COEFFICIENT : EXP_COEFFICIENT;
+        c[k] = ldexp((double)llround(ldexp(c[k], bits)), -bits);
+    }
     *dip = *loss = 0;
     for (int i = 0; i <= POINTS;
          i++) { /* a unit beyond both ends, which rounding may reach; close to each other there */

@@ -135,21 +135,25 @@ typedef struct softmax {
     double spread; /* the sum of their magnitudes is no more than this times their sum */
 } softmax;
 
-/* The largest one is at least exp(-levels / 8), or all at least exp(-2 score) where the largest score is taken to be
- * `score`; what is too small to be told from 0 may be below it. */
+/* The largest one is at least exp(-levels / 8) less its error; what is too small to be told from 0 may be `dip` below
+ * it. */
+static softmax softmax_over(uint32_t length, double dip, double loss)
+{
+    double below = (length - 1) * dip;
+    softmax s = {exp(-(double)eis_mpc_levels(length) / 8) - loss - below, 1};
+
+    if (s.least > 0) s.spread += 2 * below / s.least;
+    return s;
+}
+
+/* The same; or all are at least exp(-2 score) where the largest score is taken to be `score`. */
 static softmax softmax_of(uint32_t length, double score, const eis_mpc_tuning *tuning)
 {
-    double dip, loss, below;
-    softmax s;
+    double dip, loss;
 
     eis_mpc_exp_error(&dip, &loss, tuning);
-    below = (length - 1) * dip;
-    if (tuning->softmax_static != 0)
-        s = (softmax){length * (exp(-2 * score) - loss), 1};
-    else
-        s = (softmax){exp(-(double)eis_mpc_levels(length) / 8) - loss - below, 1};
-    if (s.least > 0 && tuning->softmax_static == 0) s.spread += 2 * below / s.least;
-    return s;
+    if (tuning->softmax_static == 0) return softmax_over(length, dip, loss);
+    return (softmax){length * (exp(-2 * score) - loss), 1};
 }
 
 double eis_mpc_lm_sum_least(const eis_mpc_tuning *tuning, uint32_t length)
@@ -160,10 +164,12 @@ double eis_mpc_lm_sum_least(const eis_mpc_tuning *tuning, uint32_t length)
 uint32_t eis_mpc_lm_longest(const eis_mpc_tuning *tuning)
 {
     uint32_t fits = 0, step = EIS_MPC_LM_CONTEXT_MAX;
+    double dip, loss;
 
     if (tuning->softmax_static != 0) return EIS_MPC_LM_CONTEXT_MAX;
+    eis_mpc_exp_error(&dip, &loss, tuning);
     for (; step > 0; step /= 2)
-        if (fits + step <= EIS_MPC_LM_CONTEXT_MAX && softmax_of(fits + step, 0, tuning).least >= SUM_LEAST)
+        if (fits + step <= EIS_MPC_LM_CONTEXT_MAX && softmax_over(fits + step, dip, loss).least >= SUM_LEAST)
             fits += step;
     return fits;
 }
@@ -226,9 +232,10 @@ static eis_mpc_id exponents(softmax *s, eis_mpc_graph *graph, eis_mpc_id score, 
 {
     double bound = node_of(graph, score)->bound, most = ldexp(bound, -(int)node_of(graph, score)->frac);
 
-    if (graph->st == EIS_OK) graph->st = eis_mpc_lm_check_context(&lm->tuning, longest_of(h));
     if (lm->tuning.softmax_static == 0) {
         *s = softmax_of(longest_of(h), most, &lm->tuning);
+        if (s->least < SUM_LEAST && graph->st == EIS_OK)
+            graph->st = eis_mpc_lm_check_context(&lm->tuning, longest_of(h));
         return below_maximum(graph, score, h, lm);
     }
     *s = softmax_of(h->position + 1, most, &lm->tuning);
