@@ -64,6 +64,7 @@ extern "C" {
     X(ERR_LIMIT, "LIMIT_REACHED", 429, 8, 6, 0, "a configured limit was reached")                             \
     X(ERR_ENTROPY, "ENTROPY_FAILED", 500, 13, 6, 1, "the system's random source failed")                      \
     X(ERR_MASKS_EXHAUSTED, "MASKS_EXHAUSTED", 503, 8, 6, 1, "no offline masks are left")                      \
+    X(ERR_TRIPLES_EXHAUSTED, "TRIPLES_EXHAUSTED", 503, 8, 6, 1, "no preprocessed material is ready")          \
     X(ERR_STORE, "STORE_FAILED", 500, 13, 6, 0, "the local store failed")                                     \
     X(ERR_INTERRUPTED, "INTERRUPTED", 503, 1, 130, 1, "interrupted")                                          \
     X(ERR_INTERNAL, "INTERNAL", 500, 13, 6, 1, "internal error")

@@ -6,9 +6,8 @@
 #include "cli/mpc_flags.h"
 #include "cli/serve.h"
 #include "cli/serve_flags.h"
-#include "service/mpc_party.h"
+#include "service/mpc_configs.h"
 #include "service/pem_file.h"
-#include "service/triple_service.h"
 
 #include <stdio.h>
 
@@ -74,23 +73,14 @@ typedef struct start_wish {
     const eis_mpc_settings *settings;
 } start_wish;
 
-static const char *store_of(const eis_mpc_settings *settings)
-{
-    return settings->store_path[0] != 0 ? settings->store_path : NULL;
-}
-
 static eis_status start_party(void **server, eis_address *address, const start_wish *wish)
 {
-    const eis_mpc_party_server_config config = {.listen = wish->listen,
-                                                .tls = wish->tls,
-                                                .sessions_max = wish->settings->party_sessions,
-                                                .round_ms = wish->settings->round_ms,
-                                                .dial_ms = wish->settings->dial_ms,
-                                                .owner_ms = wish->settings->owner_ms,
-                                                .store_path = store_of(wish->settings)};
+    eis_mpc_party_server_config config = {.listen = wish->listen, .tls = wish->tls};
     eis_mpc_party_server *party = NULL;
-    eis_status st = eis_mpc_party_server_start(&party, &config);
+    eis_status st;
 
+    eis_mpc_configure_party(&config, wish->settings);
+    st = eis_mpc_party_server_start(&party, &config);
     if (st == EIS_OK) eis_mpc_party_server_address(address, party);
     *server = party;
     return st;
@@ -100,13 +90,12 @@ static void stop_party(void *server, uint32_t drain_ms) { eis_mpc_party_server_s
 
 static eis_status start_triples(void **server, eis_address *address, const start_wish *wish)
 {
-    const eis_triple_service_config config = {.listen = wish->listen,
-                                              .tls = wish->tls,
-                                              .sessions_max = wish->settings->dealer_sessions,
-                                              .store_path = store_of(wish->settings)};
+    eis_triple_service_config config = {.listen = wish->listen, .tls = wish->tls};
     eis_triple_service *service = NULL;
-    eis_status st = eis_triple_service_start(&service, &config);
+    eis_status st;
 
+    eis_mpc_configure_triples(&config, wish->settings);
+    st = eis_triple_service_start(&service, &config);
     if (st == EIS_OK) eis_triple_service_address(address, service);
     *server = service;
     return st;

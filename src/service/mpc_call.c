@@ -58,6 +58,9 @@ struct eis_mpc_conductor {
     uint64_t number, step;
     uint32_t position; /* of the step's first token */
     uint32_t count, timeout_ms;
+    uint32_t left; /* of a prompt whose run ended for lack of material */
+    void (*waiting)(void *context, uint64_t step);
+    void *context;
     eis_stream *party[EIS_MPC_PARTIES_MAX + 1]; /* [count], and behind them the Triple Service */
     eis_stream *dealer;                         /* the same one */
     eis_mpc_party_keys keys;
@@ -103,6 +106,21 @@ static eis_status blame(eis_mpc_conductor *c, eis_status st, size_t who)
     return who == c->count ? eis_fail_prefix(st, "Triple Service") : named(st, (uint32_t)who);
 }
 
+/* Hands on that a step waits for its material. */
+static eis_status take_waiting(const eis_mpc_conductor *c, const eis_stream_frame *frame)
+{
+    eis_status st = EIS_OK;
+    eis_reader r;
+    uint64_t step;
+
+    EIS_TRY(eis_mpc_open_frame(&r, frame, EIS_MPC_MESSAGE_WAITING, c->number));
+    step = eis_wire_reader_u64(&r);
+    EIS_TRY(eis_wire_reader_end(&r));
+    if (c->waiting != NULL) c->waiting(c->context, step);
+out:
+    return st;
+}
+
 typedef eis_status (*take_frame)(void *context, uint32_t party, const eis_stream_frame *frame);
 
 /* Waits for one frame from every party. The Triple Service has nothing to say meanwhile, but its end is heard. */
@@ -117,9 +135,12 @@ static eis_status gather(eis_mpc_conductor *c, uint32_t wait_ms, take_frame take
         size_t which = 0;
         st = eis_net_stream_recv_any(&which, &frame, streams, c->count + 1, wait_ms);
         if (st == EIS_OK && which == c->count) st = eis_fail(EIS_ERR_PROTOCOL, "it spoke without being asked");
-        if (st == EIS_OK) st = take(context, (uint32_t)which, &frame);
+        bool waits = st == EIS_OK && frame.header.type == EIS_MPC_MESSAGE_WAITING;
+        if (st == EIS_OK) st = waits ? take_waiting(c, &frame) : take(context, (uint32_t)which, &frame);
         if (st != EIS_OK)
             st = blame(c, st, which);
+        else if (waits)
+            missing++;
         else
             streams[which] = NULL;
     }
@@ -248,7 +269,8 @@ out:
 typedef struct verdict {
     uint64_t number;
     bool heard, done;
-    uint32_t first;
+    uint32_t first, position, left;
+    uint64_t step; /* the next one, when it is done; as its position */
     uint8_t end;
     double ms;
     eis_mpc_told *told;
@@ -276,22 +298,32 @@ static eis_status take_verdict(void *context, uint32_t party, const eis_stream_f
     bool done = frame->header.type == EIS_MPC_MESSAGE_DONE;
     const uint32_t token = v->told->token;
     const uint64_t step = v->told->step;
+    uint64_t next = 0;
+    uint32_t position = 0, left = 0;
     uint8_t end = 0;
     double ms = 0;
     eis_reader r;
 
     EIS_TRY(eis_mpc_open_frame(&r, frame, done ? EIS_MPC_MESSAGE_DONE : EIS_MPC_MESSAGE_TOKEN, v->number));
-    if (done)
+    if (done) {
         end = eis_wire_reader_u8(&r);
-    else
+        next = eis_wire_reader_u64(&r);
+        position = eis_wire_reader_u32(&r);
+        left = eis_wire_reader_u32(&r);
+    } else {
         read_token(&r, v->told, party, &ms);
+    }
     EIS_TRY(eis_wire_reader_end(&r));
-    EIS_REQUIRE(!v->heard || (done == v->done && end == v->end && token == v->told->token && step == v->told->step),
+    EIS_REQUIRE(!v->heard || (done == v->done && end == v->end && next == v->step && position == v->position &&
+                              left == v->left && token == v->told->token && step == v->told->step),
                 EIS_ERR_INTEGRITY, "parties %u and %u told different tokens", v->first, party);
     if (!v->heard) v->first = party;
     v->heard = true;
     v->done = done;
     v->end = end;
+    v->step = next;
+    v->position = position;
+    v->left = left;
     if (ms > v->ms) v->ms = ms;
 out:
     return st;
@@ -336,12 +368,20 @@ eis_status eis_mpc_conductor_run(eis_mpc_conductor *c, eis_mpc_end *end, uint32_
     eis_status st = EIS_OK;
 
     EIS_TRY(send_run(c, prompt, most, sampling));
-    EIS_TRY(skip_prompt(c, prompt));
+    EIS_TRY(skip_prompt(c, prompt > 0 ? prompt : c->left));
+    c->left = 0;
     for (;;) {
         verdict v = {.number = c->number, .told = &c->told};
         EIS_TRY(gather(c, EIS_STREAM_WAIT_FOREVER, take_verdict, &v));
         *end = (eis_mpc_end)v.end;
-        if (v.done) break;
+        if (v.done) {
+            EIS_REQUIRE(v.end <= EIS_MPC_END_DRY, EIS_ERR_PROTOCOL,
+                        "the parties ended a run for no reason that there is");
+            c->step = v.step;
+            c->position = v.position;
+            c->left = v.left;
+            break;
+        }
         c->told.count = c->count;
         EIS_TRY(eis_mpc_witness_check(&c->witness, &c->told));
         c->step++;
@@ -355,6 +395,42 @@ out:
 const eis_mpc_party_keys *eis_mpc_conductor_keys(const eis_mpc_conductor *c) { return &c->keys; }
 
 const eis_mpc_told *eis_mpc_conductor_told(const eis_mpc_conductor *c) { return &c->told; }
+
+typedef struct counting {
+    uint64_t number;
+    eis_mpc_counters *counters;
+} counting;
+
+static eis_status take_counters(void *context, uint32_t party, const eis_stream_frame *frame)
+{
+    const counting *c = context;
+    eis_status st = EIS_OK;
+    eis_reader r;
+
+    EIS_TRY(eis_mpc_open_frame(&r, frame, EIS_MPC_MESSAGE_COUNTED, c->number));
+    eis_mpc_counters_read(&r, &c->counters[party]);
+    EIS_TRY(eis_wire_reader_end(&r));
+out:
+    return st;
+}
+
+eis_status eis_mpc_conductor_count(eis_mpc_counters *counters, eis_mpc_conductor *c)
+{
+    eis_status st = EIS_OK;
+
+    EIS_TRY(send_to_all(c, EIS_MPC_MESSAGE_COUNT, NULL, 0));
+    EIS_TRY(gather(c, c->timeout_ms, take_counters, &(counting){c->number, counters}));
+out:
+    return st;
+}
+
+void eis_mpc_conductor_on_waiting(eis_mpc_conductor *c, void (*waiting)(void *context, uint64_t step), void *context)
+{
+    c->waiting = waiting;
+    c->context = context;
+}
+
+uint32_t eis_mpc_conductor_left(const eis_mpc_conductor *c) { return c->left; }
 
 uint64_t eis_mpc_conductor_step(const eis_mpc_conductor *c) { return c->step; }
 

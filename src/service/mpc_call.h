@@ -40,12 +40,23 @@ EIS_MUST_USE eis_status eis_mpc_conductor_load(eis_mpc_conductor *conductor);
 typedef eis_status (*eis_mpc_token_receiver)(void *context, uint32_t token, double ms);
 
 /* Runs: `prompt` secret tokens, whose owner has sent them for the next steps (eis_mpc_owner_send_prompt), then at most
- * `most` new ones, chosen as `sampling` says (NULL: the likeliest). A token is handed on when all parties have told the
- * same. Errors:  EIS_ERR_INTEGRITY  they told different ones; what the first failing party said. The session has ended.
- */
+ * `most` new ones, chosen as `sampling` says (NULL: the likeliest). A run that ended with EIS_MPC_END_DRY goes on with
+ * prompt 0, where it was. A token is handed on when all parties have told the same.
+ * Errors:  EIS_ERR_INTEGRITY  they told different ones; what the first failing party said. The session has ended. */
 EIS_MUST_USE eis_status eis_mpc_conductor_run(eis_mpc_conductor *conductor, eis_mpc_end *end, uint32_t prompt,
                                               uint32_t most, const eis_mpc_sampling *sampling,
                                               eis_mpc_token_receiver receive, void *context);
+
+/* Asks the parties what they have counted; while nothing runs. Shape: counters[party_count]. Errors: those of streams.
+ */
+EIS_MUST_USE eis_status eis_mpc_conductor_count(eis_mpc_counters *counters, eis_mpc_conductor *conductor);
+
+/* Has somebody told that a step waits for its material, by the thread that runs. NULL: nobody. */
+void eis_mpc_conductor_on_waiting(eis_mpc_conductor *conductor, void (*waiting)(void *context, uint64_t step),
+                                  void *context);
+
+/* Tokens of the prompt that a run which ended with EIS_MPC_END_DRY has left. */
+uint32_t eis_mpc_conductor_left(const eis_mpc_conductor *conductor);
 
 /* The public keys of the parties, checked against their pins; and the token of which a receiver is just told, with all
  * signatures, which were checked as well. */

@@ -119,6 +119,7 @@ eis_status eis_mpc_coordinator_start(eis_mpc_coordinator **out_coordinator, cons
     *out_coordinator = NULL;
     EIS_NEW(c, 1);
     pthread_mutex_init(&c->lock, NULL);
+    pthread_mutex_init(&c->pool_lock, NULL);
     pthread_condattr_init(&clock);
     pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
     pthread_cond_init(&c->changed, &clock);
@@ -176,6 +177,7 @@ void eis_mpc_coordinator_free(eis_mpc_coordinator *c)
     eis_net_cancel_free(c->cancel);
     pthread_cond_destroy(&c->changed);
     pthread_mutex_destroy(&c->lock);
+    pthread_mutex_destroy(&c->pool_lock);
     eis_mem_free(c->models);
     eis_mem_free(c);
 }

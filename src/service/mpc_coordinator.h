@@ -20,11 +20,6 @@ typedef struct eis_mpc_coordinator_model {
     const eis_tokenizer *tokenizer; /* token events carry text; NULL: none. Must outlive the coordinator */
 } eis_mpc_coordinator_model;
 
-/* What the Triple Service has in stock. */
-typedef struct eis_mpc_pool_stats {
-    uint64_t available, sacrificed, sacrifice_ok, sacrifice_fail;
-} eis_mpc_pool_stats;
-
 typedef struct eis_mpc_coordinator_config {
     eis_address listen;                      /* of gRPC; port 0 takes a free one */
     eis_tls_server_config tls;               /* no certificate: plaintext on loopback, and callers are not told apart */
@@ -43,8 +38,6 @@ typedef struct eis_mpc_coordinator_config {
     /* Told of each session once its parties are linked, on a thread of its own: the model's owner in the same program
      * sends weights from here. NULL: nobody. */
     void (*created)(void *context, const eis_mpc_session *session);
-    /* Gives the pool's state for the metrics. NULL: not known. */
-    bool (*pool)(void *context, eis_mpc_pool_stats *stats);
     void *context;
 } eis_mpc_coordinator_config;
 

@@ -222,6 +222,11 @@ static eis_status note_prompt(uint64_t *first_step, eis_coordinator_session *s, 
         st = eis_fail(s->failure, "session \"%s\" has ended: %s", s->name, s->why);
     else if (s->state == EIS_COORDINATOR_RUNNING || s->state == EIS_COORDINATOR_OPENING)
         st = eis_fail(EIS_ERR_IN_PROGRESS, "session \"%s\" is being opened or run", s->name);
+    else if (s->resume && eis_mpc_conductor_left(s->conductor) > 0)
+        st = eis_fail(EIS_ERR_IN_PROGRESS,
+                      "session \"%s\" still has a prompt that waits for its material: call "
+                      "RunInference again",
+                      s->name);
     else if (count > eis_coordinator_session_left(s))
         st = eis_fail(EIS_ERR_CONTEXT_LENGTH, "a prompt of %u tokens: the session has %u positions left", count,
                       eis_coordinator_session_left(s));
@@ -231,6 +236,7 @@ static eis_status note_prompt(uint64_t *first_step, eis_coordinator_session *s, 
         s->tokens = request->tokens;
         s->token_count = request->token_count;
         s->prompt = count;
+        s->resume = false;
         request->tokens = NULL;
         request->token_count = 0;
     }
@@ -353,6 +359,25 @@ out:
     return st;
 }
 
+/* A step waits for its material: who hears events of set B is told so. */
+static void tell_waiting(void *context, uint64_t step)
+{
+    run_state *run = context;
+    eis_coordinator_session *s = run->session;
+    const eis_mpc_pool_stats pool = eis_coordinator_pool(s->coordinator);
+    char text[TEXT_BYTES];
+    eis_writer w;
+
+    eis_coordinator_count_wait(s->coordinator, false);
+    snprintf(text, sizeof text, "waiting for preprocessing: step %llu, have %llu", (unsigned long long)step,
+             (unsigned long long)pool.ready_min);
+    eis_log(EIS_LOG_WARN, "waiting_for_preprocessing", "%s: %s", s->name, text);
+    if (run->set == EIS_COORDINATOR_A) return;
+    eis_wire_writer_init(&w, EIS_COORDINATOR_BYTES_MAX);
+    eis_coordinator_write_log(&w, "warn", text);
+    if (send_writer(run->call, &w) != EIS_OK) eis_error_clear(); /* the next token notices */
+}
+
 /* Sends a prompt that came in the clear, as its owner. */
 static eis_status send_prompt(eis_coordinator_session *s)
 {
@@ -380,7 +405,11 @@ static eis_status run_session(run_state *run, uint32_t prompt, uint32_t most, co
 
     eis_decoder_init(&s->decoder, s->model->tokenizer);
     EIS_TRY(send_prompt(s));
+    eis_mpc_conductor_on_waiting(s->conductor, tell_waiting, run);
     EIS_TRY(eis_mpc_conductor_run(s->conductor, &end, prompt, most, sampling, tell, run));
+    eis_mpc_conductor_on_waiting(s->conductor, NULL, NULL);
+    eis_coordinator_count_parties(s);
+    s->resume = end == EIS_MPC_END_DRY;
 out:
     eis_coordinator_count_run(s->coordinator, run->told, (double)(eis_clock_ns() - begin) * 1e-9);
     return st;
@@ -413,7 +442,7 @@ static eis_status run(eis_mpc_coordinator *c, eis_grpc_call *call, const eis_coo
     eis_coordinator_session *s = NULL;
     const eis_coordinator_peer peer = peer_of(call);
     run_state state = {.call = call, .set = request->set};
-    uint32_t most = request->most != 0 ? request->most : MOST_DEFAULT, prompt, left;
+    uint32_t most = request->most != 0 ? request->most : MOST_DEFAULT, prompt, left, needed;
     eis_mpc_sampling sampling;
 
     EIS_TRY(eis_coordinator_session_find(&s, c, request->session, &peer));
@@ -421,18 +450,26 @@ static eis_status run(eis_mpc_coordinator *c, eis_grpc_call *call, const eis_coo
     EIS_TRY(choose_sampling(&sampling, c, &s->session, request));
     EIS_TRY(eis_coordinator_session_take(s, call));
     state.session = s;
-    prompt = s->prompt;
+    prompt = s->resume ? eis_mpc_conductor_left(s->conductor) : s->prompt;
+    needed = prompt > 0 ? prompt - 1 : 0;
     left = eis_coordinator_session_left(s);
-    if (prompt > left || most - 1 > left - prompt) {
+    if (needed > left || most > left - needed) {
         eis_coordinator_session_settle(s, EIS_OK); /* refused before any work: the session and its prompt stay */
         st = eis_fail(EIS_ERR_CONTEXT_LENGTH,
                       "%u tokens of prompt and %u new ones: the session has %u positions left (scheduler.max_context)",
                       prompt, most, left);
         goto out;
     }
+    if (s->resume) prompt = 0;
     s->prompt = 0;
     st = run_session(&state, prompt, most, &sampling);
     eis_coordinator_session_settle(s, st);
+    if (st == EIS_OK && s->resume) {
+        eis_coordinator_count_wait(c, true);
+        st = eis_fail(EIS_ERR_TRIPLES_EXHAUSTED,
+                      "no material in time (triple_pool.wait_ms): the session is as it was behind the last token, and "
+                      "RunInference goes on with it");
+    }
 out:
     if (s != NULL) eis_coordinator_session_give_back(s);
     return st;

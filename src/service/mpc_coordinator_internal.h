@@ -9,6 +9,7 @@
 #include "service/grpc_reflection.h"
 #include "service/mpc_coordinator.h"
 #include "service/mpc_coordinator_messages.h"
+#include "service/mpc_pool_stats.h"
 
 #include <pthread.h>
 
@@ -56,12 +57,14 @@ typedef struct eis_coordinator_session {
     eis_decoder decoder;
     uint32_t *tokens; /* [token_count]: a prompt in the clear, secret */
     size_t token_count;
-    uint32_t prompt; /* tokens of the prompt, submitted and not run yet; 0: none */
+    uint32_t prompt;        /* tokens of the prompt, submitted and not run yet; 0: none */
+    bool resume;            /* the last run ended for lack of material: the next one goes on with it */
+    uint64_t rounds, bytes; /* as counted so far: of one party, of all */
     struct eis_mpc_coordinator *coordinator;
 } eis_coordinator_session;
 
 typedef struct eis_coordinator_meters {
-    uint64_t tokens, steps, sessions, failed, buckets[EIS_COORDINATOR_BUCKETS];
+    uint64_t tokens, steps, sessions, failed, rounds, party_bytes, waits, dry, buckets[EIS_COORDINATOR_BUCKETS];
     double seconds, last_rate; /* of runs */
 } eis_coordinator_meters;
 
@@ -82,6 +85,9 @@ struct eis_mpc_coordinator {
     eis_coordinator_party parties[EIS_COORDINATOR_PARTIES_MAX];
     size_t party_count;
     eis_coordinator_meters meters;
+    pthread_mutex_t pool_lock; /* the three that follow */
+    eis_mpc_pool_stats pool;   /* what the Triple Services said last */
+    uint64_t pool_asked_ns;
 };
 
 /* ---- sessions ---- */
@@ -124,6 +130,13 @@ eis_status eis_coordinator_fetch_metrics(void *context, eis_grpc_call *call);
 /* ---- meters ---- */
 
 void eis_coordinator_count_step(eis_mpc_coordinator *c, double ms);
+void eis_coordinator_count_wait(eis_mpc_coordinator *c, bool dry);
+
+/* Asks the parties of a session that is not running what they have counted since the last time. */
+void eis_coordinator_count_parties(eis_coordinator_session *session);
+
+/* What the Triple Services of all models have, at most a second old; zeros where none answers. */
+eis_mpc_pool_stats eis_coordinator_pool(eis_mpc_coordinator *c);
 void eis_coordinator_count_run(eis_mpc_coordinator *c, uint32_t tokens, double seconds);
 
 /* The handlers of GET /healthz and GET /metrics; context is the coordinator. */

@@ -6,6 +6,7 @@
 #include <coordinator.pb-c.h>
 #include <math.h>
 #include <mimir.pb-c.h>
+#include <stdio.h>
 #include <string.h>
 
 #define MOST_MAX  ((int32_t)1 << 20)
@@ -458,6 +459,8 @@ eis_status eis_coordinator_read_event(eis_coordinator_event *event, eis_span mes
         event->kind = EIS_COORDINATOR_TIMING;
         event->step = (uint64_t)m->timing->step_index;
         event->ms = m->timing->ms;
+    } else if (m->event_case == MIMIR__INFERENCE_EVENT__EVENT_MSG) {
+        (void)snprintf(event->text, sizeof event->text, "%s", m->msg->message);
     }
 out:
     drop(m);

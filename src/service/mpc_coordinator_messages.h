@@ -69,6 +69,7 @@ typedef struct eis_coordinator_event {
     eis_mpc_told told; /* of a token */
     uint64_t step;     /* of a timing */
     double ms;
+    char text[192]; /* of a log, cut */
 } eis_coordinator_event;
 
 /* Read replies. Errors: EIS_ERR_PROTOCOL, EIS_ERR_MEMORY. The caller frees *document with eis_mem_free. */

@@ -260,7 +260,7 @@ eis_status eis_coordinator_session_take(eis_coordinator_session *s, eis_grpc_cal
     else if (s->state == EIS_COORDINATOR_DEAD) {
         st = s->failure;
         memcpy(why, s->why, sizeof why);
-    } else if (s->prompt == 0)
+    } else if (s->prompt == 0 && !s->resume)
         st = eis_fail(EIS_ERR_NOT_FOUND, "session \"%s\" has no prompt: call SubmitPrompt first", s->name);
     else
         s->state = EIS_COORDINATOR_RUNNING;

@@ -3,10 +3,9 @@
  * template of its only model. */
 #include "base/mem.h"
 #include "service/embedded_papers.h"
+#include "service/mpc_configs.h"
 #include "service/mpc_coordinator.h"
 #include "service/mpc_embedded.h"
-#include "service/mpc_party.h"
-#include "service/triple_service.h"
 
 #include <string.h>
 
@@ -39,7 +38,7 @@ static eis_status start_triples(void **server, uint16_t *port, const eis_embedde
     eis_status st = EIS_OK;
 
     EIS_TRY(read_settings(&settings));
-    config.sessions_max = settings.dealer_sessions;
+    eis_mpc_configure_triples(&config, &settings);
     EIS_TRY(eis_triple_service_start(&service, &config));
     eis_triple_service_address(&address, service);
     *port = address.port;
@@ -59,10 +58,7 @@ static eis_status start_party(void **server, uint16_t *port, const eis_embedded_
     eis_status st = EIS_OK;
 
     EIS_TRY(read_settings(&settings));
-    config.sessions_max = settings.party_sessions;
-    config.round_ms = settings.round_ms;
-    config.dial_ms = settings.dial_ms;
-    config.owner_ms = settings.owner_ms;
+    eis_mpc_configure_party(&config, &settings);
     EIS_TRY(eis_mpc_party_server_start(&party, &config));
     eis_mpc_party_server_address(&address, party);
     *port = address.port;

@@ -100,6 +100,41 @@ static eis_status exchange(void *context, eis_mpc_frame type, uint32_t round, co
     return st;
 }
 
+static eis_status tell_held(const eis_mpc_stream_links *l, bool held)
+{
+    eis_status st = EIS_OK;
+    const uint8_t flag = held;
+    const eis_span part = {&flag, 1};
+    const eis_frame_header header = {
+        .type = EIS_MPC_MESSAGE_HELD, .request_id = l->session, .layer = l->step, .batch = (uint16_t)l->links.index};
+
+    for (uint32_t p = 0; p < l->links.count; p++)
+        if (p != l->links.index) EIS_TRY(eis_net_stream_send(l->peer[p], &header, &part, 1));
+out:
+    return st;
+}
+
+eis_status eis_mpc_stream_links_hold(eis_mpc_stream_links *l, bool *held, uint32_t wait_ms)
+{
+    eis_status st = EIS_OK;
+    uint32_t last = l->links.count - 1;
+    eis_stream_frame frame;
+
+    if (l->links.index == last) return tell_held(l, *held);
+    st = eis_net_stream_recv(&frame, l->peer[last], wait_ms);
+    if (st != EIS_OK) {
+        st = eis_fail_prefix(st, "its link to party %u", last);
+        goto out;
+    }
+    EIS_REQUIRE(frame.header.type == EIS_MPC_MESSAGE_HELD && frame.header.request_id == l->session &&
+                    frame.header.layer == l->step && frame.header.batch == last && frame.payload.bytes == 1 &&
+                    frame.payload.data[0] <= 1,
+                EIS_ERR_PROTOCOL, "party %u sent another frame than the beginning of this step", last);
+    *held = frame.payload.data[0] != 0;
+out:
+    return st;
+}
+
 void eis_mpc_stream_links_init(eis_mpc_stream_links *links, uint32_t index, uint32_t count, uint64_t session,
                                uint32_t round_ms)
 {

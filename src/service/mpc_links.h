@@ -19,4 +19,8 @@ typedef struct eis_mpc_stream_links {
 void eis_mpc_stream_links_init(eis_mpc_stream_links *links, uint32_t index, uint32_t count, uint64_t session,
                                uint32_t round_ms);
 
+/* Tells the others whether a step begins, as the last party: *held; or hears it from the last party. Counts as no
+ * round. Errors: EIS_ERR_PROTOCOL, EIS_ERR_TIMEOUT  nothing in wait_ms; those of streams. */
+EIS_MUST_USE eis_status eis_mpc_stream_links_hold(eis_mpc_stream_links *links, bool *held, uint32_t wait_ms);
+
 #endif

@@ -88,6 +88,7 @@ static eis_status create(eis_mpc_seat **made, eis_mpc_party_server *server, eis_
     seat->round_ms = server->config.round_ms;
     seat->dial_ms = server->config.dial_ms;
     seat->owner_ms = server->config.owner_ms;
+    seat->pool_wait_ms = server->config.pool_wait_ms;
     EIS_TRY(eis_mpc_lease_begin(&seat->lease, server->records, seat->session.hash));
     pthread_mutex_lock(&server->lock);
     for (const eis_mpc_seat *other = server->seats; other != NULL; other = other->next)
@@ -175,6 +176,7 @@ static eis_status send_created(eis_stream *stream, const eis_signer *signer, eis
     return st;
 }
 
+/* How a run ended; the next step, and how much of the prompt is left. */
 static eis_status send_done(eis_stream *stream, eis_mpc_seat *seat, eis_mpc_end reason)
 {
     eis_status st;
@@ -182,6 +184,9 @@ static eis_status send_done(eis_stream *stream, eis_mpc_seat *seat, eis_mpc_end 
 
     eis_wire_writer_init(&w, 64);
     eis_wire_writer_u8(&w, (uint8_t)reason);
+    eis_wire_writer_u64(&w, seat->step);
+    eis_wire_writer_u32(&w, seat->position);
+    eis_wire_writer_u32(&w, seat->resume.prompt);
     st = eis_mpc_send(stream, EIS_MPC_MESSAGE_DONE, seat->number, &w, NULL, 0);
     eis_wire_writer_clear(&w);
     return st;
@@ -201,42 +206,85 @@ static eis_status send_counters(eis_stream *stream, eis_mpc_seat *seat)
     return st;
 }
 
+/* What a run walks: how much of a prompt, and then from which token on. */
+typedef struct walking {
+    uint32_t prompt, most, token, told;
+} walking;
+
+/* Reads what is asked for: a prompt, or, with none, to go on with a run that ended for lack of material. */
+static eis_status read_run(walking *w, eis_mpc_seat *seat, eis_reader *r)
+{
+    eis_status st = EIS_OK;
+    eis_mpc_sampling sampling;
+
+    w->prompt = eis_wire_reader_u32(r);
+    w->most = eis_wire_reader_u32(r);
+    EIS_TRY(eis_mpc_sampling_read(r, &sampling));
+    EIS_TRY(eis_wire_reader_end(r));
+    EIS_REQUIRE(w->most > 0 && w->most <= TOKENS_MAX, EIS_ERR_PROTOCOL, "a run of %u tokens", w->most);
+    EIS_REQUIRE(seat->session.kind == EIS_MPC_MODEL_LM ||
+                    (w->prompt <= 1 && w->most == 1 && eis_mpc_sampling_is_greedy(&sampling)),
+                EIS_ERR_PROTOCOL, "a classifier takes one input, and tells one class: the likeliest");
+    if (w->prompt == 0) {
+        EIS_REQUIRE(seat->resume.possible, EIS_ERR_PROTOCOL, "a run without a prompt, and none to go on with");
+        w->prompt = seat->resume.prompt;
+        w->token = seat->resume.token;
+    } else {
+        EIS_REQUIRE(seat->resume.prompt == 0, EIS_ERR_PROTOCOL, "the prompt before has not been walked yet");
+        EIS_REQUIRE(eis_mpc_model_filled(&seat->session, w->prompt) == w->prompt, EIS_ERR_PROTOCOL,
+                    "a prompt of %u tokens is not filled up to scheduler.pad_bucket", w->prompt);
+        seat->sampling = sampling;
+    }
+    EIS_REQUIRE(w->prompt <= seat->session.context - seat->position, EIS_ERR_CONTEXT_LENGTH,
+                "the prompt does not fit the session's %u positions", seat->session.context);
+    memset(&seat->resume, 0, sizeof seat->resume);
+out:
+    return st;
+}
+
+/* Walks one step, and tells the token where there is one. */
+static eis_status walk_one(eis_mpc_end *end, bool *done, walking *w, eis_stream *stream, const eis_signer *signer,
+                           eis_mpc_seat *seat)
+{
+    eis_status st = EIS_OK;
+    uint64_t begin = eis_clock_ns();
+    uint32_t secret = 0;
+
+    *done = false;
+    *end = EIS_MPC_END_LENGTH;
+    if (w->prompt > 0) EIS_TRY(eis_mpc_model_prefill(&secret, &seat->session, seat->position, w->prompt));
+    EIS_TRY(eis_mpc_seat_step(seat, &w->token, secret, w->token, w->prompt == secret));
+    w->prompt -= secret;
+    if (w->prompt > 0) goto out;
+    w->told++;
+    if (is_stop(&seat->session, w->token))
+        *end = EIS_MPC_END_STOP;
+    else if (seat->position == seat->session.context && w->told < w->most)
+        *end = EIS_MPC_END_CONTEXT;
+    *done = *end != EIS_MPC_END_LENGTH || w->told == w->most;
+    EIS_TRY(send_token(stream, signer, seat, w->token, begin));
+out:
+    return st;
+}
+
 static eis_status run(eis_stream *stream, const eis_signer *signer, eis_mpc_seat *seat, eis_reader *r)
 {
     eis_status st = EIS_OK;
-    uint32_t prompt = eis_wire_reader_u32(r), most = eis_wire_reader_u32(r), token = 0, told = 0;
-    eis_mpc_end reason = EIS_MPC_END_LENGTH;
-    eis_mpc_sampling sampling;
+    walking w = {0};
+    eis_mpc_end end = EIS_MPC_END_LENGTH;
 
-    EIS_TRY(eis_mpc_sampling_read(r, &sampling));
-    EIS_TRY(eis_wire_reader_end(r));
-    EIS_REQUIRE(prompt > 0 && most > 0 && most <= TOKENS_MAX, EIS_ERR_PROTOCOL, "a run of %u and %u tokens", prompt,
-                most);
-    EIS_REQUIRE(seat->session.kind == EIS_MPC_MODEL_LM ||
-                    (prompt == 1 && most == 1 && eis_mpc_sampling_is_greedy(&sampling)),
-                EIS_ERR_PROTOCOL, "a classifier takes one input, and tells one class: the likeliest");
-    EIS_REQUIRE(prompt <= seat->session.context - seat->position, EIS_ERR_CONTEXT_LENGTH,
-                "the prompt does not fit the session's %u positions", seat->session.context);
-    EIS_REQUIRE(eis_mpc_model_filled(&seat->session, prompt) == prompt, EIS_ERR_PROTOCOL,
-                "a prompt of %u tokens is not filled up to scheduler.pad_bucket", prompt);
-    seat->sampling = sampling;
-    for (;;) {
-        uint64_t begin = eis_clock_ns();
-        uint32_t secret = 0;
-        if (prompt > 0) EIS_TRY(eis_mpc_model_prefill(&secret, &seat->session, seat->position, prompt));
-        prompt -= secret;
-        EIS_TRY(eis_mpc_seat_step(seat, &token, secret, token, prompt == 0));
-        if (prompt > 0) continue;
-        told++;
-        if (is_stop(&seat->session, token)) reason = EIS_MPC_END_STOP;
-        EIS_TRY(send_token(stream, signer, seat, token, begin));
-        if (reason == EIS_MPC_END_STOP || told == most) break;
-        if (seat->position == seat->session.context) {
-            reason = EIS_MPC_END_CONTEXT;
-            break;
-        }
+    EIS_TRY(read_run(&w, seat, r));
+    for (bool done = false; !done && st == EIS_OK;) st = walk_one(&end, &done, &w, stream, signer, seat);
+    if (st == EIS_ERR_TRIPLES_EXHAUSTED) { /* nothing of this step has been sent: it is there for another time */
+        eis_error_clear();
+        st = EIS_OK;
+        end = EIS_MPC_END_DRY;
+        seat->resume.possible = true;
+        seat->resume.prompt = w.prompt;
+        seat->resume.token = w.token;
     }
-    EIS_TRY(send_done(stream, seat, reason));
+    if (st != EIS_OK) goto out;
+    EIS_TRY(send_done(stream, seat, end));
 out:
     return st;
 }
@@ -249,6 +297,7 @@ static eis_status serve_session(eis_mpc_party_server *server, eis_stream *stream
 
     EIS_TRY(eis_mpc_seat_link(seat, dial, server));
     EIS_TRY(send_created(stream, server->signer, seat));
+    seat->coordinator = stream;
     for (;;) {
         EIS_TRY(eis_net_stream_recv(&frame, stream, EIS_STREAM_WAIT_FOREVER));
         if (frame.header.type == EIS_MPC_MESSAGE_CLOSE) break;
@@ -451,6 +500,7 @@ static eis_status prepare(eis_mpc_party_server *server, const eis_mpc_party_serv
     if (server->config.round_ms == 0) server->config.round_ms = 10000;
     if (server->config.dial_ms == 0) server->config.dial_ms = 5000;
     if (server->config.owner_ms == 0) server->config.owner_ms = 60000;
+    if (server->config.pool_wait_ms == 0) server->config.pool_wait_ms = 30000;
     pthread_mutex_init(&server->lock, NULL);
     pthread_condattr_init(&clock);
     pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);

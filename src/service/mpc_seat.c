@@ -14,6 +14,8 @@
 #include <time.h>
 
 #define INPUT_WORDS_MAX ((size_t)EIS_MPC_COUNT_MAX)
+#define TELL_MS         1000 /* who has waited this long for a unit tells the coordinator */
+#define GRACE_MS        2000 /* for the answer that there is none */
 
 eis_status eis_mpc_seat_new(eis_mpc_seat **out_seat, uint32_t index, const void *document, size_t bytes)
 {
@@ -335,24 +337,79 @@ static eis_status wait_for_weights(eis_mpc_seat *seat)
 
 /* ---- units ---- */
 
-/* Fetches the corrections of a unit; all but the last party need none. The reader's words stay in *words. */
-static eis_status fetch_unit(eis_mpc_reader *reader, uint64_t **words, eis_mpc_seat *seat, eis_mpc_unit_kind kind)
+static bool is_last(const eis_mpc_seat *seat) { return seat->index + 1 == seat->session.party_count; }
+
+static eis_status dry(const eis_mpc_seat *seat)
+{
+    return eis_fail(EIS_ERR_TRIPLES_EXHAUSTED, "no material for step %llu in %u ms (triple_pool.wait_ms)",
+                    (unsigned long long)seat->step, seat->pool_wait_ms);
+}
+
+/* Tells the coordinator that a step waits. */
+static eis_status tell_waiting(eis_mpc_seat *seat)
+{
+    eis_status st;
+    eis_writer w;
+
+    if (seat->coordinator == NULL) return EIS_OK;
+    eis_wire_writer_init(&w, 64);
+    eis_wire_writer_u64(&w, seat->step);
+    st = eis_mpc_send(seat->coordinator, EIS_MPC_MESSAGE_WAITING, seat->number, &w, NULL, 0);
+    eis_wire_writer_clear(&w);
+    return st;
+}
+
+static eis_status ask_unit(eis_mpc_seat *seat, eis_mpc_unit_kind kind)
 {
     eis_status st = EIS_OK;
     eis_writer w;
-    eis_reader r;
 
-    *words = NULL;
     eis_wire_writer_init(&w, 64);
-    *reader = (eis_mpc_reader){.seed = seat->seed};
-    if (seat->index + 1 < seat->session.party_count) return EIS_OK;
+    EIS_REQUIRE(!seat->asked || seat->asked_kind == kind, EIS_ERR_UNAVAILABLE,
+                "the Triple Service has not answered what it was asked before");
+    if (seat->asked) goto out;
     eis_wire_writer_u8(&w, (uint8_t)kind);
     eis_wire_writer_u64(&w, seat->step);
     eis_wire_writer_u32(&w, seat->position);
     eis_mpc_sampling_write(&w, &seat->sampling);
     eis_wire_writer_u32(&w, seat->count);
     EIS_TRY(eis_mpc_send(seat->dealer, EIS_MPC_MESSAGE_UNIT, seat->number, &w, NULL, 0));
-    EIS_TRY(eis_mpc_await(&r, seat->dealer, EIS_MPC_MESSAGE_UNIT_IS, seat->number, seat->owner_ms));
+    seat->asked = true;
+    seat->asked_kind = kind;
+out:
+    eis_wire_writer_clear(&w);
+    return st;
+}
+
+/* Waits for the Triple Service's answer; who waits for long says so. */
+static eis_status await_unit(eis_stream_frame *frame, eis_mpc_seat *seat)
+{
+    eis_status st = eis_net_stream_recv(frame, seat->dealer, TELL_MS);
+
+    if (st != EIS_ERR_TIMEOUT) return st;
+    st = tell_waiting(seat);
+    if (st == EIS_OK) st = eis_net_stream_recv(frame, seat->dealer, seat->pool_wait_ms + GRACE_MS);
+    return st == EIS_ERR_TIMEOUT ? dry(seat) : st;
+}
+
+/* Fetches the corrections of a unit; all but the last party need none. The reader's words stay in *words. */
+static eis_status fetch_unit(eis_mpc_reader *reader, uint64_t **words, eis_mpc_seat *seat, eis_mpc_unit_kind kind)
+{
+    eis_status st = EIS_OK;
+    eis_stream_frame frame;
+    eis_reader r;
+
+    *words = NULL;
+    *reader = (eis_mpc_reader){.seed = seat->seed};
+    if (!is_last(seat)) return EIS_OK;
+    EIS_TRY(ask_unit(seat, kind));
+    EIS_TRY(await_unit(&frame, seat));
+    seat->asked = false;
+    if (frame.header.type == EIS_MPC_MESSAGE_DRY) {
+        EIS_TRY(eis_mpc_open_frame(&r, &frame, EIS_MPC_MESSAGE_DRY, seat->number));
+        return dry(seat);
+    }
+    EIS_TRY(eis_mpc_open_frame(&r, &frame, EIS_MPC_MESSAGE_UNIT_IS, seat->number));
     reader->correction_count = eis_wire_reader_remaining(&r) / sizeof **words;
     *words = eis_mem_new_secret(reader->correction_count + 1, sizeof **words);
     if (*words == NULL) return EIS_ERR_MEMORY;
@@ -361,7 +418,20 @@ static eis_status fetch_unit(eis_mpc_reader *reader, uint64_t **words, eis_mpc_s
     seat->units++;
     seat->unit_words += reader->correction_count;
 out:
-    eis_wire_writer_clear(&w);
+    return st;
+}
+
+/* A step begins when the last party has its unit: it tells the others so, and none of them sends anything of the step
+ * before. `have`: what the last party found. Errors: EIS_ERR_TRIPLES_EXHAUSTED, in all parties; those of the links. */
+static eis_status begin_step(eis_mpc_seat *seat, eis_status have)
+{
+    eis_status st = EIS_OK;
+    bool held = have == EIS_OK;
+
+    if (have != EIS_OK && have != EIS_ERR_TRIPLES_EXHAUSTED) return have;
+    EIS_TRY(eis_mpc_stream_links_hold(&seat->links, &held, TELL_MS + seat->pool_wait_ms + GRACE_MS + seat->round_ms));
+    if (!held) st = dry(seat);
+out:
     return st;
 }
 
@@ -373,6 +443,36 @@ static void split_unit(eis_mpc_reader *material, eis_mpc_reader *tests, const ei
     tests->correction_count = unit->correction_count < test_count ? unit->correction_count : test_count;
     material->correction_count -= tests->correction_count;
     tests->corrections += material->correction_count;
+}
+
+/* Tells the Triple Service how the tests of a unit ended. It counts them; who cannot be told need not be. */
+static void tell_tested(eis_mpc_seat *seat, bool passed)
+{
+    char why[256];
+    eis_writer w;
+
+    snprintf(why, sizeof why, "%s", eis_error_detail());
+    eis_wire_writer_init(&w, 64);
+    eis_wire_writer_u8(&w, passed);
+    if (eis_mpc_send(seat->dealer, EIS_MPC_MESSAGE_TESTED, seat->number, &w, NULL, 0) != EIS_OK) eis_error_clear();
+    eis_wire_writer_clear(&w);
+    if (!passed) (void)eis_fail(EIS_ERR_INTEGRITY, "%s", why);
+}
+
+/* A failed check does not say of what, so it counts as one of material where material is tested. */
+static void tell_proved(eis_mpc_seat *seat, eis_status st)
+{
+    if (seat->session.tests.level > 0 && is_last(seat) && (st == EIS_OK || st == EIS_ERR_INTEGRITY))
+        tell_tested(seat, st == EIS_OK);
+}
+
+/* Proves everything that was opened, tests of material among it. */
+static eis_status prove(eis_mpc_seat *seat)
+{
+    eis_status st = eis_mpc_check_run(&seat->party.check);
+
+    tell_proved(seat, st);
+    return st;
 }
 
 /* Tests a unit's material, before anything is opened that was computed with it. */
@@ -460,13 +560,14 @@ static eis_status walk(eis_mpc_run *run, eis_mpc_seat *seat, const walk_wish *wi
 
     eis_mpc_test_size_graph(&size, wish->graph, seat->session.tests);
     seat->links.step = (uint32_t)seat->step;
-    EIS_TRY(fetch_unit(&unit, &corrections, seat, wish->kind));
+    EIS_TRY(begin_step(seat, fetch_unit(&unit, &corrections, seat, wish->kind)));
     if (wish->coin != NULL && wish->coin->signs != NULL) EIS_TRY(toss(seat, wish->coin));
     if (size.opened > 0)
         EIS_TRY(walk_tested(run, seat, wish, &unit, &size, number));
     else
         EIS_TRY(walk_in_one_pass(run, seat, wish, &unit, number));
 out:
+    if (st == EIS_ERR_INTEGRITY) tell_proved(seat, st);
     eis_mem_free_wiped(corrections, unit.correction_count + 1, sizeof *corrections);
     return st;
 }
@@ -503,9 +604,9 @@ static eis_status load_matrices(eis_mpc_seat *seat)
     eis_mpc_test_size_load(&size, seat->shapes, seat->shape_count);
     for (uint32_t i = 0; i < seat->shape_count; i++) words += eis_mpc_load_words(&shapes[i]);
     EIS_TRY(wait_for_weights(seat));
-    EIS_TRY(fetch_unit(&unit, &corrections, seat, EIS_MPC_UNIT_LOAD));
+    EIS_TRY(begin_step(seat, fetch_unit(&unit, &corrections, seat, EIS_MPC_UNIT_LOAD)));
     material = eis_mem_new_secret(words + 1, sizeof *material);
-    if (material == NULL) return EIS_ERR_MEMORY;
+    EIS_REQUIRE(material != NULL, EIS_ERR_MEMORY, "no memory for %zu words of material", words);
     split_unit(&reader, &tests, &unit, tested ? size.corrections : 0);
     EIS_TRY(eis_mpc_reader_load(&reader, material, shapes, seat->shape_count));
     for (uint32_t i = 0; i < seat->shape_count; i++)
@@ -514,7 +615,7 @@ static eis_status load_matrices(eis_mpc_seat *seat)
     for (uint32_t i = 0; i < seat->shape_count; i++) seat->input_words += (uint64_t)shapes[i].rows * shapes[i].columns;
     EIS_TRY(eis_mpc_party_load(&seat->party, shapes, seat->weights, seat->shape_count, material));
     if (tested) EIS_TRY(test_load(seat, material, &tests));
-    EIS_TRY(eis_mpc_check_run(&seat->party.check));
+    EIS_TRY(prove(seat));
 out:
     eis_mem_free_wiped(material, words + 1, sizeof *material);
     eis_mem_free_wiped(corrections, unit.correction_count + 1, sizeof *corrections);
@@ -534,7 +635,7 @@ static eis_status load_vectors(eis_mpc_seat *seat)
     EIS_TRY(eis_mpc_model_vectors_graph(&graph, nodes, &seat->session));
     EIS_TRY(walk(&run, seat,
                  &(walk_wish){.graph = &graph, .kind = EIS_MPC_UNIT_VECTORS, .keep = nodes, .keep_count = count}));
-    EIS_TRY(eis_mpc_check_run(&seat->party.check));
+    EIS_TRY(prove(seat));
     for (uint32_t v = 0; v < count; v++)
         EIS_TRY(
             eis_mpc_cache_keep(&seat->cache, 2 * seat->session.lm.layers + v, &run.values[nodes[v]], vectors[v].count));
@@ -649,7 +750,7 @@ eis_status eis_mpc_seat_step(eis_mpc_seat *seat, uint32_t *next, uint32_t secret
     wish = (walk_wish){
         .graph = &step.graph, .kind = kind, .coin = &step.coin, .keep = keep, .keep_count = list_kept(keep, &step, lm)};
     EIS_TRY(walk(&run, seat, &wish));
-    EIS_TRY(eis_mpc_check_run(&seat->party.check));
+    EIS_TRY(prove(seat));
     if (head) EIS_TRY(tell(next, seat, &run.values[step.next]));
     for (uint32_t i = 0; i < eis_mpc_lm_slot_count(lm); i++) {
         eis_mpc_id id = eis_mpc_lm_step_kept(&step, lm, i);

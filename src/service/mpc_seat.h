@@ -36,7 +36,7 @@ typedef struct eis_mpc_seat {
     uint32_t index;
     const eis_mpc_matrix_shape *shapes; /* [shape_count], of the session */
     uint32_t shape_count;
-    uint32_t round_ms, dial_ms, owner_ms;
+    uint32_t round_ms, dial_ms, owner_ms, pool_wait_ms;
 
     pthread_mutex_t lock;
     pthread_cond_t changed;
@@ -58,6 +58,13 @@ typedef struct eis_mpc_seat {
     uint32_t position, count;   /* of the step's first token; tokens of the step */
     eis_mpc_sampling sampling;  /* how the run's tokens are chosen */
     uint64_t units, unit_words, input_words;
+    eis_stream *coordinator; /* whom we tell that a step waits; the caller's */
+    bool asked;              /* the Triple Service has been asked for a unit of `asked_kind` and has not answered */
+    eis_mpc_unit_kind asked_kind;
+    struct {
+        bool possible; /* the last run ended for lack of material, and may go on where it was */
+        uint32_t prompt, token;
+    } resume;
     eis_mpc_counters counted; /* under the lock: as they were after the last step */
 } eis_mpc_seat;
 
@@ -83,7 +90,10 @@ EIS_MUST_USE eis_status eis_mpc_seat_load(eis_mpc_seat *seat);
 
 /* Walks one step: `secret` tokens of the prompt (with the head where its last one is among them), or where that is 0 a
  * public one. *next gets the token that follows, where there was a head. With a classifier each step takes a secret
- * input and gives its class. */
+ * input and gives its class.
+ *
+ * Errors:  EIS_ERR_TRIPLES_EXHAUSTED  there is no material in time, and nothing has happened: the same step may be
+ * tried again, or another one in its place. After all others the session is over. */
 EIS_MUST_USE eis_status eis_mpc_seat_step(eis_mpc_seat *seat, uint32_t *next, uint32_t secret, uint32_t token,
                                           bool head);
 

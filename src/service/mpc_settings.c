@@ -78,6 +78,17 @@ static const key keys[] = {
      "a party waits this long for weights and prompts from their owners"},
     {"party", "sessions", WHOLE, AT(party_sessions), 1, 1024, "4", "sessions of a party at once"},
     {"dealer", "sessions", WHOLE, AT(dealer_sessions), 1, 1024, "16", "sessions of the Triple Service at once"},
+    {"dealer", "threads", WHOLE, AT(dealer_threads), 0, 1024, "0",
+     "sessions that are dealt for at the same time; 0: as many as there are processors"},
+    {"triple_pool", "min_size", WHOLE, AT(pool_min), 1, 65536, "4",
+     "with fewer steps dealt ahead than this the Triple Service refills a session's pool"},
+    {"triple_pool", "target", WHOLE, AT(pool_target), 1, 65536, "16", "up to so many steps"},
+    {"triple_pool", "wait_ms", WHOLE, AT(pool_wait_ms), 1, 3600000, "30000",
+     "a step waits this long for its unit; then the run ends between two tokens, and may be resumed"},
+    {"triple_pool", "max_bytes", REAL, AT(pool_max_bytes), 1, 1e15, "2147483648",
+     "what waits at the Triple Service takes no more bytes of memory than this and a unit for each session, whatever "
+     "the "
+     "target"},
     {"listen", NULL, TEXT, AT(listen), 0, 0, "", "HOST:PORT of a server; port 0 takes a free one"},
     {"tls", "cert", TEXT, AT(tls_cert), 0, 0, "", "file of a server's certificate, good for both ends"},
     {"tls", "key", TEXT, AT(tls_key), 0, 0, "", "file of its key"},

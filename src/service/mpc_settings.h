@@ -36,7 +36,10 @@ typedef struct eis_mpc_settings {
     uint32_t plaintext_prompts;               /* prompt.plaintext_via_coordinator: 1 is on */
     uint32_t round_ms, dial_ms, owner_ms;     /* net.* */
     uint32_t party_sessions, dealer_sessions; /* at most so many at once */
-    char listen[EIS_MPC_SETTING_TEXT_BYTES];  /* of servers; empty: their default */
+    uint32_t dealer_threads;
+    uint32_t pool_min, pool_target, pool_wait_ms; /* triple_pool.* */
+    double pool_max_bytes;
+    char listen[EIS_MPC_SETTING_TEXT_BYTES]; /* of servers; empty: their default */
     char tls_cert[EIS_MPC_SETTING_TEXT_BYTES], tls_key[EIS_MPC_SETTING_TEXT_BYTES];
     char tls_client_ca[EIS_MPC_SETTING_TEXT_BYTES];
     char store_path[EIS_MPC_SETTING_TEXT_BYTES]; /* empty: in memory */

@@ -27,22 +27,33 @@ typedef enum eis_mpc_message {
     EIS_MPC_MESSAGE_TAKEN,      /* empty: the party has it */
     EIS_MPC_MESSAGE_LOAD,       /* empty: the model's owner has sent everything */
     EIS_MPC_MESSAGE_LOADED,     /* empty: weights are checked */
-    EIS_MPC_MESSAGE_RUN,        /* tokens of the prompt u32, most new tokens u32, sampling */
+    EIS_MPC_MESSAGE_RUN,        /* tokens of the prompt u32 (0: go on after DRY), most new tokens u32, sampling */
     EIS_MPC_MESSAGE_TOKEN,      /* id u32, ms f64, step u64, signature u16 bytes */
-    EIS_MPC_MESSAGE_DONE,       /* reason u8 */
+    EIS_MPC_MESSAGE_DONE,       /* reason u8, next step u64 and position u32, tokens of the prompt that are left u32 */
     EIS_MPC_MESSAGE_FAILED,     /* code, text: the session has ended */
     EIS_MPC_MESSAGE_CLOSE,      /* empty */
     EIS_MPC_MESSAGE_COUNT,      /* empty: the coordinator or an owner asks what a member has counted */
     EIS_MPC_MESSAGE_COUNTED,    /* eis_mpc_counters */
 
     EIS_MPC_MESSAGE_KEY_HASH = 75, /* purpose u8, number u64: an owner asks a party which key of masks it has */
-    EIS_MPC_MESSAGE_KEY_HASH_IS    /* 32 bytes: mpc_key_hash.h */
+    EIS_MPC_MESSAGE_KEY_HASH_IS,   /* 32 bytes: mpc_key_hash.h */
+    EIS_MPC_MESSAGE_HELD,    /* u8 1: the last party tells the others that it has the step's unit; 0: that it has not */
+    EIS_MPC_MESSAGE_DRY,     /* empty: the Triple Service has no unit in time, and has given none */
+    EIS_MPC_MESSAGE_WAITING, /* step u64: a party tells its coordinator that a step waits for its unit */
+    EIS_MPC_MESSAGE_STATS,   /* empty: a coordinator asks the Triple Service, in place of CREATE */
+    EIS_MPC_MESSAGE_STATS_ARE, /* eis_mpc_pool_stats */
+    EIS_MPC_MESSAGE_TESTED     /* u8 1: the last party tells the Triple Service that tests of material passed; 0: not */
 } eis_mpc_message;
 
 typedef enum eis_mpc_role { EIS_MPC_ROLE_PARTY = 1, EIS_MPC_ROLE_COORDINATOR = 2, EIS_MPC_ROLE_OWNER = 3 } eis_mpc_role;
 
 /* What a RUN ended with. */
-typedef enum eis_mpc_end { EIS_MPC_END_LENGTH = 0, EIS_MPC_END_STOP = 1, EIS_MPC_END_CONTEXT = 2 } eis_mpc_end;
+typedef enum eis_mpc_end {
+    EIS_MPC_END_LENGTH = 0,
+    EIS_MPC_END_STOP = 1,
+    EIS_MPC_END_CONTEXT = 2,
+    EIS_MPC_END_DRY = 3
+} eis_mpc_end;
 
 /* What a unit is for. */
 typedef enum eis_mpc_unit_kind {
@@ -63,6 +74,18 @@ typedef struct eis_mpc_counters {
     uint64_t load_rounds, load_bytes, load_unit_words; /* those of the weights' load, which are part of the above */
     uint64_t seen[EIS_MPC_SEEN_BINS];                  /* top bytes of words that other parties have sent, sampled */
 } eis_mpc_counters;
+
+/* What the Triple Service has counted over all sessions, by its records where they are kept. */
+typedef struct eis_mpc_pool_stats {
+    uint64_t sessions, produced, consumed, burned; /* units dealt, given, thrown away */
+    uint64_t bytes, ready_bytes;                   /* of corrections that were given; of those that wait */
+    uint64_t ready, ready_min;                     /* units that wait; at the session in progress that has the fewest */
+    uint64_t sac_ok, sac_fail;                     /* units whose tests at the parties passed, or did not */
+    double wait_s, left_s; /* steps have waited for units; what waits lasts at the rate of now, where it is the least */
+} eis_mpc_pool_stats;
+
+void eis_mpc_pool_stats_write(eis_writer *w, const eis_mpc_pool_stats *stats);
+void eis_mpc_pool_stats_read(eis_reader *r, eis_mpc_pool_stats *stats);
 
 /* Writes and reads counters. Errors: sticky in the writer or the reader. */
 void eis_mpc_counters_write(eis_writer *w, const eis_mpc_counters *counters);

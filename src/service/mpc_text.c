@@ -2,6 +2,7 @@
 #include "service/mpc_text.h"
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "net/grpc.h"
 #include "rand/entropy.h"
@@ -343,7 +344,7 @@ out:
     return st;
 }
 
-/* A token, then its time; other events say nothing that belongs to the text. */
+/* A token, then its time; what the coordinator has to say is passed on. */
 static eis_status tell(void *context, eis_span message)
 {
     telling *t = context;
@@ -358,6 +359,8 @@ static eis_status tell(void *context, eis_span message)
                     "the coordinator told a token that is none");
         t->token = event.told.token;
         t->waiting = true;
+    } else if (event.kind == EIS_COORDINATOR_LOG) {
+        eis_log(EIS_LOG_WARN, "coordinator", "%s", event.text);
     } else if (event.kind == EIS_COORDINATOR_TIMING && t->waiting) {
         t->waiting = false;
         t->text->tokens++;

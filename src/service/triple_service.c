@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "service/triple_service.h"
 
+#include "base/cpu.h"
 #include "base/mem.h"
 #include "net/listener.h"
 #include "service/mpc_model.h"
@@ -8,12 +9,14 @@
 
 #include <pthread.h>
 #include <string.h>
+#include <time.h>
 
 #define SESSIONS_MAX_DEFAULT 16
 #define WAIT_FOREVER         EIS_STREAM_WAIT_FOREVER
-#define PURPOSES             6
 
-#define POOL_TARGET_DEFAULT    4
+#define POOL_MIN_DEFAULT       4
+#define POOL_TARGET_DEFAULT    16
+#define WAIT_MS_DEFAULT        30000
 #define POOL_BYTES_MAX_DEFAULT ((uint64_t)2 << 30)
 
 /* ---- sessions ---- */
@@ -74,6 +77,16 @@ out:
     return st;
 }
 
+static void init_condition(pthread_cond_t *condition)
+{
+    pthread_condattr_t clock;
+
+    pthread_condattr_init(&clock);
+    pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
+    pthread_cond_init(condition, &clock);
+    pthread_condattr_destroy(&clock);
+}
+
 /* Makes a session from its document; it belongs to the coordinator's connection that asked for it. */
 static eis_status create(eis_triple_dealt **made, eis_triple_service *service, eis_reader *r, const eis_tls_pin *caller)
 {
@@ -89,7 +102,7 @@ static eis_status create(eis_triple_dealt **made, eis_triple_service *service, e
     EIS_TRY(eis_wire_reader_status(r));
     EIS_NEW(d, 1);
     pthread_mutex_init(&d->lock, NULL);
-    pthread_cond_init(&d->changed, NULL);
+    init_condition(&d->changed);
     d->service = service;
     d->sampling.top_k = 1;
     EIS_TRY(eis_mpc_session_read(&d->session, document, bytes));
@@ -129,7 +142,12 @@ static eis_status serve_unit(eis_triple_dealt *d, eis_stream *stream, eis_reader
     EIS_TRY(eis_mpc_sampling_read(r, &request.sampling));
     request.count = eis_wire_reader_u32(r);
     EIS_TRY(eis_wire_reader_end(r));
-    EIS_TRY(eis_triple_units_take(&c, d, &request));
+    st = eis_triple_units_take(&c, d, &request);
+    if (st == EIS_ERR_TRIPLES_EXHAUSTED) {
+        st = eis_mpc_send(stream, EIS_MPC_MESSAGE_DRY, d->number, NULL, NULL, 0);
+        goto out;
+    }
+    if (st != EIS_OK) goto out;
     EIS_TRY(eis_mpc_send(stream, EIS_MPC_MESSAGE_UNIT_IS, d->number, NULL, c.words, c.count));
 out:
     eis_mpc_corrections_clear(&c);
@@ -139,6 +157,22 @@ out:
 /* ---- who calls ---- */
 
 static bool pin_is(const eis_tls_pin *pin, const eis_tls_pin *named) { return memcmp(pin, named, sizeof *pin) == 0; }
+
+static eis_status note_tested(eis_triple_dealt *d, eis_reader *r)
+{
+    eis_status st = EIS_OK;
+    bool passed = eis_wire_reader_u8(r) != 0;
+
+    EIS_TRY(eis_wire_reader_end(r));
+    pthread_mutex_lock(&d->service->lock);
+    if (passed)
+        d->service->sac_ok++;
+    else
+        d->service->sac_fail++;
+    pthread_mutex_unlock(&d->service->lock);
+out:
+    return st;
+}
 
 /* A party: its seed, once; then units, for the last one. */
 static eis_status serve_party(eis_triple_dealt *d, eis_stream *stream, const eis_tls_pin *pin, uint32_t index)
@@ -163,6 +197,11 @@ static eis_status serve_party(eis_triple_dealt *d, eis_stream *stream, const eis
         EIS_TRY(eis_net_stream_recv(&frame, stream, WAIT_FOREVER));
         if (frame.header.type == EIS_MPC_MESSAGE_CLOSE) break;
         EIS_REQUIRE(index + 1 == d->session.party_count, EIS_ERR_FORBIDDEN, "units are for the last party");
+        if (frame.header.type == EIS_MPC_MESSAGE_TESTED) {
+            EIS_TRY(eis_mpc_open_frame(&r, &frame, EIS_MPC_MESSAGE_TESTED, d->number));
+            EIS_TRY(note_tested(d, &r));
+            continue;
+        }
         EIS_TRY(eis_mpc_open_frame(&r, &frame, EIS_MPC_MESSAGE_UNIT, d->number));
         EIS_TRY(serve_unit(d, stream, &r));
     }
@@ -254,7 +293,21 @@ out:
     return st;
 }
 
-/* A coordinator: makes a session, which lives as long as this connection. */
+static eis_status send_stats(eis_stream *stream, eis_triple_service *service)
+{
+    eis_status st;
+    eis_triple_stats stats;
+    eis_writer w;
+
+    eis_triple_service_stats(&stats, service);
+    eis_wire_writer_init(&w, 2 * sizeof stats);
+    eis_mpc_pool_stats_write(&w, &stats.pool);
+    st = eis_mpc_send(stream, EIS_MPC_MESSAGE_STATS_ARE, 0, &w, NULL, 0);
+    eis_wire_writer_clear(&w);
+    return st;
+}
+
+/* A coordinator: may ask what the service has counted; makes a session, which lives as long as this connection. */
 static eis_status serve_coordinator(eis_triple_service *service, eis_stream *stream, const eis_tls_pin *pin)
 {
     eis_status st = EIS_OK;
@@ -263,7 +316,12 @@ static eis_status serve_coordinator(eis_triple_service *service, eis_stream *str
     eis_triple_dealt *d = NULL;
 
     EIS_TRY(eis_mpc_send(stream, EIS_MPC_MESSAGE_WELCOME, 0, NULL, NULL, 0));
-    EIS_TRY(eis_mpc_await(&r, stream, EIS_MPC_MESSAGE_CREATE, 0, WAIT_FOREVER));
+    for (;;) {
+        EIS_TRY(eis_net_stream_recv(&frame, stream, WAIT_FOREVER));
+        if (frame.header.type != EIS_MPC_MESSAGE_STATS) break;
+        EIS_TRY(send_stats(stream, service));
+    }
+    EIS_TRY(eis_mpc_open_frame(&r, &frame, EIS_MPC_MESSAGE_CREATE, 0));
     EIS_TRY(create(&d, service, &r, pin));
     EIS_TRY(eis_mpc_send(stream, EIS_MPC_MESSAGE_CREATED, d->number, NULL, NULL, 0));
     do {
@@ -323,6 +381,10 @@ eis_status eis_triple_service_start(eis_triple_service **out_service, const eis_
     EIS_REQUIRE(tls.client_ca_pem.bytes > 0, EIS_ERR_USAGE, "the Triple Service needs a CA for its callers");
     EIS_NEW(service, 1);
     pthread_mutex_init(&service->lock, NULL);
+    init_condition(&service->changed);
+    service->pool_min = config->pool_min != 0 ? config->pool_min : POOL_MIN_DEFAULT;
+    service->wait_ms = config->wait_ms != 0 ? config->wait_ms : WAIT_MS_DEFAULT;
+    service->threads = config->threads != 0 ? config->threads : eis_cpu_count();
     service->pool_target = config->pool_target != 0 ? config->pool_target : POOL_TARGET_DEFAULT;
     service->pool_bytes_max = config->pool_bytes_max != 0 ? config->pool_bytes_max : POOL_BYTES_MAX_DEFAULT;
     service->sessions_max = config->sessions_max != 0 ? config->sessions_max : SESSIONS_MAX_DEFAULT;
@@ -348,19 +410,40 @@ void eis_triple_service_address(eis_address *address, const eis_triple_service *
     eis_net_listener_address(address, service->listener);
 }
 
+/* What waits, where it is the least: of sessions that are being computed. Under the lock. */
+static void add_waiting(eis_mpc_pool_stats *stats, const eis_triple_service *service)
+{
+    bool first = true;
+
+    for (const eis_triple_dealt *d = service->sessions; d != NULL; d = d->next) {
+        double left_s = d->seen.ready * d->seen.pace_ns * 1e-9;
+        if (!d->seen.running) continue;
+        if (first || d->seen.ready < stats->ready_min) stats->ready_min = d->seen.ready;
+        if (first || left_s < stats->left_s) stats->left_s = left_s;
+        first = false;
+    }
+    stats->ready = service->units_ready;
+    stats->ready_bytes = service->pool_bytes;
+}
+
 void eis_triple_service_stats(eis_triple_stats *stats, eis_triple_service *service)
 {
     eis_material_totals t = {0};
+    eis_mpc_pool_stats *pool = &stats->pool;
 
     *stats = (eis_triple_stats){0};
-    if (eis_store_material_totals(service->records, &t) == EIS_OK)
-        *stats = (eis_triple_stats){.sessions = t.sessions,
-                                    .consumed = t.units[EIS_MATERIAL_GIVEN],
-                                    .burned = t.units[EIS_MATERIAL_BURNED],
-                                    .words = t.words_given};
-    for (int i = 1; i <= EIS_MATERIAL_BURNED; i++) stats->produced += t.units[i];
+    if (eis_store_material_totals(service->records, &t) != EIS_OK) t = (eis_material_totals){0};
+    pool->sessions = t.sessions;
+    pool->consumed = t.units[EIS_MATERIAL_GIVEN];
+    pool->burned = t.units[EIS_MATERIAL_BURNED];
+    pool->bytes = t.words_given * sizeof(uint64_t);
+    for (int i = 1; i <= EIS_MATERIAL_BURNED; i++) pool->produced += t.units[i];
     pthread_mutex_lock(&service->lock);
-    stats->ready = service->units_ready;
+    add_waiting(pool, service);
+    pool->sac_ok = service->sac_ok;
+    pool->sac_fail = service->sac_fail;
+    pool->wait_s = (double)service->waited_ns * 1e-9;
+    stats->dealing_most = service->dealing_most;
     pthread_mutex_unlock(&service->lock);
 }
 
@@ -371,6 +454,7 @@ void eis_triple_service_stop(eis_triple_service *service, uint32_t drain_ms)
     eis_net_listener_free(service->listener);
     eis_net_tls_free(service->tls);
     eis_store_material_close(service->records);
+    pthread_cond_destroy(&service->changed);
     pthread_mutex_destroy(&service->lock);
     eis_mem_free(service);
 }

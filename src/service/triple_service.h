@@ -7,6 +7,7 @@
 #include "base/status.h"
 #include "net/address.h"
 #include "net/tls.h"
+#include "service/mpc_stream.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -19,15 +20,17 @@ typedef struct eis_triple_service_config {
     eis_address listen;        /* port 0 takes a free one */
     eis_tls_server_config tls; /* with a client CA; alpn is set by the service */
     unsigned sessions_max;     /* 0: 16 */
-    unsigned pool_target;      /* steps dealt ahead of each session; 0: 4. EIS_TRIPLE_NO_POOL: none */
+    unsigned pool_min;         /* with fewer steps dealt ahead of a session it is refilled; 0: 4 */
+    unsigned pool_target;      /* up to so many; 0: 16. EIS_TRIPLE_NO_POOL: none are dealt ahead */
     uint64_t pool_bytes_max;   /* of all units that wait; wins over the target; 0: 2 GiB */
+    uint32_t wait_ms;          /* a step that finds no unit waits this long for it; 0: 30 s */
+    unsigned threads;          /* sessions that are dealt for at the same time; 0: as many as there are processors */
     const char *store_path;    /* records of units (store/material.h); NULL: in memory */
 } eis_triple_service_config;
 
 typedef struct eis_triple_stats {
-    uint64_t sessions, produced, consumed, burned, words; /* by the records: units dealt, given, thrown away; words
-                                                             of corrections given */
-    uint64_t ready;                                       /* units that wait now */
+    eis_mpc_pool_stats pool;
+    unsigned dealing_most; /* sessions that were dealt for at the same time */
 } eis_triple_stats;
 
 /* Starts. Errors: EIS_ERR_USAGE  no client CA; those of the listener and of the store. *service is then NULL. */

@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "service/triple_units.h"
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "service/mpc_model.h"
 
+#include <errno.h>
 #include <openssl/sha.h>
+#include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 static void free_unit(eis_triple_unit *u)
 {
@@ -16,19 +20,36 @@ static void free_unit(eis_triple_unit *u)
 
 /* ---- what the service counts ---- */
 
-static void note_waits(eis_triple_service *service, const eis_triple_unit *u)
+static void note_waits(eis_triple_dealt *d, const eis_triple_unit *u)
 {
-    pthread_mutex_lock(&service->lock);
-    service->units_ready++;
-    service->pool_bytes += u->corrections.count * sizeof(uint64_t);
-    pthread_mutex_unlock(&service->lock);
+    pthread_mutex_lock(&d->service->lock);
+    d->service->units_ready++;
+    d->service->pool_bytes += u->corrections.count * sizeof(uint64_t);
+    d->seen.ready++;
+    pthread_mutex_unlock(&d->service->lock);
 }
 
-static void note_gone(eis_triple_service *service, const eis_triple_unit *u)
+static void note_gone(eis_triple_dealt *d, const eis_triple_unit *u)
+{
+    pthread_mutex_lock(&d->service->lock);
+    d->service->units_ready--;
+    d->service->pool_bytes -= u->corrections.count * sizeof(uint64_t);
+    d->seen.ready--;
+    pthread_mutex_unlock(&d->service->lock);
+}
+
+static void note_pace(eis_triple_dealt *d)
+{
+    pthread_mutex_lock(&d->service->lock);
+    d->seen.running = d->running;
+    d->seen.pace_ns = d->pace_ns;
+    pthread_mutex_unlock(&d->service->lock);
+}
+
+static void note_waited(eis_triple_service *service, uint64_t ns)
 {
     pthread_mutex_lock(&service->lock);
-    service->units_ready--;
-    service->pool_bytes -= u->corrections.count * sizeof(uint64_t);
+    service->waited_ns += ns;
     pthread_mutex_unlock(&service->lock);
 }
 
@@ -87,31 +108,26 @@ static eis_mpc_unit_kind kind_ahead(const eis_triple_dealt *d)
     return d->session.kind == EIS_MPC_MODEL_CLASSIFIER ? EIS_MPC_UNIT_CLASSIFY : EIS_MPC_UNIT_NEXT;
 }
 
-/* Waits, under the lock, until nobody deals. */
-static void wait_for_dealing(eis_triple_dealt *d)
-{
-    while (d->dealing) pthread_cond_wait(&d->changed, &d->lock);
-}
-
 /* Throws away what was dealt ahead, and the masks that it kept. Under the lock, and nobody deals. */
 static void burn_ahead(eis_triple_dealt *d)
 {
     const eis_mpc_lm *lm = &d->session.lm;
 
     for (uint32_t i = 0; d->ahead_count > 0 && i < eis_mpc_lm_slot_count(lm); i++) {
-        size_t words = (size_t)d->ahead_count * eis_mpc_lm_slot_width(lm, i);
+        size_t words = (size_t)d->ahead_tokens * eis_mpc_lm_slot_width(lm, i);
         if (words > 0) d->masks.slots[i].count -= words;
     }
     while (d->ahead != NULL) {
         eis_triple_unit *u = d->ahead;
         d->ahead = u->next;
-        note_gone(d->service, u);
+        note_gone(d, u);
         eis_store_material_move_later(d->service->records, &u->record, EIS_MATERIAL_BURNED);
         free_unit(u);
     }
-    d->ahead_count = 0;
+    d->ahead_count = d->ahead_tokens = 0;
 }
 
+/* Tells whether another step is to be dealt ahead: from below the pool's least up to its target. */
 static bool wants_more(eis_triple_dealt *d)
 {
     eis_triple_service *service = d->service;
@@ -120,8 +136,33 @@ static bool wants_more(eis_triple_dealt *d)
     pthread_mutex_lock(&service->lock);
     room = service->pool_bytes < service->pool_bytes_max;
     pthread_mutex_unlock(&service->lock);
-    return d->running && room && d->ahead_count < service->pool_target &&
-           d->next_position + d->ahead_count < d->session.context;
+    if (service->pool_target == EIS_TRIPLE_NO_POOL) return false;
+    if (d->ahead_count < service->pool_min) d->filling = true;
+    if (d->ahead_count >= service->pool_target) d->filling = false;
+    return d->running && room && d->filling && d->next_position + d->ahead_tokens < d->session.context;
+}
+
+static bool head_is(const eis_triple_dealt *d, eis_mpc_unit_kind kind)
+{
+    return d->ahead != NULL && (d->ahead->record.kind & 0xff) == (uint32_t)kind;
+}
+
+/* Waits for a place among the sessions that are dealt for, and leaves it. */
+static void begin_dealing(eis_triple_service *service)
+{
+    pthread_mutex_lock(&service->lock);
+    while (service->dealing >= service->threads) pthread_cond_wait(&service->changed, &service->lock);
+    service->dealing++;
+    if (service->dealing > service->dealing_most) service->dealing_most = service->dealing;
+    pthread_mutex_unlock(&service->lock);
+}
+
+static void end_dealing(eis_triple_service *service)
+{
+    pthread_mutex_lock(&service->lock);
+    service->dealing--;
+    pthread_cond_signal(&service->changed);
+    pthread_mutex_unlock(&service->lock);
 }
 
 static void append(eis_triple_dealt *d, eis_triple_unit *u)
@@ -131,20 +172,26 @@ static void append(eis_triple_dealt *d, eis_triple_unit *u)
     while (*end != NULL) end = &(*end)->next;
     *end = u;
     d->ahead_count++;
-    note_waits(d->service, u);
+    d->ahead_tokens += u->count;
+    note_waits(d, u);
 }
 
-/* Deals one unit ahead. Under the lock, which is open meanwhile. */
-static eis_status deal_one(eis_triple_dealt *d)
+/* Deals one unit. Under the lock, which is open meanwhile. */
+static eis_status deal_one(eis_triple_dealt *d, eis_mpc_unit_kind kind, uint32_t count)
 {
-    uint32_t position = d->next_position + d->ahead_count;
+    uint32_t position = d->next_position + d->ahead_tokens;
     eis_triple_unit *u = eis_mem_new(1, sizeof *u);
     eis_status st = u == NULL ? EIS_ERR_MEMORY : EIS_OK;
 
-    if (st == EIS_OK) u->record = record_of(d, kind_ahead(d), d->next_step + d->ahead_count);
+    if (st == EIS_OK) {
+        u->record = record_of(d, kind, d->next_step + d->ahead_count);
+        u->count = count;
+    }
     d->dealing = true;
     pthread_mutex_unlock(&d->lock);
-    if (st == EIS_OK) st = deal_step(&u->corrections, d, &u->record, position, 1);
+    begin_dealing(d->service);
+    if (st == EIS_OK) st = deal_step(&u->corrections, d, &u->record, position, count);
+    end_dealing(d->service);
     pthread_mutex_lock(&d->lock);
     d->dealing = false;
     /* Units may have been taken meanwhile: step and position are what they were, since both sides moved. */
@@ -156,15 +203,25 @@ static eis_status deal_one(eis_triple_dealt *d)
     return st;
 }
 
+/* Deals what a step waits for; a failure is told to whoever does. Under the lock. */
+static void deal_wish(eis_triple_dealt *d)
+{
+    d->failure = deal_one(d, d->wish, d->wish_count);
+    if (d->failure != EIS_OK) snprintf(d->why, sizeof d->why, "%s", eis_error_detail());
+    d->wished = false;
+}
+
 static void *deal_ahead(void *context)
 {
     eis_triple_dealt *d = context;
 
     pthread_mutex_lock(&d->lock);
     while (!d->ending) {
-        if (d->dealing || !wants_more(d))
+        if (d->wished)
+            deal_wish(d);
+        else if (!wants_more(d))
             pthread_cond_wait(&d->changed, &d->lock);
-        else if (deal_one(d) != EIS_OK)
+        else if (deal_one(d, kind_ahead(d), 1) != EIS_OK)
             d->running = false; /* the next request meets the same, and says so */
     }
     pthread_mutex_unlock(&d->lock);
@@ -181,9 +238,8 @@ eis_status eis_triple_units_start(eis_triple_dealt *d)
     EIS_REQUIRE(!known, EIS_ERR_FORBIDDEN, "this session has been here before; a new one needs a new name");
     EIS_TRY(record_dealt(d, &load, &d->load));
     d->recorded = true;
-    if (d->service->pool_target == EIS_TRIPLE_NO_POOL) goto out;
     d->has_thread = pthread_create(&d->thread, NULL, deal_ahead, d) == 0;
-    EIS_REQUIRE(d->has_thread, EIS_ERR_LIMIT, "no thread to deal ahead");
+    EIS_REQUIRE(d->has_thread, EIS_ERR_LIMIT, "no thread to deal");
 out:
     return st;
 }
@@ -221,15 +277,74 @@ out:
     return st;
 }
 
+/* Waits, under the lock, for the thread. */
+static eis_status wait_until(eis_triple_dealt *d, uint64_t until_ns)
+{
+    const struct timespec until = {.tv_sec = (time_t)(until_ns / 1000000000u),
+                                   .tv_nsec = (long)(until_ns % 1000000000u)};
+
+    if (pthread_cond_timedwait(&d->changed, &d->lock, &until) == ETIMEDOUT)
+        return eis_fail(EIS_ERR_TRIPLES_EXHAUSTED,
+                        "no unit in %u ms (triple_pool.wait_ms); the same may be tried again", d->service->wait_ms);
+    return EIS_OK;
+}
+
+/* Gets a unit of a kind to the head of those that wait: it is there, is being dealt, or is wished for. What was dealt
+ * for another kind of step is thrown away. After a failure for lack of time the wish stays. */
+static eis_status get_ready(eis_triple_dealt *d, const eis_triple_request *request)
+{
+    eis_status st = EIS_OK;
+    eis_mpc_unit_kind kind = (eis_mpc_unit_kind)request->kind;
+    uint64_t until = eis_clock_ns() + (uint64_t)d->service->wait_ms * 1000000u;
+    bool asked = d->wished && d->wish == kind;
+
+    while (!asked && !head_is(d, kind) && d->dealing) EIS_TRY(wait_until(d, until));
+    if (!asked && !head_is(d, kind)) {
+        burn_ahead(d);
+        if (kind != kind_ahead(d)) {
+            d->last_secret = request->step;
+            d->sampling = request->sampling;
+            d->running = false;
+        }
+        d->wish = kind;
+        d->wish_count = request->count;
+        d->wished = true;
+        pthread_cond_broadcast(&d->changed);
+    }
+    while (!head_is(d, kind) && d->wished) EIS_TRY(wait_until(d, until));
+    EIS_REQUIRE(head_is(d, kind), d->failure, "%s", d->why);
+    EIS_REQUIRE(d->ahead->count == request->count && eis_mpc_sampling_same(&request->sampling, &d->sampling),
+                EIS_ERR_PROTOCOL, "a unit was asked for again in another form");
+out:
+    return st;
+}
+
+/* Takes the first unit that waits, and notes how fast they go. Under the lock. */
+static void take_head(eis_mpc_corrections *c, eis_triple_dealt *d)
+{
+    eis_triple_unit *u = d->ahead;
+    uint64_t now = eis_clock_ns();
+    double pace = (double)(now - d->taken_ns);
+
+    d->ahead = u->next;
+    d->ahead_count--;
+    d->ahead_tokens -= u->count;
+    note_gone(d, u);
+    *c = u->corrections;
+    memset(&u->corrections, 0, sizeof u->corrections);
+    free_unit(u);
+    if (d->taken_ns != 0) d->pace_ns = d->pace_ns > 0 ? 0.75 * d->pace_ns + 0.25 * pace : pace;
+    d->taken_ns = now;
+}
+
 /* A step's unit. Under the lock. */
 static eis_status take_step(eis_mpc_corrections *c, eis_material_unit *record, eis_triple_dealt *d,
                             const eis_triple_request *request)
 {
     eis_status st = EIS_OK;
     eis_mpc_unit_kind kind = (eis_mpc_unit_kind)request->kind;
-    uint64_t step = request->step;
+    uint64_t step = request->step, begin = eis_clock_ns();
     uint32_t position = request->position;
-    const eis_mpc_sampling *before = &d->sampling;
 
     EIS_REQUIRE(kind >= EIS_MPC_UNIT_PROMPT && kind <= EIS_MPC_UNIT_CLASSIFY && step == d->next_step &&
                     position == d->next_position,
@@ -237,29 +352,17 @@ static eis_status take_step(eis_mpc_corrections *c, eis_material_unit *record, e
     EIS_REQUIRE(kind == kind_ahead(d) || (d->session.kind == EIS_MPC_MODEL_LM && kind < EIS_MPC_UNIT_NEXT),
                 EIS_ERR_PROTOCOL, "a unit of another kind of model");
     EIS_TRY(check_count(d, request));
-    EIS_REQUIRE(kind != kind_ahead(d) || eis_mpc_sampling_same(&request->sampling, before), EIS_ERR_PROTOCOL,
+    EIS_REQUIRE(kind != kind_ahead(d) || eis_mpc_sampling_same(&request->sampling, &d->sampling), EIS_ERR_PROTOCOL,
                 "how tokens are chosen changes with a prompt alone");
-    if (kind != kind_ahead(d) || d->ahead == NULL) wait_for_dealing(d);
-    if (kind != kind_ahead(d)) {
-        burn_ahead(d);
-        d->last_secret = step;
-        d->sampling = request->sampling;
-    }
-    *record = record_of(d, kind, step);
-    if (d->ahead != NULL) {
-        eis_triple_unit *u = d->ahead;
-        d->ahead = u->next;
-        d->ahead_count--;
-        note_gone(d->service, u);
-        *c = u->corrections;
-        memset(&u->corrections, 0, sizeof u->corrections);
-        free_unit(u);
-    } else {
-        EIS_TRY(deal_step(c, d, record, position, request->count));
-    }
+    st = get_ready(d, request);
+    note_waited(d->service, eis_clock_ns() - begin);
+    if (st != EIS_OK) goto out;
+    *record = d->ahead->record;
+    take_head(c, d);
     d->next_step++;
     d->next_position += request->count;
     d->running = kind != EIS_MPC_UNIT_PROMPT;
+    note_pace(d);
     pthread_cond_broadcast(&d->changed);
 out:
     return st;

@@ -17,6 +17,7 @@
 typedef struct eis_triple_unit {
     struct eis_triple_unit *next;
     eis_material_unit record;
+    uint32_t count; /* tokens */
     eis_mpc_corrections corrections;
 } eis_triple_unit;
 
@@ -34,10 +35,18 @@ typedef struct eis_triple_dealt {
     uint32_t next_position;
     eis_mpc_sampling sampling; /* of the last prompt: units that follow it are for the same */
     bool recorded;             /* the records hold this session, and it is ours */
-    eis_triple_unit *ahead;    /* units that follow public tokens, in order, from next_step on */
-    unsigned ahead_count;
-    bool dealing; /* somebody deals, and reads and extends the cache without the lock */
+    eis_triple_unit *ahead;    /* units that wait, in order, from next_step on */
+    uint32_t ahead_count, ahead_tokens;
+    bool dealing; /* the thread deals, and reads and extends the cache without the lock */
     bool running; /* tokens are being made, so units are dealt ahead */
+    bool filling; /* there were fewer than the pool's least, and there are not as many as its target yet */
+    bool wished;  /* a step has come for a unit that nobody had dealt, of this kind */
+    eis_mpc_unit_kind wish;
+    uint32_t wish_count;
+    eis_status failure; /* of the wish */
+    char why[256];
+    uint64_t taken_ns; /* when the last unit was taken */
+    double pace_ns;    /* from one to the next, on average */
     pthread_cond_t changed;
     pthread_t thread;
     bool has_thread, ending;
@@ -45,8 +54,13 @@ typedef struct eis_triple_dealt {
     bool seeded[EIS_MPC_PARTIES_MAX], load_given;
     uint64_t keys_given;         /* matrices whose keys an owner has: a count, they are given in order */
     uint64_t input_given_before; /* inputs below this number have been given away */
-    unsigned users;              /* connections; under the service's lock */
+    unsigned users;              /* connections; from here on under the service's lock */
     bool over;
+    struct {
+        unsigned ready;
+        bool running;
+        double pace_ns;
+    } seen; /* what the service's counts are made of */
 } eis_triple_dealt;
 
 struct eis_triple_service {
@@ -54,12 +68,17 @@ struct eis_triple_service {
     eis_tls *tls;
     pthread_mutex_t lock;
     eis_triple_dealt *sessions;
-    unsigned session_count, sessions_max, pool_target;
-    uint64_t pool_bytes_max, pool_bytes, units_ready; /* the last two: of units that wait, under the lock */
+    unsigned session_count, sessions_max, pool_min, pool_target, threads;
+    uint32_t wait_ms;
+    uint64_t pool_bytes_max;
+    uint64_t pool_bytes, units_ready; /* from here on under the lock: of units that wait */
+    uint64_t waited_ns, sac_ok, sac_fail;
+    unsigned dealing, dealing_most; /* sessions */
+    pthread_cond_t changed;         /* fewer are */
     eis_material_store *records;
 };
 
-/* Records the session with its first unit, which is dealt, and starts its thread, where the service has a pool.
+/* Records the session with its first unit, which is dealt, and starts its thread.
  * Errors:  EIS_ERR_FORBIDDEN  there are records of this session: what was dealt may have been given;  EIS_ERR_STORE,
  *          EIS_ERR_LIMIT. */
 EIS_MUST_USE eis_status eis_triple_units_start(eis_triple_dealt *d);
@@ -75,11 +94,12 @@ typedef struct eis_triple_request {
     eis_mpc_sampling sampling;
 } eis_triple_request;
 
-/* Gives a unit: one that waits, or one that is dealt now. Steps and positions strictly rise, so that nothing is given
- * twice. How tokens are chosen is said with a prompt and stays until the next one, so that what is dealt ahead fits,
- * and no stream is dealt from for two graphs.
+/* Gives a unit: one that waits, or one that is dealt now, which the caller waits for. Steps and positions strictly
+ * rise, so that nothing is given twice. How tokens are chosen is said with a prompt and stays until the next one, so
+ * that what is dealt ahead fits, and no stream is dealt from for two graphs.
  *
- * Errors:  EIS_ERR_PROTOCOL  out of order, or asked for twice, or for another sampling than that of the prompt; those
+ * Errors:  EIS_ERR_TRIPLES_EXHAUSTED  it is not ready in time: nothing was given, and the same may be asked for again;
+ *          EIS_ERR_PROTOCOL  out of order, or asked for twice, or for another sampling than that of the prompt; those
  * of dealing. */
 EIS_MUST_USE eis_status eis_triple_units_take(eis_mpc_corrections *c, eis_triple_dealt *d,
                                               const eis_triple_request *request);

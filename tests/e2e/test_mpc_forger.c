@@ -44,12 +44,12 @@ typedef struct forger {
     eis_grpc_server *server;
     eis_grpc_client *real;
     lie lie;
-    unsigned heard; /* tokens of the run */
 } forger;
 
 typedef struct passing {
     forger *f;
     eis_grpc_call *call;
+    unsigned heard; /* tokens */
 } passing;
 
 static eis_status send_writer(eis_grpc_call *call, eis_writer *w)
@@ -101,8 +101,8 @@ static eis_status pass_event(void *context, eis_span message)
     eis_status st = EIS_OK;
 
     EIS_TRY(eis_coordinator_read_event(&event, message));
-    if (event.kind == EIS_COORDINATOR_TOKEN) p->f->heard++;
-    if (p->f->heard != 2 || event.kind == EIS_COORDINATOR_LOG)
+    if (event.kind == EIS_COORDINATOR_TOKEN) p->heard++;
+    if (p->heard != 2 || event.kind == EIS_COORDINATOR_LOG)
         return eis_net_grpc_send(p->call, message.data, message.bytes);
     if (p->f->lie == LEFT_OUT) return EIS_OK;
     if (event.kind != EIS_COORDINATOR_TOKEN) return eis_net_grpc_send(p->call, message.data, message.bytes);
@@ -118,13 +118,12 @@ out:
 static eis_status relay(void *context, eis_grpc_call *call)
 {
     forger *f = context;
-    passing p = {f, call};
+    passing p = {.f = f, .call = call};
     bool run = strstr(eis_net_grpc_path(call), "Run") != NULL;
     eis_span message;
     eis_status st = EIS_OK;
 
     EIS_TRY(eis_net_grpc_receive(&message, call));
-    f->heard = 0;
     EIS_TRY(eis_net_grpc_call(f->real, eis_net_grpc_path(call), message.data, message.bytes, COORDINATOR_CALL_MS,
                               run ? pass_event : pass_ack, &p));
 out:

@@ -124,6 +124,42 @@ static void tell_story(uint32_t parties)
     mpc_service_close(&s);
 }
 
+/* Nothing is dealt in a millisecond: the run ends between tokens, and goes on as often as it takes. */
+static void test_dry(void **state)
+{
+    static const uint32_t prompt[] = {0, 77};
+    mpc_service s;
+    eis_mpc_conductor *conductor;
+    eis_mpc_owner *owner;
+    eis_mpc_end end = EIS_MPC_END_DRY;
+    unsigned dry = 0;
+    told t = {.count = 0};
+    (void)state;
+
+    mpc_service_open_with(&s, model, &tuning, 2, "dry",
+                          (eis_triple_service_config){.pool_target = EIS_TRIPLE_NO_POOL, .wait_ms = 1});
+    mpc_service_require(
+        eis_mpc_conductor_open(&conductor, &s.session, s.document.data, s.document.bytes, &s.coordinator), "open");
+    mpc_service_require(eis_mpc_owner_open(&owner, &s.session, &s.owner), "owner");
+    mpc_service_require(eis_mpc_owner_send_model(owner, model, NULL, NULL), "model");
+    mpc_service_require(eis_mpc_conductor_load(conductor), "load");
+    mpc_service_require(eis_mpc_owner_send_prompt(owner, 1, 0, prompt, 2), "prompt");
+    for (uint32_t with = 2; end == EIS_MPC_END_DRY && dry < 100000; with = 0) {
+        mpc_service_require(eis_mpc_conductor_run(conductor, &end, with, 4 - t.count, NULL, tell, &t), "run");
+        if (end == EIS_MPC_END_DRY) dry++;
+    }
+    assert_true(dry >= 2 && end != EIS_MPC_END_DRY);
+    assert_true(t.count == 4 || end == EIS_MPC_END_STOP);
+    assert_int_equal(eis_mpc_conductor_step(conductor), 1 + t.count);     /* step 0 loads */
+    assert_int_equal(eis_mpc_conductor_position(conductor), 1 + t.count); /* two of the prompt, the last not fed */
+    check_story(NULL, 0, prompt, 2, &t);
+    /* There is nothing to go on with now. */
+    assert_int_equal(eis_mpc_conductor_run(conductor, &end, 0, 1, NULL, tell, &t), EIS_ERR_PROTOCOL);
+    eis_mpc_owner_close(owner);
+    eis_mpc_conductor_close(conductor);
+    mpc_service_close(&s);
+}
+
 static void test_story_of_two(void **state)
 {
     (void)state;
@@ -194,10 +230,8 @@ static void test_party_gone(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_story_of_two),
-        cmocka_unit_test(test_story_of_three),
-        cmocka_unit_test(test_strangers),
-        cmocka_unit_test(test_party_gone),
+        cmocka_unit_test(test_story_of_two), cmocka_unit_test(test_story_of_three), cmocka_unit_test(test_dry),
+        cmocka_unit_test(test_strangers),    cmocka_unit_test(test_party_gone),
     };
 
     return cmocka_run_group_tests(tests, open_model, close_model);

@@ -58,12 +58,11 @@ static inline eis_mpc_caller mpc_service_caller(const mpc_service *s, const eis_
                             .timeout_ms = 60000};
 }
 
-/* Starts everything for a model; the session is written, and nobody has been told of it. */
-static inline void mpc_service_open(mpc_service *s, const eis_model *model, const eis_mpc_tuning *tuning,
-                                    uint32_t parties, const char *id)
+/* Starts everything for a model; the session is written, and nobody has been told of it. `dealer` may set limits. */
+static inline void mpc_service_open_with(mpc_service *s, const eis_model *model, const eis_mpc_tuning *tuning,
+                                         uint32_t parties, const char *id, eis_triple_service_config dealer)
 {
     const eis_trust_ca_literal ca = {.name = "test", .days = 2};
-    eis_triple_service_config dealer = {.listen = {.host = "127.0.0.1"}};
 
     memset(s, 0, sizeof *s);
     mpc_service_require(eis_trust_ca_make(&s->ca, &ca), "ca");
@@ -79,6 +78,7 @@ static inline void mpc_service_open(mpc_service *s, const eis_model *model, cons
     mpc_service_issue(s, &s->coordinator_papers, &s->session.coordinator, "coordinator");
     mpc_service_issue(s, &s->owner_papers, &s->session.model_owner, "owner");
     s->session.prompt_owner = s->session.model_owner;
+    snprintf(dealer.listen.host, sizeof dealer.listen.host, "127.0.0.1");
     dealer.tls = mpc_service_tls(s, &s->dealer_papers);
     mpc_service_require(eis_triple_service_start(&s->dealer, &dealer), "dealer");
     eis_triple_service_address(&s->session.dealer.address, s->dealer);
@@ -99,6 +99,13 @@ static inline void mpc_service_open(mpc_service *s, const eis_model *model, cons
     mpc_service_require(eis_mpc_session_write(&s->document, &s->session), "session");
     s->coordinator = mpc_service_caller(s, &s->coordinator_papers);
     s->owner = mpc_service_caller(s, &s->owner_papers);
+}
+
+/* The same with few steps dealt ahead. */
+static inline void mpc_service_open(mpc_service *s, const eis_model *model, const eis_mpc_tuning *tuning,
+                                    uint32_t parties, const char *id)
+{
+    mpc_service_open_with(s, model, tuning, parties, id, (eis_triple_service_config){.pool_target = 4});
 }
 
 static inline void mpc_service_close(mpc_service *s)
