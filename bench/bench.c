@@ -309,7 +309,7 @@ int eis_cmd_bench(int argc, char **argv)
     static const struct argp argp = {
         options,
         parse,
-        "split|he",
+        "split|he|mpc",
         "Measure an engine: split beside OpenBLAS (float32) and a plain int8 product; he alone, or beside the times of "
         "another program.\v"
         "OpenBLAS is opened where it is installed (Debian: libopenblas0-pthread); without it the figures stand "

@@ -21,6 +21,7 @@
  *   bench_he_eval.c     whole models at the server
  *   bench_he_service.c  requests over HTTP
  *   bench_mpc.c         parties on threads, and a clock for their walks
+ *   bench_link.c        channels as slow as a network
  *   bench_mpc_gates.c   single operations of the engine mpc
  *   bench_mpc_tokens.c  whole tokens of it */
 #ifndef EIS_BENCH_BENCH_H

@@ -16,8 +16,9 @@
 
 #include <string.h>
 
-#define BLOCK_COLUMNS 512 /* whose limbs of x have 12 KiB */
-#define VECTORS       4   /* that a block is multiplied with */
+#define BLOCK_COLUMNS 1024 /* whose limbs of x have 24 KiB */
+#define AHEAD         512 /* words: cold rows are asked for so early */
+#define VECTORS       4    /* that a block is multiplied with */
 
 /* Limbs of x; those of a word beyond the last are 0. */
 typedef struct limbs {
@@ -126,6 +127,8 @@ static void two_rows(uint64_t y[2], const uint64_t *w, size_t step, const limbs 
     size_t j = 0;
 
     for (; j + 8 <= count; j += 8) {
+        _mm_prefetch((const void *)(w + j + AHEAD), _MM_HINT_T0);
+        _mm_prefetch((const void *)(w1 + j + AHEAD), _MM_HINT_T0);
         add_limbs(&a, load4(w + j), x, j);
         add_limbs(&b, load4(w1 + j), x, j);
         add_limbs(&a, load4(w + j + 4), x, j + 4);
@@ -177,5 +180,5 @@ void f61_matmul_avx2(uint64_t *y, const uint64_t *w, const uint64_t *x, size_t r
         for (size_t k = v; rows % 2 != 0 && k < v + vectors; k++)
             y[k * rows + rows - 1] = f61_dot_avx2(w + (rows - 1) * inner, x + k * inner, inner);
     }
-    explicit_bzero(block, sizeof block);
+    explicit_bzero(block, (batch < VECTORS ? batch : VECTORS) * sizeof block[0]);
 }
