@@ -63,6 +63,10 @@ EIS_MUST_USE eis_status eis_mpc_settings_set(eis_mpc_settings *settings, const c
  *          key does not take;  EIS_ERR_FILE. */
 EIS_MUST_USE eis_status eis_mpc_settings_load(eis_mpc_settings *settings, const char *path);
 
+/* The same of the bytes of a file, which texts call by its name. Errors: as above, but EIS_ERR_FILE. */
+EIS_MUST_USE eis_status eis_mpc_settings_parse(eis_mpc_settings *settings, const void *data, size_t bytes,
+                                               const char *name);
+
 /* Writes every key as a line KEY=VALUE, and reads such lines: what a child process inherits. Texts about listening and
  * certificates are left out. Errors: sticky in w; those of set. */
 void eis_mpc_settings_write(eis_writer *w, const eis_mpc_settings *settings);

@@ -104,30 +104,39 @@ out:
     return st;
 }
 
-eis_status eis_mpc_settings_load(eis_mpc_settings *settings, const char *path)
+eis_status eis_mpc_settings_parse(eis_mpc_settings *settings, const void *data, size_t bytes, const char *name)
 {
     eis_status st = EIS_OK;
     said heard = {.what = ""};
     const cyaml_config_t config = {
         .log_fn = note, .log_ctx = &heard, .mem_fn = cyaml_mem, .log_level = CYAML_LOG_ERROR};
     schema *s = NULL;
-    uint8_t *data = NULL;
     char **values = NULL;
-    size_t bytes = 0;
     cyaml_err_t error;
 
     EIS_NEW(s, 1);
-    EIS_NEW(data, FILE_BYTES_MAX);
-    EIS_TRY(read_file(data, &bytes, path));
     make_schema(s);
     error = cyaml_load_data(data, bytes, &config, &s->value, (cyaml_data_t **)&values, NULL);
-    EIS_REQUIRE(error == CYAML_OK, EIS_ERR_PARSE, "%s: %s%s%s", path,
+    EIS_REQUIRE(error == CYAML_OK, EIS_ERR_PARSE, "%s: %s%s%s", name,
                 heard.what[0] != 0 ? heard.what : cyaml_strerror(error), heard.where[0] != 0 ? " " : "", heard.where);
     st = take(settings, values);
-    if (st != EIS_OK) st = eis_fail_prefix(st, "%s", path);
+    if (st != EIS_OK) st = eis_fail_prefix(st, "%s", name);
     (void)cyaml_free(&config, &s->value, (cyaml_data_t *)values, 0);
 out:
-    eis_mem_free(data);
     eis_mem_free(s);
+    return st;
+}
+
+eis_status eis_mpc_settings_load(eis_mpc_settings *settings, const char *path)
+{
+    eis_status st = EIS_OK;
+    uint8_t *data = NULL;
+    size_t bytes = 0;
+
+    EIS_NEW(data, FILE_BYTES_MAX);
+    EIS_TRY(read_file(data, &bytes, path));
+    EIS_TRY(eis_mpc_settings_parse(settings, data, bytes, path));
+out:
+    eis_mem_free(data);
     return st;
 }
