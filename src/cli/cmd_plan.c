@@ -30,6 +30,7 @@ enum {
     KEY_POLICY,
     KEY_TOLERANCE,
     KEY_CONTEXT,
+    KEY_PROMPT_TOKENS,
     KEY_TEMPERATURE,
     KEY_TOP_K
 };
@@ -38,7 +39,7 @@ typedef struct flags {
     eis_cli_common common;
     eis_cli_he_own own;
     eis_cli_mpc mpc;
-    unsigned context;
+    unsigned context, prompt_tokens;
     eis_mpc_sampling sampling; /* 0: not given */
     eis_engine engine;
     const char *model, *weights, *policy;
@@ -59,6 +60,7 @@ static const struct argp_option options[] = {
     {"security-policy", KEY_POLICY, "NAME", 0, "With he: the security bound (default he-guidelines-2024-128)", 31},
     {"tolerance", KEY_TOLERANCE, "X", 0, "With he: refuse where answers may err by more", 31},
     {"context", KEY_CONTEXT, "N", 0, "With mpc: positions that the token looks back on (default 128)", 32},
+    {"prompt-tokens", KEY_PROMPT_TOKENS, "N", 0, "With mpc: a prompt of N tokens in place of a token", 32},
     {"temperature", KEY_TEMPERATURE, "T", 0, "With mpc: a token that is drawn, as `eis generate` has it", 32},
     {"top-k", KEY_TOP_K, "K", 0, "With mpc: the same", 32},
     {"json", KEY_JSON, NULL, 0, "Print one JSON object", 40},
@@ -75,7 +77,9 @@ static void settle(flags *f, const struct argp_state *state)
     if (f->model == NULL) argp_error(state, "--model is missing");
     if (f->engine != EIS_ENGINE_SPLIT && split) argp_error(state, "shares and profiles go with --engine split");
     if (f->engine != EIS_ENGINE_HE && he) argp_error(state, "chains, forms and bounds go with --engine he");
-    if (f->engine != EIS_ENGINE_MPC && (f->context != 0 || asks_to_draw(f) || eis_cli_mpc_any(&f->mpc)))
+    if (f->context != 0 && f->prompt_tokens != 0) argp_error(state, "a plan is of a token or of a prompt, not of both");
+    if (f->engine != EIS_ENGINE_MPC &&
+        (f->context != 0 || f->prompt_tokens != 0 || asks_to_draw(f) || eis_cli_mpc_any(&f->mpc)))
         argp_error(state, "parties, settings, --context and sampling go with --engine mpc");
     if (!f->has_profile) f->profile = f->scheme.threshold > 0 ? EIS_SPLIT_F61_20 : EIS_SPLIT_P24;
     if (!f->has_shares) f->scheme.servers = f->scheme.threshold > 0 ? f->scheme.threshold + 1 : 2;
@@ -128,6 +132,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         return 0;
     case KEY_CONTEXT:
         f->context = (unsigned)eis_cli_number(state, "--context", arg, 1, 1u << 20);
+        return 0;
+    case KEY_PROMPT_TOKENS:
+        f->prompt_tokens = (unsigned)eis_cli_number(state, "--prompt-tokens", arg, 1, 1u << 20);
         return 0;
     case KEY_TEMPERATURE:
         f->sampling.temperature = eis_cli_real(state, "--temperature", arg);
@@ -279,7 +286,8 @@ static eis_status run_plan(flags *f)
         goto out;
     }
     if (f->engine == EIS_ENGINE_MPC) {
-        st = eis_cli_plan_mpc(model, &f->mpc, f->context, asks_to_draw(f) ? &f->sampling : NULL, f->json);
+        st = eis_cli_plan_mpc(model, &f->mpc, f->context, f->prompt_tokens, asks_to_draw(f) ? &f->sampling : NULL,
+                              f->json);
         goto out;
     }
     EIS_TRY(find_layers(&info, &layers, f, model, pool));

@@ -59,13 +59,19 @@ typedef struct per_step {
 static per_step average(const eis_mpc_text_report *r)
 {
     const eis_mpc_counters *last = &r->parties[r->session->party_count - 1];
-    double steps = (double)r->prompt_tokens + (r->tokens > 0 ? r->tokens - 1 : 0), n = steps > 0 ? steps : 1;
+    double steps = last->steps > 1 ? (double)(last->steps - 1) : 0, n = steps > 0 ? steps : 1;
 
     return (per_step){.steps = steps,
                       .rounds = (double)(last->rounds - last->load_rounds) / n,
                       .bytes = (double)(last->bytes_to_each_peer - last->load_bytes) / n,
                       .words = (double)(last->unit_words - last->load_unit_words) / n,
                       .ms = r->token_ms / n};
+}
+
+/* Each token but the first takes one. */
+static double prompt_steps(const eis_mpc_text_report *r, const per_step *a)
+{
+    return a->steps - (r->tokens > 0 ? (double)r->tokens - 1 : 0);
 }
 
 void eis_cli_mpc_report_print(FILE *out, const eis_mpc_text *text)
@@ -87,6 +93,9 @@ void eis_cli_mpc_report_print(FILE *out, const eis_mpc_text *text)
             eis_cli_bytes(load_offline, 8 * last->load_unit_words));
     fprintf(out, "  a step (%.0f of them): %.1f ms, %.1f rounds, %s to each peer, %s of material\n", a.steps, a.ms,
             a.rounds, eis_cli_bytes(online, (uint64_t)a.bytes), eis_cli_bytes(offline, (uint64_t)(8 * a.words)));
+    if (!classes)
+        fprintf(out, "  prompt: %u tokens in %.0f step%s; the first token came after %.0f ms\n", r.prompt_tokens,
+                prompt_steps(&r, &a), prompt_steps(&r, &a) == 1 ? "" : "s", r.first_ms);
     if (!classes && eis_mpc_sampling_is_greedy(&r.sampling))
         fprintf(out, "  tokens: the likeliest ones\n");
     else if (!classes)
@@ -140,6 +149,11 @@ void eis_cli_mpc_report_json(eis_json_writer *w, const eis_mpc_text *text)
     write_u64(w, "load_bytes_to_each_peer", last->load_bytes);
     write_u64(w, "load_unit_words", last->load_unit_words);
     write_real(w, "steps", a.steps);
+    if (r.session->kind == EIS_MPC_MODEL_LM) {
+        write_u64(w, "prompt_tokens", r.prompt_tokens);
+        write_real(w, "prompt_steps", prompt_steps(&r, &a));
+        write_real(w, "first_token_ms", r.first_ms);
+    }
     write_real(w, "ms_per_step", a.ms);
     write_real(w, "rounds_per_step", a.rounds);
     write_real(w, "bytes_per_step_to_each_peer", a.bytes);

@@ -10,6 +10,7 @@
 #include "engine/mpc/stream.h"
 #include "engine/split/plan.h"
 #include "service/mpc_manifest.h"
+#include "service/mpc_model.h"
 #include "wire/frame.h"
 #include "wire/json_writer.h"
 
@@ -31,8 +32,14 @@ typedef struct job {
     eis_mpc_sampling sampling;
     eis_mpc_plan plan;
     uint32_t parties, context;
+    uint32_t prompt; /* tokens of a prompt, whose steps are planned; 0: the step of a token */
     speed speed;
 } job;
+
+static eis_mpc_plan_tests tests_of(const job *j)
+{
+    return (eis_mpc_plan_tests){j->session.tests, j->session.pending_max};
+}
 
 static bool is_text(const job *j) { return j->session.kind == EIS_MPC_MODEL_LM; }
 
@@ -82,9 +89,46 @@ static eis_mpc_plan_row whole_row(const job *j)
 {
     eis_mpc_plan_row check = check_row(j), all = j->plan.total;
 
+    if (j->prompt > 0) return all; /* its steps have theirs */
     all.rounds += check.rounds;
     all.opened += check.opened;
     return all;
+}
+
+static void add_row(eis_mpc_plan_row *sum, const eis_mpc_plan_row *row)
+{
+    sum->rounds += row->rounds;
+    sum->opened += row->opened;
+    sum->masks += row->masks;
+    sum->corrections += row->corrections;
+    sum->multiply_adds += row->multiply_adds;
+}
+
+/* A row for each step of the prompt, check and output included. */
+static eis_status plan_prompt(job *j)
+{
+    eis_status st = EIS_OK;
+    const eis_mpc_lm *lm = &j->session.lm;
+    uint32_t all = eis_mpc_model_filled(&j->session, j->prompt), count;
+    const eis_mpc_plan_tests tests = tests_of(j);
+    job step = {.session = j->session};
+
+    EIS_REQUIRE(all <= j->session.context, EIS_ERR_CONTEXT_LENGTH,
+                "the prompt has %u tokens, and a session %u positions", all, j->session.context);
+    EIS_NEW(j->plan.rows, all);
+    for (uint32_t at = 0; at < all; at += count) {
+        eis_mpc_plan_row *row = &j->plan.rows[j->plan.row_count++];
+        EIS_TRY(eis_mpc_lm_prefill(&count, lm, at, all - at));
+        EIS_TRY(eis_mpc_plan_make(&step.plan, lm, at, count, at + count < all ? NULL : &j->sampling, &tests));
+        *row = whole_row(&step);
+        snprintf(row->name, sizeof row->name, "tokens %u to %u", at + 1, at + count);
+        add_row(&j->plan.total, row);
+        eis_mpc_plan_clear(&step.plan);
+    }
+    snprintf(j->plan.total.name, sizeof j->plan.total.name, "the prompt");
+out:
+    eis_mpc_plan_clear(&step.plan);
+    return st;
 }
 
 /* ---- the table ---- */
@@ -109,9 +153,12 @@ static void print_table(const job *j)
     for (size_t l = 0; l < EIS_PLAN_LINKS; l++) printf(" %13s", eis_plan_links[l].name);
     putchar('\n');
     for (uint32_t i = 0; i < j->plan.row_count; i++) print_row(j, &j->plan.rows[i]);
-    print_row(j, &check);
+    if (j->prompt == 0) print_row(j, &check);
     print_row(j, &all);
-    if (is_text(j)) printf("\nOne token of %u parties that looks back on %u positions, ", j->parties, j->context);
+    if (j->prompt > 0)
+        printf("\nA prompt of %u tokens and %u parties, step by step; its first token is ", j->prompt, j->parties);
+    if (is_text(j) && j->prompt == 0)
+        printf("\nOne token of %u parties that looks back on %u positions, ", j->parties, j->context);
     if (is_text(j) && eis_mpc_sampling_is_greedy(&j->sampling)) printf("the likeliest one.");
     if (is_text(j) && !eis_mpc_sampling_is_greedy(&j->sampling))
         printf("drawn among the %u likeliest at temperature %g.", j->sampling.top_k, j->sampling.temperature);
@@ -174,7 +221,7 @@ static eis_status print_json(const job *j)
     eis_json_writer_key(&w, "layers");
     eis_json_writer_begin_array(&w);
     for (uint32_t i = 0; i < j->plan.row_count; i++) write_row(&w, j, &j->plan.rows[i]);
-    write_row(&w, j, &check);
+    if (j->prompt == 0) write_row(&w, j, &check);
     eis_json_writer_end_array(&w);
     eis_cli_mpc_notes_json(&w, &j->notes);
     eis_json_writer_key(&w, "total");
@@ -188,27 +235,36 @@ static eis_status plan_text(job *j, const eis_mpc_settings *settings, const eis_
 {
     static const eis_mpc_sampling greedy = {1, 0};
     const eis_mpc_lm *lm = &j->session.lm;
+    const eis_mpc_plan_tests tests = tests_of(j);
 
     if (j->context == 0) j->context = lm->context < CONTEXT_DEFAULT ? lm->context : CONTEXT_DEFAULT;
     j->sampling = asked != NULL ? *asked : greedy;
     if (j->sampling.top_k == 0) j->sampling.top_k = settings->sampling.top_k;
     if (asked != NULL && asked->temperature == 0) j->sampling.temperature = settings->sampling.temperature;
-    return eis_mpc_plan_make(&j->plan, lm, j->context - 1, 0, &j->sampling);
+    if (j->prompt > 0) return plan_prompt(j);
+    return eis_mpc_plan_make(&j->plan, lm, j->context - 1, 0, &j->sampling, &tests);
 }
 
-eis_status eis_cli_plan_mpc(const eis_model *model, const eis_cli_mpc *flags, unsigned context,
+static eis_status plan_classifier(job *j)
+{
+    const eis_mpc_plan_tests tests = tests_of(j);
+
+    return eis_mpc_plan_make_classifier(&j->plan, &j->session.classifier, &tests);
+}
+
+eis_status eis_cli_plan_mpc(const eis_model *model, const eis_cli_mpc *flags, unsigned context, unsigned prompt,
                             const eis_mpc_sampling *sampling, bool json)
 {
     eis_status st = EIS_OK;
     eis_mpc_settings settings;
-    job j = {.parties = flags->parties != 0 ? flags->parties : PARTIES_DEFAULT, .context = context};
+    job j = {.parties = flags->parties != 0 ? flags->parties : PARTIES_DEFAULT, .context = context, .prompt = prompt};
 
     EIS_TRY(eis_cli_settings_read(&settings, &flags->settings));
     EIS_TRY(eis_mpc_manifest_take(&j.session, &j.notes, &settings, model));
-    EIS_REQUIRE(is_text(&j) || (context == 0 && sampling == NULL), EIS_ERR_USAGE,
-                "--context, --temperature and --top-k are for language models: a classifier tells its likeliest class");
-    EIS_TRY(is_text(&j) ? plan_text(&j, &settings, sampling)
-                        : eis_mpc_plan_make_classifier(&j.plan, &j.session.classifier));
+    EIS_REQUIRE(is_text(&j) || (context == 0 && prompt == 0 && sampling == NULL), EIS_ERR_USAGE,
+                "--context, --prompt-tokens, --temperature and --top-k are for language models: a classifier tells its "
+                "likeliest class");
+    EIS_TRY(is_text(&j) ? plan_text(&j, &settings, sampling) : plan_classifier(&j));
     EIS_TRY(measure(&j.speed));
     if (json)
         EIS_TRY(print_json(&j));

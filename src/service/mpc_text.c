@@ -32,7 +32,8 @@ struct eis_mpc_text {
     uint32_t timeout_ms;
     eis_mpc_sampling sampling; /* of the settings, then of the text */
     uint32_t prompt_tokens, tokens;
-    double start_ms, load_ms, token_ms;
+    double start_ms, load_ms, token_ms, first_ms;
+    uint64_t run_ns; /* when the prompt was handed in */
 };
 
 #define MODEL_NAME   "model"
@@ -363,7 +364,7 @@ static eis_status tell(void *context, eis_span message)
         eis_log(EIS_LOG_WARN, "coordinator", "%s", event.text);
     } else if (event.kind == EIS_COORDINATOR_TIMING && t->waiting) {
         t->waiting = false;
-        t->text->tokens++;
+        if (t->text->tokens++ == 0) t->text->first_ms = ms_since(t->text->run_ns);
         EIS_TRY(eis_text_growth_add(t->growth, t->ids, &stop, t->token, event.ms));
     }
 out:
@@ -373,7 +374,7 @@ out:
 static eis_status run(eis_mpc_text *text, telling *t)
 {
     eis_status st = EIS_OK;
-    uint64_t step, begin = eis_clock_ns();
+    uint64_t step, begin = text->run_ns = eis_clock_ns();
     eis_writer w;
 
     EIS_TRY(submit(&step, text));
@@ -497,5 +498,6 @@ void eis_mpc_text_report_get(eis_mpc_text_report *report, const eis_mpc_text *te
                                     .tokens = text->tokens,
                                     .start_ms = text->start_ms,
                                     .load_ms = text->load_ms,
-                                    .token_ms = text->token_ms};
+                                    .token_ms = text->token_ms,
+                                    .first_ms = text->first_ms};
 }

@@ -54,6 +54,7 @@ typedef struct eis_mpc_text_report {
     const pid_t *processes;             /* parties, the Triple Service, the coordinator */
     uint32_t prompt_tokens, tokens;     /* put in, and told */
     double start_ms, load_ms, token_ms; /* token_ms: all steps of the text */
+    double first_ms;                    /* of these until the first token was told */
 } eis_mpc_text_report;
 
 void eis_mpc_text_report_get(eis_mpc_text_report *report, const eis_mpc_text *text);

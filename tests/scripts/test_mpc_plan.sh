@@ -25,6 +25,32 @@ assert sum(row["rounds"] for row in plan["layers"]) == total["rounds"] and len(p
 PY
 }
 compare
+
+# a prompt: one step, or several where a unit may weigh little
+prompt() { # STEPS FLAGS...
+    local steps=$1; shift
+    "$eis" generate --engine mpc --parties 2 --model "$stories" --prompt-ids 5,9,77,1,300,12,4 --greedy --max-tokens 1 --json "$@" 2>"$scratch/err" |
+        tail -n 1 >"$scratch/report" || fail "$(cat "$scratch/err")"
+    "$eis" plan --engine mpc --parties 2 --model "$stories" --prompt-tokens 7 --json "$@" >"$scratch/plan" 2>"$scratch/err" || fail "plan: $(cat "$scratch/err")"
+    python3 - "$scratch" "$steps" <<'PY' || fail "plan and report of a prompt differ with $*"
+import json, sys
+report, plan = (json.load(open(f"{sys.argv[1]}/{name}")) for name in ("report", "plan"))
+report, total = report["report"], plan["total"]
+last = report["parties"][1]
+assert report["prompt_tokens"] == 7 and report["prompt_steps"] == report["steps"] == len(plan["layers"]) == int(sys.argv[2]), report
+assert last["rounds"] - report["load_rounds"] == total["rounds"], (last, total)
+assert last["bytes_to_each_peer"] - report["load_bytes_to_each_peer"] == total["bytes_to_each_peer"], (last, total)
+assert last["unit_words"] - report["load_unit_words"] == total["correction_words"], (last, total)
+assert 0 < report["first_token_ms"] < 60000
+PY
+}
+prompt 1
+prompt 1 --set scheduler.pad_bucket=8
+prompt 1 --set sacrifice.level=1 --set check.max_pending=100000
+prompt 1 --set prompt.check=off
+prompt 7 --set scheduler.prefill_mib=1
+prompt 8 --set scheduler.prefill_mib=1 --set scheduler.pad_bucket=8
+
 rounds() { "$eis" plan --engine mpc --model "$stories" --json "$@" | python3 -c 'import json, sys; print(json.load(sys.stdin)["total"]["rounds"])'; }
 material() { "$eis" plan --engine mpc --model "$stories" --json "$@" | python3 -c 'import json, sys; print(json.load(sys.stdin)["total"]["correction_words"])'; }
 [ "$(rounds --set cheby.deg=13)" -eq $(($(rounds) + 8)) ] || fail "a degree above 11 costs 2 rounds in each of 4 softmaxes"
@@ -75,6 +101,9 @@ expect 2 'bad.yaml: cheby.deg takes' "$eis" plan --engine mpc --model "$stories"
 [ "$(rounds --config "$scratch/empty.yaml")" -eq "$(rounds)" ] || fail "an empty file changes nothing"
 expect 3 'nowhere' "$eis" plan --engine mpc --model "$stories" --config "$scratch/nowhere"
 expect 2 'go with --engine mpc' "$eis" plan --model "$stories" --context 3
+expect 2 'not of both' "$eis" plan --engine mpc --model "$stories" --context 3 --prompt-tokens 3
+expect 3 'positions' "$eis" plan --engine mpc --model "$stories" --set scheduler.max_context=16 --prompt-tokens 17
+expect 3 'positions' "$eis" plan --engine mpc --model "$stories" --set scheduler.max_context=15 --set scheduler.pad_bucket=8 --prompt-tokens 9
 
 # the list of settings in the documents is that of the program, and is a file that it takes
 "$eis" serve party --settings >"$scratch/settings.yaml" || fail "--settings"

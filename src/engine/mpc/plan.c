@@ -2,6 +2,7 @@
 #include "engine/mpc/plan.h"
 
 #include "base/mem.h"
+#include "engine/mpc/sacrifice.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -57,36 +58,69 @@ static void fill(eis_mpc_plan *plan, const eis_mpc_graph *graph)
     plan->total.rounds = graph->rounds;
 }
 
-eis_status eis_mpc_plan_read(eis_mpc_plan *plan, const eis_mpc_graph *graph)
+/* The tests of material and inputs, and the checks that run because many residues are pending. */
+static eis_status add_tests(eis_mpc_plan *plan, const eis_mpc_graph *graph, const eis_mpc_plan_tests *tests)
+{
+    eis_status st = EIS_OK;
+    eis_mpc_plan_row *row = &plan->rows[plan->row_count], *total = &plan->total;
+    eis_mpc_test_size size;
+    uint32_t checks = 0, frames;
+
+    EIS_TRY(eis_mpc_checks_between(&checks, graph, tests->what, tests->pending_max));
+    eis_mpc_test_size_graph(&size, graph, tests->what);
+    if (size.opened == 0 && checks == 0) goto out;
+    frames = (uint32_t)((size.opened + EIS_MPC_TEST_FRAME_WORDS - 1) / EIS_MPC_TEST_FRAME_WORDS);
+    snprintf(row->name, sizeof row->name, "tests, checks between");
+    row->rounds = checks * EIS_MPC_CHECK_ROUNDS + (size.opened > 0 ? EIS_MPC_COIN_ROUNDS + frames : 0);
+    row->opened = size.opened + checks * (EIS_MPC_CHECK_BYTES / 8) + (size.opened > 0 ? EIS_MPC_COIN_BYTES / 8 : 0);
+    row->masks = size.words - size.corrections;
+    row->corrections = size.corrections;
+    row->multiply_adds = 4 * size.opened;
+    plan->row_count++;
+    total->rounds += row->rounds;
+    total->opened += row->opened;
+    total->masks += row->masks;
+    total->corrections += row->corrections;
+    total->multiply_adds += row->multiply_adds;
+out:
+    return st;
+}
+
+eis_status eis_mpc_plan_read(eis_mpc_plan *plan, const eis_mpc_graph *graph, const eis_mpc_plan_tests *tests)
 {
     eis_status st = EIS_OK;
 
     memset(plan, 0, sizeof *plan);
     EIS_ASSERT(graph->section_count > 0);
-    EIS_NEW(plan->rows, graph->section_count);
+    EIS_NEW(plan->rows, (size_t)graph->section_count + 1);
     plan->row_count = graph->section_count;
     fill(plan, graph);
+    EIS_TRY(add_tests(plan, graph, tests));
     snprintf(plan->total.name, sizeof plan->total.name, "total");
 out:
+    if (st != EIS_OK) eis_mpc_plan_clear(plan);
     return st;
 }
 
 eis_status eis_mpc_plan_make(eis_mpc_plan *plan, const eis_mpc_lm *lm, uint32_t position, uint32_t secret_tokens,
-                             const eis_mpc_sampling *sampling)
+                             const eis_mpc_sampling *sampling, const eis_mpc_plan_tests *tests)
 {
     eis_status st = EIS_OK;
     eis_mpc_lm_step step = {0};
 
     memset(plan, 0, sizeof *plan);
-    EIS_TRY(eis_mpc_lm_step_draw(&step, lm, position, secret_tokens, sampling));
-    EIS_TRY(eis_mpc_plan_read(plan, &step.graph));
+    EIS_TRY(sampling != NULL ? eis_mpc_lm_step_draw(&step, lm, position, secret_tokens, sampling)
+                             : eis_mpc_lm_step_init(&step, lm, position, secret_tokens, false));
+    EIS_TRY(eis_mpc_plan_read(plan, &step.graph, tests));
+    plan->silent = sampling == NULL;
     plan->drawn = step.coin.signs != NULL;
 out:
     eis_mpc_lm_step_clear(&step);
     return st;
 }
 
-eis_status eis_mpc_plan_make_classifier(eis_mpc_plan *plan, const eis_mpc_classifier *classifier)
+eis_status eis_mpc_plan_make_classifier(eis_mpc_plan *plan, const eis_mpc_classifier *classifier,
+                                        const eis_mpc_plan_tests *tests)
 {
     eis_status st = EIS_OK;
     eis_mpc_graph graph = {0};
@@ -94,7 +128,7 @@ eis_status eis_mpc_plan_make_classifier(eis_mpc_plan *plan, const eis_mpc_classi
 
     memset(plan, 0, sizeof *plan);
     EIS_TRY(eis_mpc_classifier_graph(&graph, &best, NULL, classifier));
-    EIS_TRY(eis_mpc_plan_read(plan, &graph));
+    EIS_TRY(eis_mpc_plan_read(plan, &graph, tests));
 out:
     eis_mpc_graph_clear(&graph);
     return st;
@@ -102,12 +136,17 @@ out:
 
 uint32_t eis_mpc_plan_check_rounds(const eis_mpc_plan *plan)
 {
-    return EIS_MPC_CHECK_ROUNDS + EIS_MPC_OUTPUT_ROUNDS + (plan->drawn ? EIS_MPC_COIN_ROUNDS : 0);
+    uint32_t rounds = EIS_MPC_CHECK_ROUNDS;
+
+    if (!plan->silent) rounds += EIS_MPC_OUTPUT_ROUNDS;
+    if (plan->drawn) rounds += EIS_MPC_COIN_ROUNDS;
+    return rounds;
 }
 
 uint64_t eis_mpc_plan_check_bytes(const eis_mpc_plan *plan, uint32_t header)
 {
-    uint64_t bytes = EIS_MPC_CHECK_BYTES + EIS_MPC_OUTPUT_BYTES + (plan->drawn ? EIS_MPC_COIN_BYTES : 0u);
+    uint64_t bytes =
+        EIS_MPC_CHECK_BYTES + (plan->silent ? 0u : EIS_MPC_OUTPUT_BYTES) + (plan->drawn ? EIS_MPC_COIN_BYTES : 0u);
 
     return bytes + (uint64_t)header * eis_mpc_plan_check_rounds(plan);
 }

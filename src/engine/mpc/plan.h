@@ -6,6 +6,7 @@
 
 #include "engine/mpc/classifier.h"
 #include "engine/mpc/lm.h"
+#include "engine/mpc/material.h"
 
 /* Rounds beside the graph: of the check and the output of a step, and of the coin of one that draws its token. */
 #define EIS_MPC_CHECK_ROUNDS  3
@@ -31,20 +32,30 @@ typedef struct eis_mpc_plan {
     eis_mpc_plan_row *rows; /* [row_count]: of the graph's sections */
     uint32_t row_count;
     eis_mpc_plan_row total;
-    bool drawn; /* the token is, so a coin is tossed */
+    bool drawn;  /* the token is, so a coin is tossed */
+    bool silent; /* no token is told */
 } eis_mpc_plan;
 
+/* What a session tests, and how many residues it keeps: its last row where a step has any of it. */
+typedef struct eis_mpc_plan_tests {
+    eis_mpc_tests what;
+    size_t pending_max;
+} eis_mpc_plan_tests;
+
 /* Reads the plan of a graph with sections. Errors: EIS_ERR_MEMORY; *plan is zeroed. */
-EIS_MUST_USE eis_status eis_mpc_plan_read(eis_mpc_plan *plan, const eis_mpc_graph *graph);
+EIS_MUST_USE eis_status eis_mpc_plan_read(eis_mpc_plan *plan, const eis_mpc_graph *graph,
+                                          const eis_mpc_plan_tests *tests);
 
 /* Plans the step of a public token at `position`, or of so many secret ones from there on, whose successor is chosen as
- * `sampling` says.
+ * `sampling` says; NULL: there is no head, since more of the prompt follows.
  * Errors: those of eis_mpc_lm_step_draw; *plan is zeroed. */
 EIS_MUST_USE eis_status eis_mpc_plan_make(eis_mpc_plan *plan, const eis_mpc_lm *lm, uint32_t position,
-                                          uint32_t secret_tokens, const eis_mpc_sampling *sampling);
+                                          uint32_t secret_tokens, const eis_mpc_sampling *sampling,
+                                          const eis_mpc_plan_tests *tests);
 
 /* Plans an input of a classifier. Errors: those of eis_mpc_classifier_graph; *plan is zeroed. */
-EIS_MUST_USE eis_status eis_mpc_plan_make_classifier(eis_mpc_plan *plan, const eis_mpc_classifier *classifier);
+EIS_MUST_USE eis_status eis_mpc_plan_make_classifier(eis_mpc_plan *plan, const eis_mpc_classifier *classifier,
+                                                     const eis_mpc_plan_tests *tests);
 
 /* What a step has beside its graph, as a carrier counts it with headers of `header` bytes. */
 uint32_t eis_mpc_plan_check_rounds(const eis_mpc_plan *plan);
