@@ -26,9 +26,7 @@ typedef struct layout {
 
 typedef struct blocks {
     eis_he_bsgs bsgs;
-    eis_ckks_plain bias;
-    double *bias_value; /* [slots] */
-    bool has_bias;
+    eis_he_bias bias;
 } blocks;
 
 static uint32_t diagonals(const layout *l) { return l->rows / l->copies; }
@@ -121,8 +119,7 @@ static void data_free(void *data)
     blocks *b = data;
 
     eis_he_bsgs_clear(&b->bsgs);
-    eis_ckks_plain_clear(&b->bias);
-    eis_mem_free(b->bias_value);
+    eis_he_bias_clear(&b->bias);
     eis_mem_free(b);
 }
 
@@ -174,7 +171,6 @@ static eis_status prepare(void **data, size_t *bytes, const struct eis_he_progra
     eis_status st = EIS_OK;
     const layout *l = program->plan->layout->stage[stage].data;
     const eis_he_map *map = &graph->node[l->node].map;
-    size_t slots = eis_ckks_slots(program->params);
     double *dense = NULL;
     blocks *b = NULL;
 
@@ -183,12 +179,7 @@ static eis_status prepare(void **data, size_t *bytes, const struct eis_he_progra
     EIS_TRY(dense_of(&dense, map, l));
     EIS_TRY(eis_he_bsgs_init(&b->bsgs, diagonals(l), l->copies, l->limbs, l->factor));
     EIS_TRY(set_planes(&b->bsgs, program, dense, l));
-    EIS_NEW(b->bias_value, slots);
-    for (uint32_t i = 0; i < map->rows; i++) {
-        b->bias_value[(size_t)i * l->copies] = map->bias[i];
-        b->has_bias = b->has_bias || map->bias[i] != 0;
-    }
-    EIS_TRY(eis_he_plane_encode(&b->bias, program, b->bias_value, slots, l->limbs - 1, 0, l->target, false));
+    EIS_TRY(eis_he_bias_init(&b->bias, program, map, l->copies, l->limbs - 1, l->target));
     *bytes = eis_he_bsgs_bytes(&b->bsgs);
     *data = b;
     b = NULL;
@@ -214,11 +205,7 @@ static eis_status eval(eis_ckks_ct *out, const struct eis_he_program *program, u
     EIS_TRY(eis_he_rescale(out, l->target));
     EIS_TRY(eis_he_fold(out, l->copies, 1, &keys->galois));
     EIS_TRY(eis_he_fold(out, l->size / l->rows, (size_t)l->copies * l->rows, &keys->galois));
-    if (!b->has_bias) goto out;
-    if (eis_ckks_scale_equal(out->scale, b->bias.scale))
-        EIS_TRY(eis_ckks_ct_add_plain(out, out, &b->bias));
-    else
-        EIS_TRY(eis_he_bias_add(out, program, b->bias_value, eis_ckks_slots(program->params)));
+    EIS_TRY(eis_he_bias_add(out, program, &b->bias));
 out:
     eis_ckks_ct_clear(&input);
     return st;

@@ -34,12 +34,38 @@ out:
     return st;
 }
 
-eis_status eis_he_bias_add(eis_ckks_ct *ct, const eis_he_program *program, const double *values, size_t count)
+eis_status eis_he_bias_init(eis_he_bias *bias, const eis_he_program *program, const eis_he_map *map, size_t stride,
+                            uint32_t limbs, double scale)
+{
+    eis_status st = EIS_OK;
+    size_t slots = eis_ckks_slots(program->params);
+
+    EIS_NEW(bias->value, slots);
+    for (uint32_t i = 0; i < map->rows; i++) {
+        bias->value[i * stride] = map->bias[i];
+        bias->any = bias->any || map->bias[i] != 0;
+    }
+    EIS_TRY(eis_he_plane_encode(&bias->plane, program, bias->value, slots, limbs, 0, scale, false));
+out:
+    return st;
+}
+
+void eis_he_bias_clear(eis_he_bias *bias)
+{
+    eis_ckks_plain_clear(&bias->plane);
+    eis_mem_free(bias->value);
+    *bias = (eis_he_bias){0};
+}
+
+eis_status eis_he_bias_add(eis_ckks_ct *ct, const eis_he_program *program, const eis_he_bias *bias)
 {
     eis_status st = EIS_OK;
     eis_ckks_plain plane = {0};
 
-    EIS_TRY(eis_he_plane_encode(&plane, program, values, count, (uint32_t)ct->limbs, 0, ct->scale, false));
+    if (!bias->any) return EIS_OK;
+    if (eis_ckks_scale_equal(ct->scale, bias->plane.scale)) return eis_ckks_ct_add_plain(ct, ct, &bias->plane);
+    EIS_TRY(eis_he_plane_encode(&plane, program, bias->value, eis_ckks_slots(program->params), (uint32_t)ct->limbs, 0,
+                                ct->scale, false));
     EIS_TRY(eis_ckks_ct_add_plain(ct, ct, &plane));
 out:
     eis_ckks_plain_clear(&plane);

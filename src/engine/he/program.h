@@ -24,9 +24,20 @@ struct eis_he_program {
 EIS_MUST_USE eis_status eis_he_plane_encode(eis_ckks_plain *plane, const eis_he_program *program, const double *values,
                                             size_t count, uint32_t limbs, size_t special, double scale, bool keep);
 
-/* Adds values to the slots of a ciphertext, at its own level and scale. Errors: as eis_he_plane_encode. */
-EIS_MUST_USE eis_status eis_he_bias_add(eis_ckks_ct *ct, const eis_he_program *program, const double *values,
-                                        size_t count);
+/* The bias of a lone map, number i at slot i * stride. Valid when zeroed. */
+typedef struct eis_he_bias {
+    eis_ckks_plain plane; /* at the planned level and scale */
+    double *value;        /* [slots]: for answers off that scale */
+    bool any;             /* it is not all zeros */
+} eis_he_bias;
+
+/* Encodes it. Errors: as eis_he_plane_encode; the caller clears it all the same. */
+EIS_MUST_USE eis_status eis_he_bias_init(eis_he_bias *bias, const eis_he_program *program, const eis_he_map *map,
+                                         size_t stride, uint32_t limbs, double scale);
+void eis_he_bias_clear(eis_he_bias *bias);
+
+/* Adds it to a ciphertext, at whatever scale that has. Errors: as eis_he_plane_encode. */
+EIS_MUST_USE eis_status eis_he_bias_add(eis_ckks_ct *ct, const eis_he_program *program, const eis_he_bias *bias);
 
 /* Reads ciphertext `index` of a stage from its source, checks level and scale (within 2^-20 of the contract's), and
  * drops it to `limbs`. Errors: EIS_ERR_LEVEL, EIS_ERR_SCALE; what the source returns. *ct is cleared. */

@@ -19,10 +19,8 @@ typedef struct layout {
 
 typedef struct rows {
     eis_ckks_plain *plane; /* [pieces] */
-    eis_ckks_plain bias;   /* at the planned level and scale; not used where it is all zeros */
-    double *bias_value;    /* [slots] */
     uint32_t pieces;
-    bool has_bias;
+    eis_he_bias bias;
 } rows;
 
 /* ---- Planning -------------------------------------------------------------------------------------------------------
@@ -107,8 +105,7 @@ static void data_free(void *data)
 
     for (uint32_t i = 0; r->plane != NULL && i < r->pieces; i++) eis_ckks_plain_clear(&r->plane[i]);
     eis_mem_free(r->plane);
-    eis_ckks_plain_clear(&r->bias);
-    eis_mem_free(r->bias_value);
+    eis_he_bias_clear(&r->bias);
     eis_mem_free(r);
 }
 
@@ -139,17 +136,12 @@ static eis_status prepare(void **data, size_t *bytes, const struct eis_he_progra
     EIS_NEW(line, map->columns);
     EIS_NEW(plane, slots);
     EIS_NEW(r->plane, l->pieces);
-    EIS_NEW(r->bias_value, slots);
     r->pieces = l->pieces;
     for (uint32_t k = 0; k < l->pieces; k++) {
         lay_out(plane, line, map, l, k);
         EIS_TRY(eis_he_plane_encode(&r->plane[k], program, plane, slots, l->limbs, 0, l->factor, k == 0));
     }
-    for (uint32_t i = 0; i < map->rows; i++) {
-        r->bias_value[(size_t)i * l->padded] = map->bias[i];
-        r->has_bias = r->has_bias || map->bias[i] != 0;
-    }
-    EIS_TRY(eis_he_plane_encode(&r->bias, program, r->bias_value, slots, l->limbs - 1, 0, l->target, false));
+    EIS_TRY(eis_he_bias_init(&r->bias, program, map, l->padded, l->limbs - 1, l->target));
     *bytes = (size_t)(l->pieces * l->limbs + l->limbs - 1) * program->params->degree * sizeof(uint64_t);
     *data = r;
     r = NULL;
@@ -181,11 +173,7 @@ static eis_status eval(eis_ckks_ct *out, const struct eis_he_program *program, u
     }
     EIS_TRY(eis_he_rescale(out, l->target));
     EIS_TRY(eis_he_fold(out, l->padded, 1, &keys->galois));
-    if (!r->has_bias) goto out;
-    if (eis_ckks_scale_equal(out->scale, r->bias.scale))
-        EIS_TRY(eis_ckks_ct_add_plain(out, out, &r->bias));
-    else
-        EIS_TRY(eis_he_bias_add(out, program, r->bias_value, eis_ckks_slots(program->params)));
+    EIS_TRY(eis_he_bias_add(out, program, &r->bias));
 out:
     eis_ckks_ct_clear(&input);
     return st;
