@@ -3,6 +3,7 @@
 
 #include "base/bytes.h"
 #include "base/mem.h"
+#include "model/dense.h"
 #include "rand/prg.h"
 
 #include <errno.h>
@@ -93,60 +94,17 @@ void eis_cli_legacy_clear(eis_cli_legacy *layer)
     memset(layer, 0, sizeof *layer);
 }
 
-/* The one linear node, with its bias in double as the executor wants it. */
-static eis_status add_node(eis_model *model, const eis_cli_legacy *layer)
-{
-    double *bias = eis_model_new_array(model, layer->outputs, sizeof *bias);
-    eis_linear *node = eis_model_add_linear(model);
-
-    if (bias == NULL || node == NULL) return EIS_ERR_MEMORY;
-    for (uint32_t i = 0; i < layer->outputs; i++) bias[i] = (double)layer->bias[i];
-    *node = (eis_linear){
-        .kind = EIS_LINEAR_DENSE, .in = layer->inputs, .out = layer->outputs, .bias = bias, .piece_count = 1};
-    snprintf(node->name, sizeof node->name, "%s", EIS_CLI_LEGACY_NAME);
-    node->pieces[0] = eis_tensor_view_rows(layer->weights, EIS_DTYPE_F32, layer->outputs, layer->inputs);
-    return EIS_OK;
-}
-
-eis_status eis_cli_legacy_model(eis_model **out_model, const eis_cli_legacy *layer)
+eis_status eis_cli_legacy_model(eis_model **model, const eis_cli_legacy *layer)
 {
     eis_status st = EIS_OK;
-    eis_model *model = NULL;
-    eis_step *step;
-    double *scaling;
+    double *bias = NULL;
 
-    *out_model = NULL;
-    EIS_TRY(eis_model_new(&model, EIS_MODEL_CLASSIFIER));
-    EIS_TRY(add_node(model, layer));
-    step = eis_model_new_array(model, 1, sizeof *step);
-    scaling = eis_model_new_array(model, 2, sizeof *scaling);
-    if (step == NULL || scaling == NULL) {
-        st = EIS_ERR_MEMORY;
-        goto out;
-    }
-    scaling[1] = 1;
-    *step = (eis_step){.op = EIS_STEP_LINEAR,
-                       .in_channels = layer->inputs,
-                       .in_height = 1,
-                       .in_width = 1,
-                       .out_channels = layer->outputs,
-                       .out_height = 1,
-                       .out_width = 1};
-    model->classifier = (eis_classifier){.name = EIS_CLI_LEGACY_NAME,
-                                         .channels = layer->inputs,
-                                         .height = 1,
-                                         .width = 1,
-                                         .divide = 1,
-                                         .mean = scaling,
-                                         .deviation = scaling + 1,
-                                         .mean_count = 1,
-                                         .deviation_count = 1,
-                                         .steps = step,
-                                         .step_count = 1,
-                                         .class_count = layer->outputs};
-    *out_model = model;
-    model = NULL;
+    *model = NULL;
+    EIS_NEW(bias, layer->outputs);
+    for (uint32_t i = 0; i < layer->outputs; i++) bias[i] = (double)layer->bias[i];
+    EIS_TRY(eis_model_new_dense(model, EIS_CLI_LEGACY_NAME, layer->inputs, layer->outputs, bias, 1));
+    (*model)->linears[0].pieces[0] = eis_tensor_view_rows(layer->weights, EIS_DTYPE_F32, layer->outputs, layer->inputs);
 out:
-    eis_model_free(model);
+    eis_mem_free(bias);
     return st;
 }

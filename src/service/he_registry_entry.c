@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One file of the registry: first the schema, strictly, then what the numbers mean. */
 #include "base/mem.h"
+#include "model/dense.h"
 #include "service/he_registry_internal.h"
 
 #include <math.h>
@@ -339,71 +340,29 @@ out:
 
 /* ---- The published kind as a model ---- */
 
-static eis_status add_node(eis_model *model, const eis_he_info *info)
-{
-    double *numbers = eis_model_new_array(model, (size_t)info->weight_count + 1, sizeof *numbers);
-    eis_linear *node = eis_model_add_linear(model);
-
-    if (numbers == NULL || node == NULL) return EIS_ERR_MEMORY;
-    memcpy(numbers, info->weights, info->weight_count * sizeof *numbers);
-    numbers[info->weight_count] = info->bias;
-    *node = (eis_linear){.kind = EIS_LINEAR_DENSE,
-                         .in = info->weight_count,
-                         .out = 1,
-                         .bias = numbers + info->weight_count,
-                         .piece_count = 1};
-    snprintf(node->name, sizeof node->name, "weights");
-    node->pieces[0] = eis_tensor_view_rows(numbers, EIS_DTYPE_F64, 1, info->weight_count);
-    return EIS_OK;
-}
-
 eis_status eis_he_entry_model(eis_model **out_model, const eis_he_entry *entry)
 {
     const eis_he_info *info = &entry->info;
     eis_status st = EIS_OK;
     eis_model *model = NULL;
-    eis_step *steps = NULL;
-    double *numbers = NULL; /* mean, deviation, three coefficients */
+    double *numbers; /* weights, then three coefficients */
 
     *out_model = NULL;
-    EIS_TRY(eis_model_new(&model, EIS_MODEL_CLASSIFIER));
-    EIS_TRY(add_node(model, info));
-    steps = eis_model_new_array(model, 2, sizeof *steps);
-    numbers = eis_model_new_array(model, 5, sizeof *numbers);
-    if (steps == NULL || numbers == NULL) {
+    EIS_TRY(eis_model_new_dense(&model, "weights", info->weight_count, 1, &info->bias, 2));
+    numbers = eis_model_new_array(model, (size_t)info->weight_count + 3, sizeof *numbers);
+    if (numbers == NULL) {
         st = EIS_ERR_MEMORY;
         goto out;
     }
-    numbers[1] = 1;
-    memcpy(numbers + 2, info->coefficients, sizeof info->coefficients);
-    steps[0] = (eis_step){.op = EIS_STEP_LINEAR,
-                          .in_channels = info->input_dimension,
-                          .in_height = 1,
-                          .in_width = 1,
-                          .out_channels = 1,
-                          .out_height = 1,
-                          .out_width = 1};
-    steps[1] = (eis_step){.op = EIS_STEP_POLYNOMIAL,
-                          .in_channels = 1,
-                          .in_height = 1,
-                          .in_width = 1,
-                          .out_channels = 1,
-                          .out_height = 1,
-                          .out_width = 1,
-                          .values = numbers + 2,
-                          .value_count = info->coefficients[2] != 0 ? 3 : 2,
-                          .interval = {-REACH, REACH}};
-    model->classifier = (eis_classifier){.channels = info->input_dimension,
-                                         .height = 1,
-                                         .width = 1,
-                                         .divide = 1,
-                                         .mean = numbers,
-                                         .deviation = numbers + 1,
-                                         .mean_count = 1,
-                                         .deviation_count = 1,
-                                         .steps = steps,
-                                         .step_count = 2,
-                                         .class_count = 1};
+    memcpy(numbers, info->weights, info->weight_count * sizeof *numbers);
+    memcpy(numbers + info->weight_count, info->coefficients, sizeof info->coefficients);
+    model->linears[0].pieces[0] = eis_tensor_view_rows(numbers, EIS_DTYPE_F64, 1, info->weight_count);
+    model->classifier.steps[1] = eis_step_of_vectors(EIS_STEP_POLYNOMIAL, 1, 1);
+    model->classifier.steps[1].values = numbers + info->weight_count;
+    model->classifier.steps[1].value_count = info->coefficients[2] != 0 ? 3 : 2;
+    model->classifier.steps[1].interval[0] = -REACH;
+    model->classifier.steps[1].interval[1] = REACH;
+    model->classifier.step_count = 2;
     snprintf(model->classifier.name, sizeof model->classifier.name, "%s", info->model_id);
     *out_model = model;
     model = NULL;

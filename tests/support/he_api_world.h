@@ -9,6 +9,7 @@
 #include "ckks/seal_ct.h"
 #include "ckks/seal_keys.h"
 #include "engine/he/recover.h"
+#include "model/dense.h"
 #include "model/files.h"
 #include "net/http_client.h"
 #include "service/he_server.h"
@@ -43,46 +44,13 @@ typedef struct api_world {
     eis_http_call call; /* the last answer */
 } api_world;
 
-/* y = W x + b with a square behind it where that is asked for, as a model. */
+/* y = W x + b as a model. */
 static inline eis_model *api_dense_model(void)
 {
-    eis_model *model = NULL;
-    eis_step *steps;
-    eis_linear *node;
-    double *scaling;
+    eis_model *model;
 
-    assert_int_equal(eis_model_new(&model, EIS_MODEL_CLASSIFIER), EIS_OK);
-    node = eis_model_add_linear(model);
-    steps = eis_model_new_array(model, 1, sizeof *steps);
-    scaling = eis_model_new_array(model, 2, sizeof *scaling);
-    assert_non_null(node), assert_non_null(steps), assert_non_null(scaling);
-    scaling[1] = 1;
-    *node = (eis_linear){.name = "dense",
-                         .kind = EIS_LINEAR_DENSE,
-                         .in = API_DENSE_IN,
-                         .out = API_DENSE_OUT,
-                         .bias = api_dense_bias,
-                         .piece_count = 1};
-    node->pieces[0] = eis_tensor_view_rows(api_dense_weights, EIS_DTYPE_F64, API_DENSE_OUT, API_DENSE_IN);
-    steps[0] = (eis_step){.op = EIS_STEP_LINEAR,
-                          .in_channels = API_DENSE_IN,
-                          .in_height = 1,
-                          .in_width = 1,
-                          .out_channels = API_DENSE_OUT,
-                          .out_height = 1,
-                          .out_width = 1};
-    model->classifier = (eis_classifier){.name = "dense",
-                                         .channels = API_DENSE_IN,
-                                         .height = 1,
-                                         .width = 1,
-                                         .divide = 1,
-                                         .mean = scaling,
-                                         .deviation = scaling + 1,
-                                         .mean_count = 1,
-                                         .deviation_count = 1,
-                                         .steps = steps,
-                                         .step_count = 1,
-                                         .class_count = API_DENSE_OUT};
+    assert_int_equal(eis_model_new_dense(&model, "dense", API_DENSE_IN, API_DENSE_OUT, api_dense_bias, 1), EIS_OK);
+    model->linears[0].pieces[0] = eis_tensor_view_rows(api_dense_weights, EIS_DTYPE_F64, API_DENSE_OUT, API_DENSE_IN);
     return model;
 }
 
