@@ -111,47 +111,30 @@ static void assert_inside(const eis_tensor_view *view, size_t row, size_t rows, 
     EIS_ASSERT(column <= view->columns && columns <= view->columns - column);
 }
 
-void eis_tensor_read_block_f64(double *out, const eis_tensor_view *view, size_t row, size_t rows, size_t column,
-                               size_t columns)
-{
-    assert_inside(view, row, rows, column, columns);
-    switch (view->dtype) {
-    case EIS_DTYPE_F64:
-        read_f64_as_f64(out, view, row, rows, column, columns);
-        return;
-    case EIS_DTYPE_F32:
-        read_f32_as_f64(out, view, row, rows, column, columns);
-        return;
-    case EIS_DTYPE_F16:
-        read_f16_as_f64(out, view, row, rows, column, columns);
-        return;
-    case EIS_DTYPE_BF16:
-        read_bf16_as_f64(out, view, row, rows, column, columns);
-        return;
+#define BLOCK_OF_ANY(NAME, TYPE)                                                                                      \
+    void eis_tensor_read_block_##NAME(TYPE *out, const eis_tensor_view *view, size_t row, size_t rows, size_t column, \
+                                      size_t columns)                                                                 \
+    {                                                                                                                 \
+        assert_inside(view, row, rows, column, columns);                                                              \
+        switch (view->dtype) {                                                                                        \
+        case EIS_DTYPE_F64:                                                                                           \
+            read_f64_as_##NAME(out, view, row, rows, column, columns);                                                \
+            return;                                                                                                   \
+        case EIS_DTYPE_F32:                                                                                           \
+            read_f32_as_##NAME(out, view, row, rows, column, columns);                                                \
+            return;                                                                                                   \
+        case EIS_DTYPE_F16:                                                                                           \
+            read_f16_as_##NAME(out, view, row, rows, column, columns);                                                \
+            return;                                                                                                   \
+        case EIS_DTYPE_BF16:                                                                                          \
+            read_bf16_as_##NAME(out, view, row, rows, column, columns);                                               \
+            return;                                                                                                   \
+        }                                                                                                             \
+        EIS_ASSERT(false);                                                                                            \
     }
-    EIS_ASSERT(false);
-}
 
-void eis_tensor_read_block_f32(float *out, const eis_tensor_view *view, size_t row, size_t rows, size_t column,
-                               size_t columns)
-{
-    assert_inside(view, row, rows, column, columns);
-    switch (view->dtype) {
-    case EIS_DTYPE_F64:
-        read_f64_as_f32(out, view, row, rows, column, columns);
-        return;
-    case EIS_DTYPE_F32:
-        read_f32_as_f32(out, view, row, rows, column, columns);
-        return;
-    case EIS_DTYPE_F16:
-        read_f16_as_f32(out, view, row, rows, column, columns);
-        return;
-    case EIS_DTYPE_BF16:
-        read_bf16_as_f32(out, view, row, rows, column, columns);
-        return;
-    }
-    EIS_ASSERT(false);
-}
+BLOCK_OF_ANY(f64, double)
+BLOCK_OF_ANY(f32, float)
 
 /* A transposed view is read in blocks of rows that share cache lines. */
 enum { ROWS_PER_BLOCK = 16 };

@@ -136,6 +136,21 @@ static const double mean[2] = {0.1, 0.2}, deviation[1] = {0.3}, affine[6] = {1, 
                     cubic[3] = {0, 0.5, 0.25}, bias[3] = {7, 8, 9}, magnitudes[2] = {3.5, 4};
 static const char *const labels[] = {"cat", "dög"};
 
+typedef struct shape {
+    uint32_t channels, height, width;
+} shape;
+
+static eis_step step_of(eis_step_op op, shape in, shape out)
+{
+    return (eis_step){.op = op,
+                      .in_channels = in.channels,
+                      .in_height = in.height,
+                      .in_width = in.width,
+                      .out_channels = out.channels,
+                      .out_height = out.height,
+                      .out_width = out.width};
+}
+
 /* [2][6][5] -> conv 3x2, stride 2,1, padding 1,0 -> [3][3][4] -> affine -> polynomial -> max pool 2 -> [3][1][2] ->
  * flatten
  * -> dense -> 2 */
@@ -166,63 +181,24 @@ static eis_model *make_classifier(void)
     assert_non_null(linear);
     *linear = (eis_linear){.name = "fc", .kind = EIS_LINEAR_DENSE, .out = 2, .in = 6};
     const eis_step steps[] = {
-        {.op = EIS_STEP_LINEAR,
-         .linear = 0,
-         .in_channels = 2,
-         .in_height = 6,
-         .in_width = 5,
-         .out_channels = 3,
-         .out_height = 3,
-         .out_width = 4},
-        {.op = EIS_STEP_AFFINE,
-         .in_channels = 3,
-         .in_height = 3,
-         .in_width = 4,
-         .out_channels = 3,
-         .out_height = 3,
-         .out_width = 4,
-         .values = affine,
-         .value_count = 6},
-        {.op = EIS_STEP_POLYNOMIAL,
-         .in_channels = 3,
-         .in_height = 3,
-         .in_width = 4,
-         .out_channels = 3,
-         .out_height = 3,
-         .out_width = 4,
-         .values = cubic,
-         .value_count = 3,
-         .interval = {-5, 5}},
-        {.op = EIS_STEP_MAX_POOL,
-         .in_channels = 3,
-         .in_height = 3,
-         .in_width = 4,
-         .out_channels = 3,
-         .out_height = 1,
-         .out_width = 2,
-         .kernel_height = 2,
-         .kernel_width = 2,
-         .stride_y = 2,
-         .stride_x = 2},
-        {.op = EIS_STEP_FLATTEN,
-         .in_channels = 3,
-         .in_height = 1,
-         .in_width = 2,
-         .out_channels = 6,
-         .out_height = 1,
-         .out_width = 1},
-        {.op = EIS_STEP_LINEAR,
-         .linear = 1,
-         .in_channels = 6,
-         .in_height = 1,
-         .in_width = 1,
-         .out_channels = 2,
-         .out_height = 1,
-         .out_width = 1},
+        step_of(EIS_STEP_LINEAR, (shape){2, 6, 5}, (shape){3, 3, 4}),
+        step_of(EIS_STEP_AFFINE, (shape){3, 3, 4}, (shape){3, 3, 4}),
+        step_of(EIS_STEP_POLYNOMIAL, (shape){3, 3, 4}, (shape){3, 3, 4}),
+        step_of(EIS_STEP_MAX_POOL, (shape){3, 3, 4}, (shape){3, 1, 2}),
+        step_of(EIS_STEP_FLATTEN, (shape){3, 1, 2}, (shape){6, 1, 1}),
+        step_of(EIS_STEP_LINEAR, (shape){6, 1, 1}, (shape){2, 1, 1}),
     };
     eis_step *own = eis_model_new_array(model, sizeof steps / sizeof *steps, sizeof *steps);
     assert_non_null(own);
     memcpy(own, steps, sizeof steps);
+    own[1].values = affine;
+    own[1].value_count = 6;
+    own[2].values = cubic;
+    own[2].value_count = 3;
+    own[2].interval[0] = -5;
+    own[2].interval[1] = 5;
+    own[3].kernel_height = own[3].kernel_width = own[3].stride_y = own[3].stride_x = 2;
+    own[5].linear = 1;
     model->classifier = (eis_classifier){.name = "made",
                                          .channels = 2,
                                          .height = 6,
