@@ -28,7 +28,7 @@ typedef struct eis_mpc_text_wish {
  *          processes and session. *text is then NULL. */
 EIS_MUST_USE eis_status eis_mpc_text_open(eis_mpc_text **text, const eis_mpc_text_wish *wish, const eis_model *model);
 
-/* As eis_text_generate, once for each opened text: sends the prompt, token by token under a mask, and emits what the
+/* As eis_text_generate, once for each opened text: sends the prompt under a mask, and emits what the
  * parties tell. Of the sampling, top_k and temperature count where they are not 0; else the settings'.
  *
  * Errors:  EIS_ERR_RANGE  a top_k or temperature that the engine does not take;  EIS_ERR_CONTEXT_LENGTH;
