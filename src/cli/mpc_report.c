@@ -74,6 +74,37 @@ static double prompt_steps(const eis_mpc_text_report *r, const per_step *a)
     return a->steps - (r->tokens > 0 ? (double)r->tokens - 1 : 0);
 }
 
+static void print_layer(FILE *out, const char *name, uint64_t rounds, uint64_t bytes, uint64_t corrections)
+{
+    char online[16], offline[16];
+
+    fprintf(out, "  %-32s %8" PRIu64 " %12s %12s\n", name, rounds, eis_cli_bytes(online, bytes),
+            eis_cli_bytes(offline, 8 * corrections));
+}
+
+/* What the last party's links have counted since the load, and which layers it was for; the rest is what proves them.
+ */
+static void print_layers(FILE *out, const eis_mpc_text_report *r)
+{
+    const eis_mpc_counters *c = &r->parties[r->session->party_count - 1];
+    uint64_t rounds = c->rounds - c->load_rounds, bytes = c->bytes_to_each_peer - c->load_bytes,
+             words = c->unit_words - c->load_unit_words;
+    eis_mpc_layer_cost all;
+    bool same = eis_mpc_layers_sum(&all, r->layers);
+
+    fprintf(out, "  %-32s %8s %12s %12s\n", "layer, of all steps", "rounds", "to each peer", "material");
+    for (uint32_t i = 0; i < r->layers->count; i++) {
+        const eis_mpc_layer_cost *row = &r->layers->rows[i];
+        print_layer(out, row->name, row->rounds, eis_mpc_layer_bytes(row), row->corrections);
+    }
+    print_layer(out, "checks, coins, tests and output", rounds - all.rounds, bytes - eis_mpc_layer_bytes(&all),
+                words - all.corrections);
+    print_layer(out, "all, counted at the links", rounds, bytes, words);
+    if (!same)
+        fprintf(out, "  THE LINKS HAVE COUNTED %" PRIu64 " rounds and %" PRIu64 " bytes for these layers\n",
+                r->layers->rounds, r->layers->bytes);
+}
+
 void eis_cli_mpc_report_print(FILE *out, const eis_mpc_text *text)
 {
     eis_mpc_text_report r;
@@ -101,6 +132,7 @@ void eis_cli_mpc_report_print(FILE *out, const eis_mpc_text *text)
     else if (!classes)
         fprintf(out, "  tokens: drawn among the %u likeliest at temperature %g\n", r.sampling.top_k,
                 r.sampling.temperature);
+    print_layers(out, &r);
     (void)eis_cli_mpc_sight_print(out, text);
     fprintf(out,
             "  Nobody but the owner saw a weight or %s. Whoever runs the Triple Service and one "
@@ -132,6 +164,33 @@ void eis_cli_mpc_sampling_json(eis_json_writer *w, const eis_mpc_sampling *sampl
     eis_json_writer_end_object(w);
 }
 
+static void write_layers(eis_json_writer *w, const eis_mpc_layers *layers)
+{
+    eis_mpc_layer_cost all;
+
+    eis_json_writer_key(w, "layers");
+    eis_json_writer_begin_array(w);
+    for (uint32_t i = 0; i < layers->count; i++) {
+        const eis_mpc_layer_cost *row = &layers->rows[i];
+        eis_json_writer_begin_object(w);
+        eis_json_writer_key(w, "name");
+        eis_json_writer_text(w, row->name);
+        write_u64(w, "rounds", row->rounds);
+        write_u64(w, "words_opened", row->opened);
+        write_u64(w, "bytes_to_each_peer", eis_mpc_layer_bytes(row));
+        write_u64(w, "correction_words", row->corrections);
+        eis_json_writer_end_object(w);
+    }
+    eis_json_writer_end_array(w);
+    eis_json_writer_key(w, "layers_at_the_links");
+    eis_json_writer_begin_object(w);
+    write_u64(w, "rounds", layers->rounds);
+    write_u64(w, "bytes_to_each_peer", layers->bytes);
+    eis_json_writer_key(w, "same");
+    eis_json_writer_bool(w, eis_mpc_layers_sum(&all, layers));
+    eis_json_writer_end_object(w);
+}
+
 void eis_cli_mpc_report_json(eis_json_writer *w, const eis_mpc_text *text)
 {
     eis_mpc_text_report r;
@@ -158,6 +217,7 @@ void eis_cli_mpc_report_json(eis_json_writer *w, const eis_mpc_text *text)
     write_real(w, "rounds_per_step", a.rounds);
     write_real(w, "bytes_per_step_to_each_peer", a.bytes);
     write_real(w, "unit_words_per_step", a.words);
+    write_layers(w, r.layers);
     eis_json_writer_key(w, "parties");
     eis_json_writer_begin_array(w);
     for (uint32_t p = 0; p < r.session->party_count; p++) {

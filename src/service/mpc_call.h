@@ -5,6 +5,7 @@
 
 #include "engine/mpc/stream.h"
 #include "net/cancel.h"
+#include "service/mpc_layers.h"
 #include "service/mpc_session.h"
 #include "service/mpc_stream.h"
 #include "service/mpc_token.h"
@@ -100,6 +101,10 @@ uint64_t eis_mpc_owner_step(const eis_mpc_owner *owner);
 
 /* Asks what everybody has counted. Shape: parties[party_count]. Errors: those of streams. */
 EIS_MUST_USE eis_status eis_mpc_owner_count(eis_mpc_counters *parties, eis_mpc_counters *dealer, eis_mpc_owner *owner);
+
+/* Asks the last party, which gets all material, what layers have cost. *layers is replaced. Errors: those of streams
+ * and of eis_mpc_layers_read. */
+EIS_MUST_USE eis_status eis_mpc_owner_layers(eis_mpc_layers *layers, eis_mpc_owner *owner);
 
 /* Hangs up. NULL is allowed. */
 void eis_mpc_owner_close(eis_mpc_owner *owner);

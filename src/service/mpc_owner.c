@@ -334,3 +334,16 @@ eis_status eis_mpc_owner_count(eis_mpc_counters *parties, eis_mpc_counters *deal
 out:
     return st;
 }
+
+eis_status eis_mpc_owner_layers(eis_mpc_layers *layers, eis_mpc_owner *o)
+{
+    eis_status st = EIS_OK;
+    eis_stream *stream = o->party[o->session->party_count - 1];
+    eis_reader r;
+
+    EIS_TRY(eis_mpc_send(stream, EIS_MPC_MESSAGE_LAYERS, o->number, NULL, NULL, 0));
+    EIS_TRY(eis_mpc_await(&r, stream, EIS_MPC_MESSAGE_LAYERS_ARE, o->number, o->timeout_ms));
+    EIS_TRY(eis_mpc_layers_read(&r, layers));
+out:
+    return st;
+}

@@ -206,6 +206,18 @@ static eis_status send_counters(eis_stream *stream, eis_mpc_seat *seat)
     return st;
 }
 
+static eis_status send_layers(eis_stream *stream, eis_mpc_seat *seat)
+{
+    eis_status st;
+    eis_writer w;
+
+    eis_wire_writer_init(&w, EIS_MPC_SESSION_BYTES_MAX);
+    eis_mpc_seat_write_layers(&w, seat);
+    st = eis_mpc_send(stream, EIS_MPC_MESSAGE_LAYERS_ARE, seat->number, &w, NULL, 0);
+    eis_wire_writer_clear(&w);
+    return st;
+}
+
 /* What a run walks: how much of a prompt, and then from which token on. */
 typedef struct walking {
     uint32_t prompt, most, token, told;
@@ -412,6 +424,10 @@ static eis_status serve_owner(eis_mpc_seat *seat, eis_stream *stream, const eis_
         if (frame.header.type == EIS_MPC_MESSAGE_CLOSE) break;
         if (frame.header.type == EIS_MPC_MESSAGE_COUNT) {
             EIS_TRY(send_counters(stream, seat));
+            continue;
+        }
+        if (frame.header.type == EIS_MPC_MESSAGE_LAYERS) {
+            EIS_TRY(send_layers(stream, seat));
             continue;
         }
         if (frame.header.type == EIS_MPC_MESSAGE_FAILED) {

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "engine/mpc/material.h"
+#include "engine/mpc/plan.h"
 #include "engine/mpc/sacrifice.h"
 #include "service/mpc_key_hash.h"
 #include "service/mpc_model.h"
@@ -52,6 +53,7 @@ void eis_mpc_seat_free(eis_mpc_seat *seat)
     eis_mpc_lease_end(&seat->lease);
     eis_mpc_party_clear(&seat->party);
     eis_mpc_cache_clear(&seat->cache);
+    eis_mpc_layers_clear(&seat->layers);
     for (uint32_t i = 0; seat->weights != NULL && i < seat->shape_count; i++) eis_mem_free(seat->weights[i]);
     eis_mem_free(seat->weights);
     eis_mem_free(seat->weights_sent);
@@ -509,6 +511,40 @@ out:
     return st;
 }
 
+/* Where the links and the check stand. */
+typedef struct mark {
+    uint64_t rounds, bytes, windows;
+} mark;
+
+static mark mark_of(const eis_mpc_seat *seat)
+{
+    return (mark){seat->links.links.rounds, seat->links.links.bytes_sent, seat->party.check.window};
+}
+
+/* Counts a walk: its layers by the graph, and what went over the links since `from`, less the checks in between. */
+static eis_status count_walk(eis_mpc_seat *seat, const eis_mpc_graph *graph, const mark *from)
+{
+    const mark now = mark_of(seat);
+    uint64_t checks = now.windows - from->windows, rounds = EIS_MPC_CHECK_ROUNDS * checks;
+    eis_status st;
+
+    if (graph->section_count == 0) return EIS_OK;
+    pthread_mutex_lock(&seat->lock);
+    st = eis_mpc_layers_add(&seat->layers, graph);
+    seat->layers.rounds += now.rounds - from->rounds - rounds;
+    seat->layers.bytes += now.bytes - from->bytes - EIS_MPC_CHECK_BYTES * checks -
+                          rounds * (EIS_FRAME_HEADER_BYTES + EIS_MPC_FRAME_BYTES);
+    pthread_mutex_unlock(&seat->lock);
+    return st;
+}
+
+void eis_mpc_seat_write_layers(eis_writer *w, eis_mpc_seat *seat)
+{
+    pthread_mutex_lock(&seat->lock);
+    eis_mpc_layers_write(w, &seat->layers);
+    pthread_mutex_unlock(&seat->lock);
+}
+
 /* What a walk is for. */
 typedef struct walk_wish {
     const eis_mpc_graph *graph;
@@ -527,13 +563,16 @@ static eis_status walk_tested(eis_mpc_run *run, eis_mpc_seat *seat, const walk_w
     eis_mpc_reader reader, tests;
     size_t words = eis_mpc_graph_words(wish->graph);
     uint64_t *material = eis_mem_new_secret(words + 1, sizeof *material);
+    mark begin;
 
     if (material == NULL) return EIS_ERR_MEMORY;
     split_unit(&reader, &tests, unit, size->corrections);
     EIS_TRY(eis_mpc_reader_graph(&reader, material, wish->graph, number));
     EIS_TRY(eis_mpc_party_begin(run, &seat->party, wish->graph, material, &source));
     EIS_TRY(test_unit(seat, wish->graph, run, material, &tests, size, number));
+    begin = mark_of(seat);
     EIS_TRY(eis_mpc_party_walk(run, &seat->party, wish->graph, material));
+    EIS_TRY(count_walk(seat, wish->graph, &begin));
 out:
     eis_mem_free_wiped(material, words + 1, sizeof *material);
     return st;
@@ -546,8 +585,13 @@ static eis_status walk_in_one_pass(eis_mpc_run *run, eis_mpc_seat *seat, const w
     const eis_mpc_source source = {.context = seat, .input = take_input, .kept = take_kept};
     const eis_mpc_pass pass = {
         .reader = unit, .step = number, .source = &source, .keep = wish->keep, .keep_count = wish->keep_count};
+    const mark begin = mark_of(seat);
+    eis_status st = EIS_OK;
 
-    return eis_mpc_party_pass(run, &seat->party, wish->graph, &pass);
+    EIS_TRY(eis_mpc_party_pass(run, &seat->party, wish->graph, &pass));
+    EIS_TRY(count_walk(seat, wish->graph, &begin));
+out:
+    return st;
 }
 
 /* Walks a graph with the unit of its kind. */

@@ -6,6 +6,7 @@
 
 #include "engine/mpc/cache.h"
 #include "engine/mpc/party.h"
+#include "service/mpc_layers.h"
 #include "service/mpc_lease.h"
 #include "service/mpc_links.h"
 #include "service/mpc_session.h"
@@ -66,6 +67,7 @@ typedef struct eis_mpc_seat {
         uint32_t prompt, token;
     } resume;
     eis_mpc_counters counted; /* under the lock: as they were after the last step */
+    eis_mpc_layers layers;    /* under the lock: of all walks */
 } eis_mpc_seat;
 
 /* Makes a seat from a session document. Errors: as eis_mpc_session_read, EIS_ERR_MEMORY; *seat is NULL. */
@@ -99,6 +101,9 @@ EIS_MUST_USE eis_status eis_mpc_seat_step(eis_mpc_seat *seat, uint32_t *next, ui
 
 /* Reads what the session had counted when its last step ended; any thread. */
 void eis_mpc_seat_count(eis_mpc_counters *counters, eis_mpc_seat *seat);
+
+/* Writes what layers have cost so far; any thread. Errors: sticky in w. */
+void eis_mpc_seat_write_layers(eis_writer *w, eis_mpc_seat *seat);
 
 /* An owner's thread: puts in what it sent. Takes each slot once. Errors: EIS_ERR_PROTOCOL. */
 EIS_MUST_USE eis_status eis_mpc_seat_put_weights(eis_mpc_seat *seat, uint32_t matrix, eis_reader *r);

@@ -13,27 +13,29 @@
 
 /* Behind those of engine/mpc/links.h, which parties exchange round by round. */
 typedef enum eis_mpc_message {
-    EIS_MPC_MESSAGE_HELLO = 32, /* role u8, index u32, number of the session u64 (0: none yet) */
-    EIS_MPC_MESSAGE_WELCOME,    /* empty; to a party that calls the Triple Service: its seed */
-    EIS_MPC_MESSAGE_CREATE,     /* index u32, session document: coordinator to party and Triple Service */
-    EIS_MPC_MESSAGE_CREATED,    /* links are up: a party's public key, u16 bytes; of the Triple Service empty */
-    EIS_MPC_MESSAGE_KEYS,       /* purpose u8, number u64: an owner asks for the keys of its masks */
-    EIS_MPC_MESSAGE_KEYS_ARE,   /* a key of 32 bytes for each party */
-    EIS_MPC_MESSAGE_UNIT,       /* kind u8, step u64, position u32, sampling, tokens u32: the last party asks for
-                                   corrections */
-    EIS_MPC_MESSAGE_UNIT_IS,    /* words */
-    EIS_MPC_MESSAGE_WEIGHTS,    /* matrix u32, words D */
-    EIS_MPC_MESSAGE_INPUT,      /* step u64, slot u32, words D */
-    EIS_MPC_MESSAGE_TAKEN,      /* empty: the party has it */
-    EIS_MPC_MESSAGE_LOAD,       /* empty: the model's owner has sent everything */
-    EIS_MPC_MESSAGE_LOADED,     /* empty: weights are checked */
-    EIS_MPC_MESSAGE_RUN,        /* tokens of the prompt u32 (0: go on after DRY), most new tokens u32, sampling */
-    EIS_MPC_MESSAGE_TOKEN,      /* id u32, ms f64, step u64, signature u16 bytes */
-    EIS_MPC_MESSAGE_DONE,       /* reason u8, next step u64 and position u32, tokens of the prompt that are left u32 */
-    EIS_MPC_MESSAGE_FAILED,     /* code, text: the session has ended */
-    EIS_MPC_MESSAGE_CLOSE,      /* empty */
-    EIS_MPC_MESSAGE_COUNT,      /* empty: the coordinator or an owner asks what a member has counted */
-    EIS_MPC_MESSAGE_COUNTED,    /* eis_mpc_counters */
+    EIS_MPC_MESSAGE_HELLO = 32,  /* role u8, index u32, number of the session u64 (0: none yet) */
+    EIS_MPC_MESSAGE_WELCOME,     /* empty; to a party that calls the Triple Service: its seed */
+    EIS_MPC_MESSAGE_CREATE,      /* index u32, session document: coordinator to party and Triple Service */
+    EIS_MPC_MESSAGE_CREATED,     /* links are up: a party's public key, u16 bytes; of the Triple Service empty */
+    EIS_MPC_MESSAGE_KEYS,        /* purpose u8, number u64: an owner asks for the keys of its masks */
+    EIS_MPC_MESSAGE_KEYS_ARE,    /* a key of 32 bytes for each party */
+    EIS_MPC_MESSAGE_UNIT,        /* kind u8, step u64, position u32, sampling, tokens u32: the last party asks for
+                                    corrections */
+    EIS_MPC_MESSAGE_UNIT_IS,     /* words */
+    EIS_MPC_MESSAGE_WEIGHTS,     /* matrix u32, words D */
+    EIS_MPC_MESSAGE_INPUT,       /* step u64, slot u32, words D */
+    EIS_MPC_MESSAGE_TAKEN,       /* empty: the party has it */
+    EIS_MPC_MESSAGE_LOAD,        /* empty: the model's owner has sent everything */
+    EIS_MPC_MESSAGE_LOADED,      /* empty: weights are checked */
+    EIS_MPC_MESSAGE_RUN,         /* tokens of the prompt u32 (0: go on after DRY), most new tokens u32, sampling */
+    EIS_MPC_MESSAGE_TOKEN,       /* id u32, ms f64, step u64, signature u16 bytes */
+    EIS_MPC_MESSAGE_DONE,        /* reason u8, next step u64 and position u32, tokens of the prompt that are left u32 */
+    EIS_MPC_MESSAGE_FAILED,      /* code, text: the session has ended */
+    EIS_MPC_MESSAGE_CLOSE,       /* empty */
+    EIS_MPC_MESSAGE_COUNT,       /* empty: the coordinator or an owner asks what a member has counted */
+    EIS_MPC_MESSAGE_COUNTED,     /* eis_mpc_counters */
+    EIS_MPC_MESSAGE_LAYERS = 65, /* empty: an owner asks a party what layers have cost */
+    EIS_MPC_MESSAGE_LAYERS_ARE,  /* mpc_layers.h */
 
     EIS_MPC_MESSAGE_KEY_HASH = 75, /* purpose u8, number u64: an owner asks a party which key of masks it has */
     EIS_MPC_MESSAGE_KEY_HASH_IS,   /* 32 bytes: mpc_key_hash.h */

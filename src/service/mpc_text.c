@@ -28,6 +28,7 @@ struct eis_mpc_text {
     eis_mpc_witness witness;
     uint64_t step; /* of the token that is to be told next */
     eis_mpc_counters parties[EIS_MPC_PARTIES_MAX], dealer;
+    eis_mpc_layers layers;
     pid_t processes[EIS_MPC_PARTIES_MAX + 2];
     uint32_t timeout_ms;
     eis_mpc_sampling sampling; /* of the settings, then of the text */
@@ -313,6 +314,7 @@ void eis_mpc_text_close(eis_mpc_text *text)
 {
     if (text == NULL) return;
     eis_mpc_owner_close(text->owner);
+    eis_mpc_layers_clear(&text->layers);
     eis_net_grpc_client_free(text->client);
     eis_mpc_embedded_stop(text->embedded);
     eis_pem_file_clear(&text->ca);
@@ -387,6 +389,7 @@ static eis_status run(eis_mpc_text *text, telling *t)
     if (st != EIS_OK) goto out;
     text->token_ms = ms_since(begin);
     EIS_TRY(eis_mpc_owner_count(text->parties, &text->dealer, text->owner));
+    EIS_TRY(eis_mpc_owner_layers(&text->layers, text->owner));
 out:
     return st;
 }
@@ -473,6 +476,7 @@ static eis_status run_input(verdict *v, eis_mpc_text *text, const eis_model *mod
     text->tokens++;
     text->token_ms += ms_since(begin);
     EIS_TRY(eis_mpc_owner_count(text->parties, &text->dealer, text->owner));
+    EIS_TRY(eis_mpc_owner_layers(&text->layers, text->owner));
 out:
     return st;
 }
@@ -493,6 +497,7 @@ void eis_mpc_text_report_get(eis_mpc_text_report *report, const eis_mpc_text *te
                                     .sampling = text->sampling,
                                     .parties = text->parties,
                                     .dealer = &text->dealer,
+                                    .layers = &text->layers,
                                     .processes = text->processes,
                                     .prompt_tokens = text->prompt_tokens,
                                     .tokens = text->tokens,

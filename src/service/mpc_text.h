@@ -50,6 +50,7 @@ typedef struct eis_mpc_text_report {
     const eis_mpc_manifest_notes *notes;
     const eis_mpc_counters *parties; /* [session->party_count] */
     const eis_mpc_counters *dealer;
+    const eis_mpc_layers *layers;
     eis_mpc_sampling sampling;          /* how tokens were chosen */
     const pid_t *processes;             /* parties, the Triple Service, the coordinator */
     uint32_t prompt_tokens, tokens;     /* put in, and told */

@@ -21,6 +21,13 @@ total = plan["total"]
 for member, name in (("rounds", "rounds"), ("bytes_to_each_peer", "bytes_to_each_peer"), ("unit_words", "correction_words")):
     counted = last(three)[member] - last(two)[member]
     assert counted == total[name], (member, counted, total[name])
+# layer by layer, too; and what the graphs say is what the links have counted
+assert all(r["report"]["layers_at_the_links"]["same"] for r in (two, three))
+rows = {row["name"]: row for row in two["report"]["layers"]}
+for planned, row in zip(plan["layers"][:-1], three["report"]["layers"], strict=True):
+    assert planned["name"] == row["name"], (planned["name"], row["name"])
+    for member in ("rounds", "words_opened", "bytes_to_each_peer", "correction_words"):
+        assert row[member] - rows[row["name"]][member] == planned[member], (row["name"], member)
 assert sum(row["rounds"] for row in plan["layers"]) == total["rounds"] and len(plan["layers"]) == 11
 PY
 }
@@ -76,6 +83,9 @@ plan, report = (json.load(open(f"{sys.argv[1]}/{name}")) for name in ("plan", "r
 total, report = plan["total"], report["report"]
 for member, name in (("rounds_per_step", "rounds"), ("bytes_per_step_to_each_peer", "bytes_to_each_peer"), ("unit_words_per_step", "correction_words")):
     assert report[member] == total[name], (member, report[member], total[name])
+steps = report["steps"]
+assert report["layers_at_the_links"]["same"] and len(report["layers"]) == len(plan["layers"]) - 1
+assert all(row["rounds"] == steps * planned["rounds"] and row["name"] == planned["name"] for row, planned in zip(report["layers"], plan["layers"]))
 assert sum(row["rounds"] for row in plan["layers"]) == total["rounds"] and len(plan["layers"]) > 2
 assert all(row["ms"][link] >= 0 for row in plan["layers"] for link in row["ms"]) and len(total["ms"]) == 3
 PY

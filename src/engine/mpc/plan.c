@@ -95,7 +95,7 @@ eis_status eis_mpc_plan_read(eis_mpc_plan *plan, const eis_mpc_graph *graph, con
     EIS_NEW(plan->rows, (size_t)graph->section_count + 1);
     plan->row_count = graph->section_count;
     fill(plan, graph);
-    EIS_TRY(add_tests(plan, graph, tests));
+    if (tests != NULL) EIS_TRY(add_tests(plan, graph, tests));
     snprintf(plan->total.name, sizeof plan->total.name, "total");
 out:
     if (st != EIS_OK) eis_mpc_plan_clear(plan);

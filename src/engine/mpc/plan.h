@@ -42,7 +42,7 @@ typedef struct eis_mpc_plan_tests {
     size_t pending_max;
 } eis_mpc_plan_tests;
 
-/* Reads the plan of a graph with sections. Errors: EIS_ERR_MEMORY; *plan is zeroed. */
+/* Reads the plan of a graph with sections; tests NULL: of the graph alone. Errors: EIS_ERR_MEMORY; *plan is zeroed. */
 EIS_MUST_USE eis_status eis_mpc_plan_read(eis_mpc_plan *plan, const eis_mpc_graph *graph,
                                           const eis_mpc_plan_tests *tests);
 
