@@ -24,50 +24,69 @@ static void write_errors(char line[LINE_BYTES], const eis_mpc_manifest_notes *n)
                            at > 0 ? ", " : "errors at most: ", rows[i].name, rows[i].error, rows[i].unit);
 }
 
-/* Each line goes to one of these: what is dubious to warn. */
-typedef void say(FILE *out, const char *line);
+/* Each line goes to one of these: what is dubious to warn. event: its name in a log. */
+typedef void say(FILE *out, const char *event, const char *line);
+
+/* What the session's tests leave open. */
+static void tell_open(FILE *out, say *note, const eis_mpc_tests *tests)
+{
+    if (tests->level == 0) note(out, "tests", "sacrifice.level 0: the Triple Service is trusted to deal right");
+    if (tests->level == 1)
+        note(out, "tests",
+             "sacrifice.level 1: digits and parts of truncations are taken as the Triple Service deals them");
+    if (!tests->inputs) note(out, "tests", "prompt.check off: a prompt may be a mixture of tokens");
+}
 
 static void tell(FILE *out, say *note, say *warn, const eis_mpc_manifest_notes *n)
 {
     char line[LINE_BYTES + EIS_MPC_DECLARED_BYTES];
 
     write_errors(line, n);
-    if (line[0] != 0) note(out, line);
+    if (line[0] != 0) note(out, "errors", line);
+    tell_open(out, note, &n->tests);
     if (n->exp_fit_error > EXP_FIT_MOST) {
         snprintf(line, sizeof line,
                  "the polynomial for exp is off by up to %.1e and may be negative near the end of its range; raise "
                  "cheby.deg or lower cheby.range",
                  n->exp_fit_error);
-        warn(out, line);
+        warn(out, "bounds", line);
     }
     if (n->declared[0] != 0) {
         snprintf(line, sizeof line,
                  "bounds that the model's owner declares, and no theorems, hold for %s; an input beyond them gives "
                  "wrong answers",
                  n->declared);
-        warn(out, line);
+        warn(out, "bounds", line);
     }
 }
 
-static void print_note(FILE *out, const char *line) { fprintf(out, "%s\n", line); }
+static void print_note(FILE *out, const char *event, const char *line)
+{
+    (void)event;
+    fprintf(out, "%s\n", line);
+}
 
-static void print_warning(FILE *out, const char *line) { fprintf(out, "warning: %s\n", line); }
+static void print_warning(FILE *out, const char *event, const char *line)
+{
+    (void)event;
+    fprintf(out, "warning: %s\n", line);
+}
 
 void eis_cli_mpc_notes_print(FILE *out, const eis_mpc_manifest_notes *notes)
 {
     tell(out, print_note, print_warning, notes);
 }
 
-static void log_note(FILE *out, const char *line)
+static void log_note(FILE *out, const char *event, const char *line)
 {
     (void)out;
-    eis_log(EIS_LOG_INFO, "errors", "%s", line);
+    eis_log(EIS_LOG_INFO, event, "%s", line);
 }
 
-static void log_warning(FILE *out, const char *line)
+static void log_warning(FILE *out, const char *event, const char *line)
 {
     (void)out;
-    eis_log(EIS_LOG_WARN, "bounds", "%s", line);
+    eis_log(EIS_LOG_WARN, event, "%s", line);
 }
 
 void eis_cli_mpc_notes_log(const eis_mpc_manifest_notes *notes) { tell(NULL, log_note, log_warning, notes); }

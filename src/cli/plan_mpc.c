@@ -260,7 +260,7 @@ eis_status eis_cli_plan_mpc(const eis_model *model, const eis_cli_mpc *flags, un
     job j = {.parties = flags->parties != 0 ? flags->parties : PARTIES_DEFAULT, .context = context, .prompt = prompt};
 
     EIS_TRY(eis_cli_settings_read(&settings, &flags->settings));
-    EIS_TRY(eis_mpc_manifest_take(&j.session, &j.notes, &settings, model));
+    EIS_TRY(eis_mpc_manifest_take(&j.session, &j.notes, &settings, true, model));
     EIS_REQUIRE(is_text(&j) || (context == 0 && prompt == 0 && sampling == NULL), EIS_ERR_USAGE,
                 "--context, --prompt-tokens, --temperature and --top-k are for language models: a classifier tells its "
                 "likeliest class");

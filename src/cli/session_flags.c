@@ -134,7 +134,7 @@ static eis_status read_model(eis_mpc_session *s, const char *text, const eis_mpc
 
     EIS_TRY(read_model_name(s->model, &path, text));
     EIS_TRY(eis_model_open(&model, path, NULL));
-    EIS_TRY(eis_mpc_manifest_take(s, &notes, settings, model));
+    EIS_TRY(eis_mpc_manifest_take(s, &notes, settings, false, model));
     eis_cli_mpc_notes_log(&notes);
 out:
     eis_model_free(model);

@@ -127,12 +127,12 @@ out:
 /* ---- both ---- */
 
 eis_status eis_mpc_manifest_take(eis_mpc_session *session, eis_mpc_manifest_notes *notes,
-                                 const eis_mpc_settings *settings, const eis_model *model)
+                                 const eis_mpc_settings *settings, bool own_dealer, const eis_model *model)
 {
     eis_status st;
 
     memset(notes, 0, sizeof *notes);
-    session->tests = eis_mpc_settings_tests(settings);
+    session->tests = notes->tests = eis_mpc_settings_tests(settings, own_dealer);
     session->pending_max = settings->pending_max;
     if (model->kind == EIS_MODEL_CLASSIFIER)
         st = take_classifier(session, notes, settings, model);
@@ -149,7 +149,7 @@ eis_status eis_mpc_manifest_take_agreed(eis_mpc_session *session, eis_mpc_manife
     eis_status st = EIS_OK;
 
     memset(notes, 0, sizeof *notes);
-    session->tests = agreed->tests;
+    session->tests = notes->tests = agreed->tests;
     session->pending_max = agreed->pending_max;
     session->context = agreed->context;
     session->stop_count = agreed->stop_count;

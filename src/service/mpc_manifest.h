@@ -17,15 +17,17 @@ typedef struct eis_mpc_manifest_notes {
      * of the activation; relative ones of 1/x in a softmax and of 1/sqrt(x) in a norm. */
     double exp_error, exp_fit_error, activation_error, reciprocal_error, root_error;
     const char *activation; /* its name, or NULL */
+    eis_mpc_tests tests;    /* of the session: what they leave open should be told */
 } eis_mpc_manifest_notes;
 
-/* Sets what of a session follows from model and settings: kind, manifest, context, stop tokens, rules. Bounds are chosen
- * by range.policy.
+/* Sets what of a session follows from model and settings: kind, manifest, context, stop tokens, rules. Bounds are
+ * chosen by range.policy. own_dealer: we run the session's Triple Service ourselves.
  *
  * Errors:  EIS_ERR_RANGE  a gate could overflow: the text names part, bits and settings;  EIS_ERR_MODEL,
  *          EIS_ERR_UNSUPPORTED, EIS_ERR_MEMORY. What was set is for eis_mpc_session_clear. */
 EIS_MUST_USE eis_status eis_mpc_manifest_take(eis_mpc_session *session, eis_mpc_manifest_notes *notes,
-                                              const eis_mpc_settings *settings, const eis_model *model);
+                                              const eis_mpc_settings *settings, bool own_dealer,
+                                              const eis_model *model);
 
 /* Sets the same as it must be under a session that was agreed on: with its rules, tunables and declared bounds. Whether
  * the manifest is the same is for the caller to compare. Errors: as above. */

@@ -578,19 +578,30 @@ out:
     return st;
 }
 
-/* Without tests a unit is read gate by gate, and values that nobody needs any more make room: a tenth of the memory. */
+/* Where the dealer is trusted a unit is read gate by gate, and values that nobody needs any more make room: a tenth of
+ * the memory. Inputs that have to be tested stay. */
 static eis_status walk_in_one_pass(eis_mpc_run *run, eis_mpc_seat *seat, const walk_wish *wish,
-                                   const eis_mpc_reader *unit, uint64_t number)
+                                   const eis_mpc_reader *unit, const eis_mpc_test_size *size, uint64_t number)
 {
-    const eis_mpc_source source = {.context = seat, .input = take_input, .kept = take_kept};
-    const eis_mpc_pass pass = {
-        .reader = unit, .step = number, .source = &source, .keep = wish->keep, .keep_count = wish->keep_count};
-    const mark begin = mark_of(seat);
     eis_status st = EIS_OK;
+    const eis_mpc_source source = {.context = seat, .input = take_input, .kept = take_kept};
+    const eis_mpc_graph *g = wish->graph;
+    const mark begin = mark_of(seat);
+    eis_mpc_reader reader, tests;
+    eis_mpc_pass pass = {.reader = &reader, .step = number, .source = &source, .keep_count = wish->keep_count};
+    eis_mpc_id *keep = NULL;
 
-    EIS_TRY(eis_mpc_party_pass(run, &seat->party, wish->graph, &pass));
-    EIS_TRY(count_walk(seat, wish->graph, &begin));
+    EIS_NEW(keep, wish->keep_count + g->node_count);
+    if (wish->keep_count > 0) memcpy(keep, wish->keep, wish->keep_count * sizeof *keep);
+    for (eis_mpc_id id = 0; size->opened > 0 && id < g->node_count; id++)
+        if (g->nodes[id].op == EIS_MPC_OP_INPUT) keep[pass.keep_count++] = id;
+    pass.keep = keep;
+    split_unit(&reader, &tests, unit, size->corrections);
+    EIS_TRY(eis_mpc_party_pass(run, &seat->party, g, &pass));
+    EIS_TRY(count_walk(seat, g, &begin));
+    EIS_TRY(test_unit(seat, g, run, NULL, &tests, size, number));
 out:
+    eis_mem_free(keep);
     return st;
 }
 
@@ -606,10 +617,10 @@ static eis_status walk(eis_mpc_run *run, eis_mpc_seat *seat, const walk_wish *wi
     seat->links.step = (uint32_t)seat->step;
     EIS_TRY(begin_step(seat, fetch_unit(&unit, &corrections, seat, wish->kind)));
     if (wish->coin != NULL && wish->coin->signs != NULL) EIS_TRY(toss(seat, wish->coin));
-    if (size.opened > 0)
+    if (seat->session.tests.level > 0)
         EIS_TRY(walk_tested(run, seat, wish, &unit, &size, number));
     else
-        EIS_TRY(walk_in_one_pass(run, seat, wish, &unit, number));
+        EIS_TRY(walk_in_one_pass(run, seat, wish, &unit, &size, number));
 out:
     if (st == EIS_ERR_INTEGRITY) tell_proved(seat, st);
     eis_mem_free_wiped(corrections, unit.correction_count + 1, sizeof *corrections);

@@ -61,10 +61,10 @@ static const key keys[] = {
      "a token is drawn among so many of the likeliest, where a request to draw does not say; 1 takes the likeliest"},
     {"temperature", NULL, REAL, AT(sampling.temperature), 0.05, 16, "1",
      "the temperature it is drawn at, where a request to draw does not say"},
-    {"sacrifice", "level", WHOLE, AT(sacrifice_level), 0, 2, "0",
-     "1 tests what the Triple Service deals before anything is computed with it, for one that others run; 2 also that "
-     "digits and parts of truncations are those of their masks, which takes several times the material; 0 trusts it to "
-     "deal right"},
+    {"sacrifice", "level", WORD, AT(sacrifice_level), 0, 0, "auto|0|1|2",
+     "1 tests what the Triple Service deals before anything is computed with it; 2 also that digits and parts of "
+     "truncations are those of their masks, which takes several times the material; 0 trusts it to deal right; auto: 0 "
+     "where a command starts the Triple Service itself, 1 where others run it"},
     {"check", "max_pending", WHOLE, AT(pending_max), 1, 16777216, "1048576",
      "what was opened is checked between two rounds of a step, too, where so many proofs are pending: fewer take less "
      "memory and more rounds"},

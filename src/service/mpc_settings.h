@@ -30,7 +30,7 @@ typedef struct eis_mpc_settings {
     double range_margin, range_residual;      /* range.margin, range.residual */
     uint32_t context_max;                     /* scheduler.max_context */
     uint32_t pad_bucket, prefill_mib;         /* scheduler.pad_bucket, scheduler.prefill_mib */
-    uint32_t sacrifice_level;                 /* sacrifice.level */
+    uint32_t sacrifice_level;                 /* sacrifice.level: 0 is auto, then one more than the level */
     uint32_t prompt_unchecked;                /* prompt.check: 1 is off */
     uint32_t pending_max;                     /* check.max_pending */
     uint32_t plaintext_prompts;               /* prompt.plaintext_via_coordinator: 1 is on */
@@ -48,10 +48,12 @@ typedef struct eis_mpc_settings {
 /* Sets everything to its default. */
 void eis_mpc_settings_default(eis_mpc_settings *settings);
 
-/* sacrifice.level and prompt.check. */
-static inline eis_mpc_tests eis_mpc_settings_tests(const eis_mpc_settings *settings)
+/* sacrifice.level and prompt.check. own: we run the Triple Service of the session ourselves. */
+static inline eis_mpc_tests eis_mpc_settings_tests(const eis_mpc_settings *settings, bool own)
 {
-    return (eis_mpc_tests){.level = settings->sacrifice_level, .inputs = settings->prompt_unchecked == 0};
+    const uint32_t word = settings->sacrifice_level;
+
+    return (eis_mpc_tests){.level = word > 0 ? word - 1 : !own, .inputs = settings->prompt_unchecked == 0};
 }
 
 /* Takes "KEY=VALUE". Errors: EIS_ERR_USAGE  no such key, or a value that it does not take, with what it takes. */

@@ -296,7 +296,8 @@ eis_status eis_mpc_text_open(eis_mpc_text **out_text, const eis_mpc_text_wish *w
         EIS_TRY(name_others(text, &agreed, wish));
         EIS_TRY(eis_mpc_manifest_take_agreed(&text->session, &text->notes, &agreed, model));
     } else {
-        EIS_TRY(eis_mpc_manifest_take(&text->session, &text->notes, wish->settings, model)); /* before any start */
+        EIS_TRY(
+            eis_mpc_manifest_take(&text->session, &text->notes, wish->settings, true, model)); /* before any start */
         EIS_TRY(start_here(text, wish));
     }
     text->start_ms = ms_since(begin);

@@ -45,6 +45,7 @@ struct mpc_world {
     const int64_t *input[MPC_WORLD_SLOTS]; /* what owners put in */
     uint64_t *input_pub[MPC_WORLD_SLOTS];
     bool check;
+    void (*after_deal)(mpc_world *w); /* changes what was dealt; NULL: nothing */
     bool again; /* every walk is made again in one pass, with the same material, and has to give the same words */
 };
 
@@ -200,6 +201,7 @@ static inline eis_status mpc_world_walk(mpc_world *w, const eis_mpc_graph *graph
     mpc_world_require(eis_mpc_graph_status(graph) == EIS_OK, "graph");
     mpc_world_require(eis_mpc_deal_graph(&w->masks, &w->corrections, &w->dealer, graph, w->step, &none) == EIS_OK,
                       "deal");
+    if (w->after_deal != NULL) w->after_deal(w);
     for (eis_mpc_id id = 0; id < graph->node_count; id++) {
         const eis_mpc_node *node = &graph->nodes[id];
         if (node->op != EIS_MPC_OP_INPUT) continue;

@@ -387,7 +387,7 @@ static eis_status test_nodes(testing *t, const uint64_t *material)
         const eis_mpc_node *node = &t->graph->nodes[id];
         if (t->tests.inputs && node->op == EIS_MPC_OP_INPUT) EIS_TRY(test_inputs(t, node, &t->run->values[id]));
         if (t->tests.level > 0) EIS_TRY(test_node(t, id, material));
-        material += eis_mpc_node_words(t->graph, id);
+        if (material != NULL) material += eis_mpc_node_words(t->graph, id);
     }
     EIS_ASSERT(t->pair == t->size.pairs && t->square == t->size.squares);
 out:
@@ -551,8 +551,9 @@ eis_status eis_mpc_checks_between(uint32_t *checks, const eis_mpc_graph *graph, 
         if (node->op == EIS_MPC_OP_MATRIX) residues[node->round] += node->count / graph->matrices[node->matrix].rows;
         if (node->op == EIS_MPC_OP_ROW) residues[node->round]++;
     }
-    count_tests(&pending, checks, graph, tests, pending_max);
+    if (tests.level > 0) count_tests(&pending, checks, graph, tests, pending_max);
     for (uint32_t r = 1; r <= graph->rounds; r++) count_residues(&pending, checks, residues[r], pending_max);
+    if (tests.level == 0) count_tests(&pending, checks, graph, tests, pending_max);
 out:
     eis_mem_free(residues);
     return st;

@@ -29,6 +29,9 @@
  * caller goes on with the walk, and runs the check behind it. A check that the walk itself has to run covers the tests
  * too, so that when a session ends does not hang on data either.
  *
+ * At level 0 inputs alone are tested. That may stand behind a walk in one pass too, if it keeps those inputs: the
+ * dealer is trusted, so nothing else can fail before. material may then be NULL.
+ *
  * Shape:   material as it was given to the walk, words[size.words] of eis_mpc_test_size_graph: used up.
  * Cost:    where size.opened > 0: 2 rounds for the coin, 1 for each EIS_MPC_TEST_FRAME_WORDS of it.
  * Errors:  EIS_ERR_MEMORY, those of links and check. A lie shows in the check. */
@@ -39,7 +42,8 @@ EIS_MUST_USE eis_status eis_mpc_sacrifice_run(eis_mpc_party *party, const eis_mp
 EIS_MUST_USE eis_status eis_mpc_sacrifice_load(eis_mpc_party *party, const uint64_t *material, const uint64_t *tests);
 
 /* Counts the checks that run between the rounds of a walk and its tests, because pending_max residues are pending: the
- * one behind it all is not counted. The list is taken to be empty before. Errors: EIS_ERR_MEMORY. */
+ * one behind it all is not counted. The list is taken to be empty before, and the tests to come first, at level 0 last.
+ * Errors: EIS_ERR_MEMORY. */
 EIS_MUST_USE eis_status eis_mpc_checks_between(uint32_t *checks, const eis_mpc_graph *graph, eis_mpc_tests tests,
                                                size_t pending_max);
 
