@@ -67,11 +67,6 @@ static void follow_in_steps(const eis_model *model, const uint32_t *ids, uint32_
     mpc_lm_close(&m);
 }
 
-static void follow(const eis_model *model, const uint32_t *ids, uint32_t prompt, uint32_t total, uint32_t parties)
-{
-    follow_in_steps(model, ids, prompt, prompt, 0, total, parties);
-}
-
 /* The first `total` ids are the first `bytes` bytes of the published text. */
 static void are_the_text(const uint32_t *ids, uint32_t total, size_t bytes)
 {
@@ -164,7 +159,7 @@ static void both_sequences_of_gpt2(void **state)
         uint32_t prompt[IDS_MAX], expected[IDS_MAX], prompt_count = read_ids(prompt, one, "prompt");
         uint32_t total = read_ids(expected, one, "expected");
         assert_memory_equal(prompt, expected, prompt_count * sizeof *prompt);
-        follow(model, expected, prompt_count, total, 2);
+        follow_in_steps(model, expected, prompt_count, prompt_count, 0, total, 2);
     }
     assert_int_equal(sequences, 2);
     eis_model_free(model);
