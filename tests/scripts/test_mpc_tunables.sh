@@ -150,7 +150,7 @@ open_world() { # MODEL_OWNER RELAY [MEMBER KEY=VALUE]...
     "$eis" serve coordinator --write-session "$scratch/session" --party "$a=$scratch/a.crt" --party "$b=$scratch/b.crt" --triples "$dealer=$scratch/dealer.crt" \
         --model-owner "$scratch/$owner.crt" --prompt-owner "$scratch/owner.crt" --tls-cert "$scratch/coordinator.crt" --model "$stories" \
         2>"$scratch/err" || fail "--write-session: $(cat "$scratch/err")"
-    start_role coordinator coordinator --session "$scratch/session"
+    start_role coordinator coordinator --session "$scratch/session" --admin 127.0.0.1:0
     us=(--engine mpc --coordinator "$address" --ca "$scratch/ca/ca.crt" --cert "$scratch/owner.crt" --key "$scratch/owner.key" --session "$scratch/session")
 }
 ask() { timeout 60 "$eis" generate --model "$stories" --prompt-ids 1 --max-tokens "$1" --print-ids "${us[@]}"; }
@@ -210,6 +210,69 @@ sessions_at_once() { # MEMBER; one text stands still while another one is asked 
 }
 effect_party_sessions() { sessions_at_once parties; }
 effect_dealer_sessions() { sessions_at_once dealer; }
+count_settles() { # sets $count: the units that the coordinator hears of, when no more come
+    local before=-1 same=0
+    while [ $same -lt 4 ]; do
+        count=$(python3 -c 'import re, sys, urllib.request as u
+print(re.search(r"^eis_mpc_units_produced_total (\d+)", u.urlopen("http://" + sys.argv[1] + "/metrics").read().decode(), re.M)[1])' "$(sed -n 's/^admin //p' "$scratch/coordinator.out")") || fail "$key: metrics"
+        same=$((count == before ? same + 1 : 0)) before=$count
+        sleep 0.2
+    done
+}
+units_dealt() { # KEY=VALUE...; how many units a Triple Service dealt for 15 tokens
+    local setting client for_dealer=()
+    for setting in "$@"; do for_dealer+=(dealer "$setting"); done
+    open_world owner '' "${for_dealer[@]}"
+    "$eis" generate --model "$stories" --prompt-ids 1 --max-tokens 15 "${us[@]}" >"$scratch/first" 2>"$scratch/first.err" &
+    client=$!
+    pids+=("$client")
+    for _ in $(seq 400); do [ -s "$scratch/first" ] && break; sleep 0.02; done
+    kill -STOP "${world[1]}" # a party: the pool gets full behind the first token
+    count_settles
+    kill -CONT "${world[1]}"
+    wait "$client" || fail "$*: $(cat "$scratch/first.err")"
+    count_settles # what is dealt behind the last token
+    end_world
+    echo "$count"
+}
+effect_triple_pool_target() { less "$(units_dealt triple_pool.min_size=1 $key=1)" "$(units_dealt triple_pool.min_size=1 $key=20)" "units ahead"; }
+effect_triple_pool_min_size() { # a party that is stopped too late has seen the pool filled again: another try
+    local few try full=$((2 + 15 + 20))
+    for try in 1 2 3 4 5; do
+        few=$(units_dealt triple_pool.target=20 $key=1)
+        [ "$few" -ge $full ] || break
+    done
+    less "$few" $full "units ahead, after $try tries"
+    [ "$(units_dealt triple_pool.target=20 $key=20)" -eq $full ] || fail "$key: the load, the prompt, 15 tokens and 20 ahead"
+}
+effect_triple_pool_max_bytes() { less "$(units_dealt $key=1)" "$(units_dealt $key=1e9)" "units ahead"; }
+effect_triple_pool_wait_ms() { # the Triple Service stands still
+    local ms took client
+    for ms in 500 4000; do
+        rm -f "$scratch/pipe"
+        mkfifo "$scratch/pipe"
+        "$eis" generate --engine mpc --parties 2 --model "$stories" --prompt "Once upon a time" --max-tokens 400 --set $key=$ms \
+            --set triple_pool.target=1 --set triple_pool.min_size=1 >"$scratch/pipe" 2>"$scratch/err" &
+        client=$!
+        pids+=("$client")
+        exec 3<"$scratch/pipe"
+        head -c 20 <&3 >/dev/null
+        kill -STOP "$(pgrep -P "$client" -f "serve triples --embedded")" || fail "$key: no Triple Service"
+        took=$(now_ms)
+        cat <&3 >/dev/null
+        exec 3<&-
+        wait "$client" && fail "$key: a text without material"
+        took=$(($(now_ms) - took))
+        grep -q "triple_pool.wait_ms" "$scratch/err" || fail "$key: $(cat "$scratch/err")"
+        [ "$took" -ge $((ms - 200)) ] && [ "$took" -le $((ms + 6000)) ] || fail "$key=$ms: the text ended after $took ms: $(cat "$scratch/err")"
+    done
+}
+effect_dealer_threads() { # that so many sessions are dealt for at once shows inside alone
+    [ -x "$build/test.e2e.mpc_pool" ] || skip "e2e.mpc_pool is not built"
+    "$build/test.e2e.mpc_pool" >"$scratch/out" 2>&1 || fail "$key: $(cat "$scratch/out")"
+    grep -q 'OK.*test_threads' "$scratch/out" || fail "$key: $(cat "$scratch/out")"
+    expect 2 'dealer.threads takes a whole number' "$eis" serve triples --set $key=-1
+}
 effect_prompt_plaintext_via_coordinator() {
     local who=(--model "$stories" --party "127.0.0.1:1=$scratch/a.crt" --party "127.0.0.1:2=$scratch/b.crt" --triples "127.0.0.1:3=$scratch/dealer.crt" --model-owner "$scratch/owner.crt")
     start_role coordinator coordinator "${who[@]}" --set $key=off
