@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "bench/bench_link.h"
+#include "engine/mpc/ahead.h"
 #include "engine/mpc/cache.h"
 #include "engine/mpc/deal.h"
 #include "engine/mpc/links_channel.h"
@@ -230,7 +231,19 @@ out:
 
 static double cpu_ms(void) { return (double)eis_clock_thread_ns() / 1e6; }
 
-/* What a party does before the step begins. */
+/* What a party does before the step begins: all of it, or products with public matrices alone. */
+static eis_status multiply_ahead(seat *s, eis_mpc_ahead *ahead)
+{
+    const eis_bench_mpc *w = s->world;
+    const eis_mpc_source source = {.context = s, .input = take_input, .kept = take_kept};
+
+    return eis_mpc_ahead_make(ahead, &(eis_mpc_ahead_wish){.party = &s->party,
+                                                           .graph = w->graph,
+                                                           .seed = w->dealer.seed[s->index],
+                                                           .step = w->step,
+                                                           .source = &source});
+}
+
 static eis_status get_ahead(seat *s, eis_mpc_run *run, uint64_t **material)
 {
     eis_status st = EIS_OK;
@@ -247,7 +260,7 @@ out:
     return st;
 }
 
-static eis_status pass(seat *s, eis_mpc_run *run)
+static eis_status pass(seat *s, eis_mpc_run *run, const eis_mpc_ahead *ahead)
 {
     const eis_bench_mpc *w = s->world;
     const eis_mpc_source source = {.context = s, .input = take_input, .kept = take_kept};
@@ -257,6 +270,7 @@ static eis_status pass(seat *s, eis_mpc_run *run)
                               &(eis_mpc_pass){.reader = &reader,
                                               .step = w->step,
                                               .source = &source,
+                                              .ahead = ahead,
                                               .keep = &w->output,
                                               .keep_count = w->output != EIS_MPC_NONE});
 }
@@ -267,23 +281,27 @@ static void *walk_party(void *context)
     eis_bench_mpc *w = s->world;
     eis_status st = EIS_OK;
     eis_mpc_run run = {0};
+    eis_mpc_ahead ahead = {0};
     uint64_t *material = NULL, begin = eis_clock_ns();
     double cpu;
 
     s->memory_bytes = 0;
     if (w->output == EIS_MPC_NONE) s->party.check.pending_max = SIZE_MAX; /* the check behind it is not measured */
     if (w->mode == EIS_BENCH_MPC_AHEAD) st = get_ahead(s, &run, &material);
+    if (w->mode == EIS_BENCH_MPC_PRODUCTS) st = multiply_ahead(s, &ahead);
     s->expand_ms = (double)(eis_clock_ns() - begin) / 1e6;
     if (pthread_barrier_wait(&w->ready) == PTHREAD_BARRIER_SERIAL_THREAD) w->begin_ns = eis_clock_ns();
     cpu = cpu_ms();
     if (st == EIS_OK)
-        st = w->mode == EIS_BENCH_MPC_PASS ? pass(s, &run) : eis_mpc_party_walk(&run, &s->party, w->graph, material);
+        st = w->mode == EIS_BENCH_MPC_AHEAD ? eis_mpc_party_walk(&run, &s->party, w->graph, material)
+                                            : pass(s, &run, ahead.products != NULL ? &ahead : NULL);
     if (st == EIS_OK && w->output != EIS_MPC_NONE) st = tell(s, &run.values[w->output]);
     s->done_ns = eis_clock_ns();
     s->cpu_ms = cpu_ms() - cpu;
     s->memory_bytes += run.most_words * sizeof(uint64_t);
     if (st == EIS_OK && w->output == EIS_MPC_NONE) st = eis_mpc_check_run(&s->party.check); /* not measured */
     eis_mpc_run_clear(&run);
+    eis_mpc_ahead_clear(&ahead);
     eis_mem_free(material);
     return keep(s, st);
 }

@@ -11,7 +11,8 @@ typedef struct eis_bench_mpc eis_bench_mpc;
 /* How a party walks. */
 typedef enum eis_bench_mpc_mode {
     EIS_BENCH_MPC_AHEAD, /* material is expanded, and multiplied with public matrices, before the step begins */
-    EIS_BENCH_MPC_PASS   /* nothing is ahead: material is expanded gate by gate, with as little memory as that takes */
+    EIS_BENCH_MPC_PASS,  /* nothing is ahead: material is expanded gate by gate, with as little memory as that takes */
+    EIS_BENCH_MPC_PRODUCTS /* the same, but products with public matrices are ahead: as parties on processes do it */
 } eis_bench_mpc_mode;
 
 /* What a walk took. Online: from when all parties may begin to when the last one is done. */

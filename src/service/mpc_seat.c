@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "engine/mpc/ahead.h"
 #include "engine/mpc/material.h"
 #include "engine/mpc/plan.h"
 #include "engine/mpc/sacrifice.h"
@@ -581,14 +582,16 @@ out:
 /* Where the dealer is trusted a unit is read gate by gate, and values that nobody needs any more make room: a tenth of
  * the memory. Inputs that have to be tested stay. */
 static eis_status walk_in_one_pass(eis_mpc_run *run, eis_mpc_seat *seat, const walk_wish *wish,
-                                   const eis_mpc_reader *unit, const eis_mpc_test_size *size, uint64_t number)
+                                   const eis_mpc_reader *unit, const eis_mpc_ahead *ahead,
+                                   const eis_mpc_test_size *size, uint64_t number)
 {
     eis_status st = EIS_OK;
     const eis_mpc_source source = {.context = seat, .input = take_input, .kept = take_kept};
     const eis_mpc_graph *g = wish->graph;
     const mark begin = mark_of(seat);
     eis_mpc_reader reader, tests;
-    eis_mpc_pass pass = {.reader = &reader, .step = number, .source = &source, .keep_count = wish->keep_count};
+    eis_mpc_pass pass = {
+        .reader = &reader, .step = number, .source = &source, .ahead = ahead, .keep_count = wish->keep_count};
     eis_mpc_id *keep = NULL;
 
     EIS_NEW(keep, wish->keep_count + g->node_count);
@@ -605,24 +608,42 @@ out:
     return st;
 }
 
+/* While a unit is on its way, all that needs our own seed alone. */
+static eis_status get_ahead(eis_mpc_ahead *ahead, eis_mpc_seat *seat, const walk_wish *wish, uint64_t number)
+{
+    eis_status st = EIS_OK;
+    const eis_mpc_source source = {.context = seat, .input = take_input, .kept = take_kept};
+
+    if (is_last(seat)) EIS_TRY(ask_unit(seat, wish->kind));
+    EIS_TRY(eis_mpc_ahead_make(
+        ahead,
+        &(eis_mpc_ahead_wish){
+            .party = &seat->party, .graph = wish->graph, .seed = seat->seed, .step = number, .source = &source}));
+out:
+    return st;
+}
+
 /* Walks a graph with the unit of its kind. */
 static eis_status walk(eis_mpc_run *run, eis_mpc_seat *seat, const walk_wish *wish)
 {
     eis_status st = EIS_OK;
     eis_mpc_reader unit = {0};
     eis_mpc_test_size size;
+    eis_mpc_ahead ahead = {0};
     uint64_t *corrections = NULL, number = eis_mpc_unit_number(wish->kind, seat->step, seat->last_secret);
 
     eis_mpc_test_size_graph(&size, wish->graph, seat->session.tests);
     seat->links.step = (uint32_t)seat->step;
+    if (seat->session.tests.level == 0) EIS_TRY(get_ahead(&ahead, seat, wish, number));
     EIS_TRY(begin_step(seat, fetch_unit(&unit, &corrections, seat, wish->kind)));
     if (wish->coin != NULL && wish->coin->signs != NULL) EIS_TRY(toss(seat, wish->coin));
     if (seat->session.tests.level > 0)
         EIS_TRY(walk_tested(run, seat, wish, &unit, &size, number));
     else
-        EIS_TRY(walk_in_one_pass(run, seat, wish, &unit, &size, number));
+        EIS_TRY(walk_in_one_pass(run, seat, wish, &unit, &ahead, &size, number));
 out:
     if (st == EIS_ERR_INTEGRITY) tell_proved(seat, st);
+    eis_mpc_ahead_clear(&ahead);
     eis_mem_free_wiped(corrections, unit.correction_count + 1, sizeof *corrections);
     return st;
 }

@@ -5,6 +5,7 @@
 #define EIS_TESTS_SUPPORT_MPC_WORLD_H
 
 #include "base/mem.h"
+#include "engine/mpc/ahead.h"
 #include "engine/mpc/deal.h"
 #include "engine/mpc/links_channel.h"
 #include "engine/mpc/material.h"
@@ -154,15 +155,22 @@ static inline eis_status mpc_world_pass_again(mpc_world_party *p, const eis_mpc_
     eis_mpc_run run = {0};
     eis_mpc_id *keep = eis_mem_new(graph->node_count, sizeof *keep);
     eis_mpc_pass pass = {.reader = reader, .step = p->world->step, .source = source, .keep = keep};
+    eis_mpc_ahead ahead = {0};
+    const eis_mpc_ahead_wish wish = {&p->party, graph, reader->seed, pass.step, source};
 
     for (eis_mpc_id id = (eis_mpc_id)(p->world->step % EVERY); id < graph->node_count; id += EVERY)
         keep[pass.keep_count++] = id;
+    if (pass.step % 2 == 0) {
+        EIS_TRY(eis_mpc_ahead_make(&ahead, &wish));
+        pass.ahead = &ahead;
+    }
     EIS_TRY(eis_mpc_party_pass(&run, &p->party, graph, &pass));
     for (size_t i = 0; i < pass.keep_count; i++)
         EIS_REQUIRE(mpc_world_same(&graph->nodes[keep[i]], &run.values[keep[i]], &p->run.values[keep[i]]),
                     EIS_ERR_INTERNAL, "node %u differs when it is walked in one pass", keep[i]);
 out:
     eis_mpc_run_clear(&run);
+    eis_mpc_ahead_clear(&ahead);
     eis_mem_free(keep);
     return st;
 }

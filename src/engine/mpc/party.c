@@ -3,6 +3,7 @@
 
 #include "base/ct.h"
 #include "base/mem.h"
+#include "engine/mpc/ahead.h"
 #include "engine/mpc/walk.h"
 #include "ring/fp_dot.h"
 
@@ -23,10 +24,10 @@ static eis_status matrix_shares(walk *w, eis_mpc_id id, uint64_t *d)
     const eis_mpc_matrix *matrix = &w->party->matrices[node->matrix];
     const eis_mpc_words *x = words_of(w, node->in[0]);
     size_t rows = matrix->shape->rows, columns = matrix->shape->columns, count = node->count;
-    const uint64_t *ahead = w->run->ahead == NULL ? w->scratch : w->run->ahead + w->run->ahead_at[id];
+    const uint64_t *ahead = w->ahead == NULL ? w->scratch : w->ahead->products + w->ahead->at[id];
 
     EIS_TRY(eis_mpc_supply_copy(d, w->supply, id, 2 * count, count));
-    if (w->run->ahead == NULL) eis_fp_matmul(w->scratch, matrix->pub, x->share, rows, columns, count / rows);
+    if (w->ahead == NULL) eis_fp_matmul(w->scratch, matrix->pub, x->share, rows, columns, count / rows);
     for (size_t i = 0; i < count; i++) d[i] = eis_fp_sub(d[i], ahead[i]);
     eis_fp_matmul(w->scratch, matrix->own, x->pub, rows, columns, count / rows);
     for (size_t i = 0; i < count; i++) d[i] = eis_fp_add(d[i], w->scratch[i]);
@@ -261,8 +262,8 @@ static eis_status make_room(walk *w)
     w->frame = eis_mem_new_secret_raw(w->frame_words * (1 + w->party->links->count) + 1, sizeof *w->frame);
     EIS_REQUIRE(w->scratch != NULL && w->buffer != NULL && w->frame != NULL, EIS_ERR_MEMORY,
                 "no memory for a round of %zu words", w->frame_words);
-    w->run->most_words = w->run->arena_words + w->run->ahead_words + w->scratch_words + w->buffer_words +
-                         w->frame_words * (1 + w->party->links->count);
+    w->run->most_words = w->run->arena_words + (w->ahead == NULL ? 0 : w->ahead->words) + w->scratch_words +
+                         w->buffer_words + w->frame_words * (1 + w->party->links->count);
 out:
     eis_mem_free(frames);
     return st;
@@ -280,28 +281,15 @@ static void clear_walk(walk *w, eis_status st)
 
 /* ---- walks ---- */
 
-/* D_W l_x of all products. */
 static eis_status multiply_ahead(walk *w)
 {
     eis_status st = EIS_OK;
-    const eis_mpc_graph *g = w->graph;
-    eis_mpc_run *run = w->run;
-    uint64_t *at;
 
-    EIS_NEW(run->ahead_at, g->node_count);
-    for (eis_mpc_id id = 0; id < g->node_count; id++) {
-        run->ahead_at[id] = run->ahead_words;
-        if (g->nodes[id].op == EIS_MPC_OP_MATRIX) run->ahead_words += g->nodes[id].count;
-    }
-    run->ahead = at = eis_mem_new_secret_raw(run->ahead_words + 1, sizeof *at);
-    if (at == NULL) return EIS_ERR_MEMORY;
-    for (eis_mpc_id id = 0; id < g->node_count; id++) {
-        const eis_mpc_node *node = &g->nodes[id];
-        const eis_mpc_matrix *matrix = &w->party->matrices[node->matrix];
-        if (node->op != EIS_MPC_OP_MATRIX) continue;
-        eis_fp_matmul(at, matrix->pub, words_of(w, node->in[0])->share, matrix->shape->rows, matrix->shape->columns,
-                      node->count / matrix->shape->rows);
-        at += node->count;
+    EIS_TRY(eis_mpc_ahead_place(&w->run->ahead, w->graph));
+    for (eis_mpc_id id = 0; id < w->graph->node_count; id++) {
+        const eis_mpc_node *node = &w->graph->nodes[id];
+        if (node->op == EIS_MPC_OP_MATRIX)
+            eis_mpc_ahead_multiply(&w->run->ahead, w->party, w->graph, id, words_of(w, node->in[0])->share);
     }
 out:
     return st;
@@ -349,6 +337,7 @@ eis_status eis_mpc_party_walk(eis_mpc_run *run, eis_mpc_party *party, const eis_
     eis_mpc_supply supply = {0};
     walk w = walk_of(run, party, graph, &supply);
 
+    w.ahead = &run->ahead;
     EIS_TRY(eis_mpc_supply_whole(&supply, graph, material));
     EIS_TRY(eis_mpc_layout_all(&w.layout, graph));
     EIS_TRY(run_rounds(&w));
@@ -373,6 +362,7 @@ eis_status eis_mpc_party_pass(eis_mpc_run *run, eis_mpc_party *party, const eis_
     walk w = walk_of(run, party, graph, &supply);
 
     w.source = pass->source;
+    w.ahead = pass->ahead;
     w.late = true;
     *run = (eis_mpc_run){.party = party};
     EIS_TRY(eis_mpc_supply_read(&supply, graph, pass->reader, pass->step));
@@ -395,8 +385,7 @@ void eis_mpc_run_clear(eis_mpc_run *run)
         run->arena = NULL;
     }
     eis_mem_free_wiped(run->arena, run->arena_words + 1, sizeof *run->arena);
-    eis_mem_free_wiped(run->ahead, run->ahead_words + 1, sizeof *run->ahead);
-    eis_mem_free(run->ahead_at);
+    eis_mpc_ahead_clear(&run->ahead);
     eis_mem_free(run->values);
     memset(run, 0, sizeof *run);
 }

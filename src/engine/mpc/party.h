@@ -63,14 +63,21 @@ typedef struct eis_mpc_source {
     eis_status (*kept)(void *context, uint32_t slot, eis_mpc_words *words, uint32_t count);
 } eis_mpc_source;
 
+/* D_W l_x of every MATRIX node: see ahead.h. Valid when zeroed: there is none. */
+typedef struct eis_mpc_ahead {
+    uint64_t *products; /* [words + 1] */
+    size_t *at;         /* [node_count]: where those of each node begin */
+    size_t words;
+} eis_mpc_ahead;
+
+void eis_mpc_ahead_clear(eis_mpc_ahead *ahead);
+
 /* The values of one run. */
 typedef struct eis_mpc_run {
     eis_mpc_words *values; /* [node_count] */
     uint64_t *arena;       /* secret, wiped */
     size_t arena_words;
-    uint64_t *ahead;  /* D_W l_x of every MATRIX node, where that was computed ahead; else NULL */
-    size_t *ahead_at; /* [node_count]: where each node's words begin */
-    size_t ahead_words;
+    eis_mpc_ahead ahead;
     size_t most_words;    /* of all of this, and of frames and scratch while it was walked */
     eis_mpc_party *party; /* who takes the memory back, behind a walk in one pass; it must live longer. Else NULL */
 } eis_mpc_run;
@@ -101,7 +108,8 @@ typedef struct eis_mpc_pass {
     const eis_mpc_reader *reader; /* material is read gate by gate */
     uint64_t step;
     const eis_mpc_source *source;
-    const eis_mpc_id *keep; /* [keep_count]: values that are read behind the walk; of all others the memory is used
+    const eis_mpc_ahead *ahead; /* of this step; NULL: none */
+    const eis_mpc_id *keep;     /* [keep_count]: values that are read behind the walk; of all others the memory is used
                                again once nobody needs them */
     size_t keep_count;
 } eis_mpc_pass;

@@ -57,6 +57,20 @@ out:
     return st;
 }
 
+eis_status eis_mpc_supply_masks(eis_mpc_supply *s, const eis_mpc_graph *graph, const uint8_t *seed, bool last,
+                                uint64_t step)
+{
+    static const uint64_t none[1] = {0};
+    eis_status st = EIS_OK;
+    size_t corrections;
+
+    *s = (eis_mpc_supply){.reader = {.seed = seed, .corrections = last ? none : NULL}, .step = step};
+    EIS_TRY(find_nodes(s, graph, &corrections));
+    EIS_TRY(eis_mpc_stream_start(&s->main, seed, EIS_MPC_PURPOSE_STEP, step));
+out:
+    return st;
+}
+
 void eis_mpc_supply_clear(eis_mpc_supply *s)
 {
     eis_mem_free(s->whole_at);
@@ -94,6 +108,7 @@ static eis_status copy_corrections(uint64_t *to, eis_mpc_supply *s, eis_mpc_id i
         EIS_TRY(eis_mpc_stream_seek(&s->main, s->drawn_at[id] + masks + first));
         return eis_mpc_stream_words(&s->main, to, count);
     }
+    EIS_ASSERT(s->corrected_at[id] + first + count <= s->reader.correction_count);
     memcpy(to, s->reader.corrections + s->corrected_at[id] + first, count * sizeof *to);
     for (size_t i = 0; i < count; i++) over |= (uint64_t)(to[i] >= EIS_FP_P);
     EIS_PUBLIC(&over, sizeof over); /* the dealer's doing, and the session ends */

@@ -26,6 +26,11 @@ EIS_MUST_USE eis_status eis_mpc_supply_whole(eis_mpc_supply *supply, const eis_m
 EIS_MUST_USE eis_status eis_mpc_supply_read(eis_mpc_supply *supply, const eis_mpc_graph *graph,
                                             const eis_mpc_reader *reader, uint64_t step);
 
+/* The same before corrections are there: only masks may be read. last: are we the last party?
+ * Errors: EIS_ERR_MEMORY, those of streams. */
+EIS_MUST_USE eis_status eis_mpc_supply_masks(eis_mpc_supply *supply, const eis_mpc_graph *graph, const uint8_t *seed,
+                                             bool last, uint64_t step);
+
 void eis_mpc_supply_clear(eis_mpc_supply *supply);
 
 /* Copies words [first, first + count) of a node's material.

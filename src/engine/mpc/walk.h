@@ -15,6 +15,7 @@ typedef struct eis_mpc_walk {
     const eis_mpc_source *source; /* while masks are made */
     eis_mpc_run *run;
     eis_mpc_supply *supply;
+    const eis_mpc_ahead *ahead; /* NULL: none */
     eis_mpc_layout layout;
     uint64_t *frame; /* ours, then theirs */
     size_t frame_words;
