@@ -134,6 +134,7 @@ eis_status eis_mpc_manifest_take(eis_mpc_session *session, eis_mpc_manifest_note
     memset(notes, 0, sizeof *notes);
     session->tests = notes->tests = eis_mpc_settings_tests(settings, own_dealer);
     session->pending_max = settings->pending_max;
+    session->master_mask = settings->master_mask;
     if (model->kind == EIS_MODEL_CLASSIFIER)
         st = take_classifier(session, notes, settings, model);
     else
@@ -151,6 +152,7 @@ eis_status eis_mpc_manifest_take_agreed(eis_mpc_session *session, eis_mpc_manife
     memset(notes, 0, sizeof *notes);
     session->tests = notes->tests = agreed->tests;
     session->pending_max = agreed->pending_max;
+    session->master_mask = agreed->master_mask;
     session->context = agreed->context;
     session->stop_count = agreed->stop_count;
     memcpy(session->stop, agreed->stop, sizeof session->stop);

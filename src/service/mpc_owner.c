@@ -118,7 +118,8 @@ out:
     return st;
 }
 
-/* Adds the masks of (purpose, number) to words: sums the streams of all parties. */
+/* Adds the masks of (purpose, number) to words: sums the streams of all parties, or under dealer.master_mask takes that
+ * of the first. */
 static eis_status add_masks(uint64_t *words, size_t count, eis_mpc_owner *o, eis_mpc_purpose purpose, uint64_t number)
 {
     enum { BLOCK = 4096 };
@@ -129,7 +130,7 @@ static eis_status add_masks(uint64_t *words, size_t count, eis_mpc_owner *o, eis
 
     if (block == NULL) return EIS_ERR_MEMORY;
     EIS_TRY(fetch_keys(keys, o, purpose, number));
-    for (uint32_t p = 0; p < o->session->party_count; p++) {
+    for (uint32_t p = 0; p < (o->session->master_mask != 0 ? 1 : o->session->party_count); p++) {
         EIS_TRY(eis_mpc_stream_start_key(&stream, keys + p * EIS_MPC_SEED_BYTES));
         for (size_t at = 0; at < count; at += BLOCK) {
             size_t n = count - at < BLOCK ? count - at : BLOCK;

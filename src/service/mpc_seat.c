@@ -384,15 +384,28 @@ out:
     return st;
 }
 
+/* Receives a whole frame of the Triple Service: what has come of it when the time is over stays for the next try. */
+static eis_status recv_unit(bool *late, eis_stream_frame *frame, eis_mpc_seat *seat, uint32_t wait_ms)
+{
+    size_t which = 1;
+    eis_status st = eis_net_stream_recv_any(&which, frame, &seat->dealer, 1, wait_ms);
+
+    *late = st == EIS_ERR_TIMEOUT && which == 1;
+    return st;
+}
+
 /* Waits for the Triple Service's answer; who waits for long says so. */
 static eis_status await_unit(eis_stream_frame *frame, eis_mpc_seat *seat)
 {
-    eis_status st = eis_net_stream_recv(frame, seat->dealer, TELL_MS);
+    bool late;
+    eis_status st = recv_unit(&late, frame, seat, TELL_MS);
 
-    if (st != EIS_ERR_TIMEOUT) return st;
-    st = tell_waiting(seat);
-    if (st == EIS_OK) st = eis_net_stream_recv(frame, seat->dealer, seat->pool_wait_ms + GRACE_MS);
-    return st == EIS_ERR_TIMEOUT ? dry(seat) : st;
+    if (!late) return st;
+    EIS_TRY(tell_waiting(seat));
+    st = recv_unit(&late, frame, seat, seat->pool_wait_ms + GRACE_MS);
+    if (late) st = dry(seat);
+out:
+    return st;
 }
 
 /* Fetches the corrections of a unit; all but the last party need none. The reader's words stay in *words. */
@@ -403,7 +416,7 @@ static eis_status fetch_unit(eis_mpc_reader *reader, uint64_t **words, eis_mpc_s
     eis_reader r;
 
     *words = NULL;
-    *reader = (eis_mpc_reader){.seed = seat->seed};
+    *reader = (eis_mpc_reader){.seed = seat->seed, .maskless = seat->session.master_mask != 0 && seat->index > 0};
     if (!is_last(seat)) return EIS_OK;
     EIS_TRY(ask_unit(seat, kind));
     EIS_TRY(await_unit(&frame, seat));

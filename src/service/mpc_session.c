@@ -126,6 +126,7 @@ eis_status eis_mpc_session_write(eis_writer *w, eis_mpc_session *session)
     eis_wire_writer_u32(w, session->pending_max);
     eis_wire_writer_u32(w, session->lm.pad_bucket);
     eis_wire_writer_u32(w, session->lm.prefill_mib);
+    eis_wire_writer_u32(w, session->master_mask);
     eis_wire_writer_u8(w, (uint8_t)session->kind);
     if (session->kind == EIS_MPC_MODEL_CLASSIFIER)
         eis_mpc_session_classifier_write(w, &session->classifier);
@@ -275,6 +276,20 @@ out:
 }
 
 /* How prompts are walked: nothing that a classifier has. */
+/* Masks that hide nothing never leave a machine. */
+static eis_status check_masks(const eis_mpc_session *session)
+{
+    eis_status st = EIS_OK;
+    bool here = eis_net_is_loopback(session->dealer.address.host);
+
+    for (uint32_t p = 0; p < session->party_count; p++)
+        here = here && eis_net_is_loopback(session->party[p].address.host);
+    EIS_REQUIRE(session->master_mask == 0 || here, EIS_ERR_PARSE,
+                "session: dealer.master_mask hides nothing, and is for loopback addresses alone");
+out:
+    return st;
+}
+
 static eis_status take_schedule(eis_mpc_session *session, uint32_t pad_bucket, uint32_t prefill_mib)
 {
     eis_status st = EIS_OK;
@@ -319,11 +334,13 @@ eis_status eis_mpc_session_read(eis_mpc_session *session, const void *data, size
     session->pending_max = eis_mpc_session_number_read(&r, 1, EIS_MPC_PENDING_LIMIT, "check.max_pending");
     pad_bucket = eis_mpc_session_number_read(&r, 0, EIS_MPC_LM_PAD_BUCKET_MAX, "scheduler.pad_bucket");
     prefill_mib = eis_mpc_session_number_read(&r, 0, EIS_MPC_LM_PREFILL_MIB_MAX, "scheduler.prefill_mib");
+    session->master_mask = eis_wire_reader_u32(&r);
     EIS_TRY(eis_wire_reader_status(&r));
     EIS_TRY(read_model(&r, session));
     EIS_TRY(take_schedule(session, pad_bucket, prefill_mib));
     EIS_TRY(eis_wire_reader_end(&r));
     EIS_TRY(check_keys(session));
+    EIS_TRY(check_masks(session));
     EIS_TRY(hash_document(session->hash, data, bytes));
 out:
     if (st != EIS_OK) eis_mpc_session_clear(session);

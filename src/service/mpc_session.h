@@ -39,6 +39,7 @@ typedef struct eis_mpc_session {
     uint32_t stop_count;
     eis_mpc_tests tests;  /* sacrifice.level, prompt.check */
     uint32_t pending_max; /* check.max_pending */
+    uint32_t master_mask; /* dealer.master_mask: 0, or masks that hide nothing, for tests on one machine */
     eis_mpc_model_kind kind;
     eis_mpc_lm lm;                      /* the model's manifest, tunables included; zeroed with a classifier */
     eis_mpc_classifier classifier;      /* its manifest; zeroed with a language model */

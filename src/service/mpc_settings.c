@@ -80,6 +80,9 @@ static const key keys[] = {
     {"dealer", "sessions", WHOLE, AT(dealer_sessions), 1, 1024, "16", "sessions of the Triple Service at once"},
     {"dealer", "threads", WHOLE, AT(dealer_threads), 0, 1024, "0",
      "sessions that are dealt for at the same time; 0: as many as there are processors"},
+    {"dealer", "master_mask", WHOLE, AT(master_mask), 0, 4294967295.0, "0",
+     "for tests on one machine: all masks follow from this number, so that any number of parties opens the same words; "
+     "nothing is hidden then; 0 draws them"},
     {"triple_pool", "min_size", WHOLE, AT(pool_min), 1, 65536, "4",
      "with fewer steps dealt ahead than this the Triple Service refills a session's pool"},
     {"triple_pool", "target", WHOLE, AT(pool_target), 1, 65536, "16", "up to so many steps"},

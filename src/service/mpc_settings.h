@@ -37,6 +37,7 @@ typedef struct eis_mpc_settings {
     uint32_t round_ms, dial_ms, owner_ms;     /* net.* */
     uint32_t party_sessions, dealer_sessions; /* at most so many at once */
     uint32_t dealer_threads;
+    uint32_t master_mask;                         /* dealer.master_mask */
     uint32_t pool_min, pool_target, pool_wait_ms; /* triple_pool.* */
     double pool_max_bytes;
     char listen[EIS_MPC_SETTING_TEXT_BYTES]; /* of servers; empty: their default */

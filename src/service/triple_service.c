@@ -2,6 +2,7 @@
 #include "service/triple_service.h"
 
 #include "base/cpu.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "net/listener.h"
 #include "service/mpc_model.h"
@@ -70,6 +71,10 @@ static eis_status deal_load(eis_triple_dealt *d)
     const eis_mpc_matrix_shape *shapes = eis_mpc_model_shapes(&count, &d->session);
 
     EIS_TRY(eis_mpc_dealer_init(&d->dealer, d->session.party_count));
+    if (d->session.master_mask != 0) {
+        eis_log(EIS_LOG_WARN, "insecure", "%s: dealer.master_mask is on, and nothing is hidden", d->session.id);
+        EIS_TRY(eis_mpc_dealer_master(&d->dealer, d->session.master_mask));
+    }
     EIS_TRY(eis_mpc_cache_init(&d->masks, eis_mpc_model_slot_count(&d->session)));
     EIS_TRY(eis_mpc_deal_load(&d->dealer, &d->load, shapes, count));
     if (d->session.tests.level > 0) EIS_TRY(eis_mpc_deal_test_load(&d->load, &d->dealer));

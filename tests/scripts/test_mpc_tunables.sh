@@ -273,6 +273,11 @@ effect_triple_pool_wait_ms() { # the Triple Service stands still for a while, or
         exec 3<&-
     done
 }
+effect_dealer_master_mask() {
+    expect 0 'nothing is hidden' "$eis" generate --engine mpc --parties 2 --model "$stories" --prompt-ids 1 --max-tokens 2 --print-ids --set $key=7
+    expect 3 'loopback' "$eis" serve coordinator --write-session "$scratch/far" --party "192.0.2.1:1=$scratch/a.crt" --party "127.0.0.1:2=$scratch/b.crt" \
+        --triples "127.0.0.1:3=$scratch/dealer.crt" --model-owner "$scratch/owner.crt" --prompt-owner "$scratch/owner.crt" --tls-cert "$scratch/coordinator.crt" --model "$stories" --set $key=7
+}
 effect_dealer_threads() { # that so many sessions are dealt for at once shows inside alone
     [ -x "$build/test.e2e.mpc_pool" ] || skip "e2e.mpc_pool is not built"
     "$build/test.e2e.mpc_pool" >"$scratch/out" 2>&1 || fail "$key: $(cat "$scratch/out")"

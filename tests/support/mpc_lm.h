@@ -17,6 +17,8 @@ typedef struct mpc_lm {
     uint64_t next[EIS_MPC_PARTIES_MAX];
     uint32_t position;
     const eis_mpc_sampling *sampling; /* NULL: greedy */
+    bool look;                        /* digest[] gets all public words of each step, as each party has them */
+    eis_mpc_digest digest[EIS_MPC_PARTIES_MAX];
 } mpc_lm;
 
 static inline size_t mpc_lm_load_words(const eis_mpc_lm *lm)
@@ -33,7 +35,8 @@ static inline eis_mpc_reader mpc_lm_reader(const mpc_lm *m, const mpc_world_part
 
     return (eis_mpc_reader){.seed = m->world.dealer.seed[p->index],
                             .corrections = last ? m->corrections.words : NULL,
-                            .correction_count = m->corrections.count};
+                            .correction_count = m->corrections.count,
+                            .maskless = m->world.dealer.master && p->index > 0};
 }
 
 /* The world is the first member. */
@@ -110,12 +113,13 @@ static inline void mpc_lm_load_vectors(mpc_lm *m, const eis_model *model)
     eis_mpc_graph_clear(&graph);
 }
 
-static inline void mpc_lm_open(mpc_lm *m, const eis_model *model, const eis_mpc_tuning *tuning, uint32_t parties)
+static inline void mpc_lm_open_master(mpc_lm *m, const eis_model *model, const eis_mpc_tuning *tuning, uint32_t parties,
+                                      uint32_t master)
 {
     memset(m, 0, sizeof *m);
     mpc_world_require(eis_mpc_lm_init(&m->lm, model, tuning) == EIS_OK, "manifest");
     mpc_world_require(m->lm.shape_count <= 128, "shapes");
-    mpc_world_open(&m->world, parties);
+    mpc_world_open_master(&m->world, parties, master);
     mpc_world_require(eis_mpc_deal_load(&m->world.dealer, &m->corrections, m->lm.shapes, m->lm.shape_count) == EIS_OK,
                       "deal");
     mpc_lm_hide_weights(m, model);
@@ -124,6 +128,11 @@ static inline void mpc_lm_open(mpc_lm *m, const eis_model *model, const eis_mpc_
     for (uint32_t p = 0; p < parties; p++)
         mpc_world_require(eis_mpc_cache_init(&m->cache[p], eis_mpc_lm_slot_count(&m->lm)) == EIS_OK, "cache");
     mpc_lm_load_vectors(m, model);
+}
+
+static inline void mpc_lm_open(mpc_lm *m, const eis_model *model, const eis_mpc_tuning *tuning, uint32_t parties)
+{
+    mpc_lm_open_master(m, model, tuning, parties, 0);
 }
 
 static inline void mpc_lm_close(mpc_lm *m)
@@ -169,6 +178,15 @@ static inline eis_status mpc_lm_toss(mpc_world_party *p, mpc_lm *m)
     return st == EIS_OK ? eis_mpc_check_run(&p->party.check) : st; /* nobody goes on before all have come here */
 }
 
+static inline void mpc_lm_look(mpc_lm *m, const mpc_world_party *p)
+{
+    const eis_mpc_graph *g = &m->step.graph;
+
+    for (eis_mpc_id id = 0; m->look && id < g->node_count; id++)
+        if (g->nodes[id].form == EIS_MPC_WIRE)
+            eis_mpc_digest_add(&m->digest[p->index], p->run.values[id].pub, g->nodes[id].count * sizeof(uint64_t));
+}
+
 static inline void *mpc_lm_step_party(void *context)
 {
     mpc_world_party *p = context;
@@ -185,6 +203,7 @@ static inline void *mpc_lm_step_party(void *context)
     EIS_TRY(eis_mpc_party_run(&p->run, &p->party, g, material, &source));
     if (m->world.again) EIS_TRY(mpc_world_pass_again(p, g, &reader, &source));
     EIS_TRY(eis_mpc_check_run(&p->party.check));
+    mpc_lm_look(m, p);
     EIS_TRY(mpc_lm_output(&p->party, &m->next[p->index], &p->run.values[m->step.next]));
     for (uint32_t i = 0; i < eis_mpc_lm_slot_count(&m->lm); i++) {
         eis_mpc_id id = eis_mpc_lm_step_kept(&m->step, &m->lm, i);

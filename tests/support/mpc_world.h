@@ -95,11 +95,13 @@ static inline void *mpc_world_start_party(void *context)
         p, eis_mpc_party_init(&p->party, &p->links.links, p->world->dealer.key_share[p->index], session));
 }
 
-static inline void mpc_world_open(mpc_world *w, uint32_t count)
+/* master: 0, or where all masks come from (eis_mpc_dealer_master). */
+static inline void mpc_world_open_master(mpc_world *w, uint32_t count, uint32_t master)
 {
     memset(w, 0, sizeof *w);
     w->count = count;
     mpc_world_require(eis_mpc_dealer_init(&w->dealer, count) == EIS_OK, "dealer");
+    if (master != 0) mpc_world_require(eis_mpc_dealer_master(&w->dealer, master) == EIS_OK, "dealer");
     for (uint32_t i = 0; i < count; i++)
         for (uint32_t j = i + 1; j < count; j++)
             mpc_world_require(eis_channel_pair(&w->party[i].peer[j], &w->party[j].peer[i], 20000) == EIS_OK, "pair");
@@ -110,6 +112,8 @@ static inline void mpc_world_open(mpc_world *w, uint32_t count)
     }
     mpc_world_require(mpc_world_together(w, mpc_world_start_party) == EIS_OK, "parties");
 }
+
+static inline void mpc_world_open(mpc_world *w, uint32_t count) { mpc_world_open_master(w, count, 0); }
 
 static inline void mpc_world_clear_walk(mpc_world *w)
 {
@@ -184,7 +188,8 @@ static inline void *mpc_world_walk_party(void *context)
     bool last = p->index + 1 == w->count;
     eis_mpc_reader reader = {.seed = w->dealer.seed[p->index],
                              .corrections = last ? w->corrections.words : NULL,
-                             .correction_count = w->corrections.count};
+                             .correction_count = w->corrections.count,
+                             .maskless = w->dealer.master && p->index > 0};
     size_t words = eis_mpc_graph_words(w->graph);
     uint64_t *material = eis_mem_new(words + 1, sizeof *material);
 

@@ -1,28 +1,61 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/mpc/deal.h"
 
+#include "base/bytes.h"
 #include "base/mem.h"
+#include "engine/mpc/digest.h"
 #include "engine/mpc/linear.h"
 #include "rand/entropy.h"
 #include "ring/fp_dot.h"
 
 #include <string.h>
 
-eis_status eis_mpc_dealer_init(eis_mpc_dealer *dealer, uint32_t parties)
+/* Derives shares of the MAC key, and the key, from the seeds. */
+static eis_status derive_key(eis_mpc_dealer *dealer)
 {
     eis_status st = EIS_OK;
     eis_mpc_stream stream = {0};
 
-    EIS_ASSERT(parties >= EIS_MPC_PARTIES_MIN && parties <= EIS_MPC_PARTIES_MAX);
-    *dealer = (eis_mpc_dealer){.count = parties};
-    for (uint32_t i = 0; i < parties; i++) {
-        EIS_TRY(eis_entropy_draw(dealer->seed[i], EIS_MPC_SEED_BYTES));
+    dealer->key = 0;
+    for (uint32_t i = 0; i < dealer->count; i++) {
         EIS_TRY(eis_mpc_stream_start(&stream, dealer->seed[i], EIS_MPC_PURPOSE_KEY, 0));
         EIS_TRY(eis_mpc_stream_words(&stream, &dealer->key_share[i], 1));
         dealer->key = eis_fp_add(dealer->key, dealer->key_share[i]);
     }
 out:
     eis_mpc_stream_clear(&stream);
+    if (st != EIS_OK) eis_mpc_dealer_clear(dealer);
+    return st;
+}
+
+eis_status eis_mpc_dealer_init(eis_mpc_dealer *dealer, uint32_t parties)
+{
+    eis_status st = EIS_OK;
+
+    EIS_ASSERT(parties >= EIS_MPC_PARTIES_MIN && parties <= EIS_MPC_PARTIES_MAX);
+    *dealer = (eis_mpc_dealer){.count = parties};
+    for (uint32_t i = 0; i < parties; i++) EIS_TRY(eis_entropy_draw(dealer->seed[i], EIS_MPC_SEED_BYTES));
+    EIS_TRY(derive_key(dealer));
+out:
+    if (st != EIS_OK) eis_mpc_dealer_clear(dealer);
+    return st;
+}
+
+eis_status eis_mpc_dealer_master(eis_mpc_dealer *dealer, uint32_t number)
+{
+    eis_status st = EIS_OK;
+    eis_mpc_digest digest = {0};
+    uint8_t bytes[4];
+
+    EIS_ASSERT(number > 0 && dealer->matrices == NULL);
+    eis_store_le32(bytes, number);
+    EIS_TRY(eis_mpc_digest_start(&digest, "eis mpc master mask"));
+    eis_mpc_digest_add(&digest, bytes, sizeof bytes);
+    EIS_TRY(eis_mpc_digest_end(&digest, dealer->seed[0]));
+    dealer->master = true;
+    EIS_TRY(derive_key(dealer));
+out:
+    eis_mpc_digest_clear(&digest);
     if (st != EIS_OK) eis_mpc_dealer_clear(dealer);
     return st;
 }
@@ -69,6 +102,9 @@ typedef struct dealing {
     size_t buffer_words;
 } dealing;
 
+/* Tells whether a party's share of masks is what it draws, and not 0. */
+static bool counts(const dealing *d, uint32_t party) { return party == 0 || !d->dealer->master; }
+
 /* Sums words of streams of their own. */
 static eis_status deal_own_masks(dealing *d, uint64_t *masks, size_t count, eis_mpc_purpose purpose, uint64_t number)
 {
@@ -79,7 +115,8 @@ static eis_status deal_own_masks(dealing *d, uint64_t *masks, size_t count, eis_
     for (uint32_t p = 0; p < d->dealer->count; p++) {
         EIS_TRY(eis_mpc_stream_start(&stream, d->dealer->seed[p], purpose, number));
         EIS_TRY(eis_mpc_stream_words(&stream, d->buffer, count));
-        for (size_t i = 0; i < count; i++) masks[i] = eis_fp_add(masks[i], d->buffer[i]);
+        if (counts(d, p))
+            for (size_t i = 0; i < count; i++) masks[i] = eis_fp_add(masks[i], d->buffer[i]);
     }
 out:
     eis_mpc_stream_clear(&stream);
@@ -94,7 +131,8 @@ static eis_status deal_masks(dealing *d, uint64_t *masks, size_t count)
     memset(masks, 0, count * sizeof *masks);
     for (uint32_t p = 0; p < d->dealer->count; p++) {
         EIS_TRY(eis_mpc_stream_words(&d->stream[p], d->buffer, count));
-        for (size_t i = 0; i < count; i++) masks[i] = eis_fp_add(masks[i], d->buffer[i]);
+        if (counts(d, p))
+            for (size_t i = 0; i < count; i++) masks[i] = eis_fp_add(masks[i], d->buffer[i]);
     }
 out:
     return st;

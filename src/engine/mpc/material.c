@@ -64,6 +64,7 @@ static eis_status take(reading *r, uint64_t *words, size_t masks, size_t correct
 {
     eis_status st = eis_mpc_stream_words(&r->main, words, masks);
 
+    if (r->reader->maskless) memset(words, 0, masks * sizeof *words);
     return st == EIS_OK ? take_corrections(r, words + masks, corrections) : st;
 }
 
@@ -72,7 +73,9 @@ static eis_status take_own(reading *r, uint64_t *words, size_t count, eis_mpc_pu
 {
     eis_status st = eis_mpc_stream_start(&r->own, r->reader->seed, purpose, number);
 
-    return st == EIS_OK ? eis_mpc_stream_words(&r->own, words, count) : st;
+    if (st == EIS_OK) st = eis_mpc_stream_words(&r->own, words, count);
+    if (r->reader->maskless) memset(words, 0, count * sizeof *words);
+    return st;
 }
 
 /* All corrections used, each a word of the field. */

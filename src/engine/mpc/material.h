@@ -71,6 +71,7 @@ typedef struct eis_mpc_reader {
     const uint8_t *seed;         /* our own, [EIS_MPC_SEED_BYTES] */
     const uint64_t *corrections; /* [correction_count] of the last party; NULL: another one */
     size_t correction_count;
+    bool maskless; /* our shares of all masks are 0: see eis_mpc_dealer_master */
 } eis_mpc_reader;
 
 /* Reads the material of a step's graph. Shape: words[eis_mpc_graph_words(graph)].

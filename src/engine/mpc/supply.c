@@ -94,6 +94,7 @@ static eis_status copy_masks(uint64_t *to, eis_mpc_supply *s, eis_mpc_id id, siz
                                      eis_mpc_input_number(s->step, node->slot)));
     EIS_TRY(eis_mpc_stream_seek(stream, (own ? 0 : s->drawn_at[id]) + first));
     EIS_TRY(eis_mpc_stream_words(stream, to, count));
+    if (s->reader.maskless) memset(to, 0, count * sizeof *to);
 out:
     return st;
 }
