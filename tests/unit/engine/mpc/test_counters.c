@@ -153,6 +153,44 @@ static eis_mpc_id make_max_with(eis_mpc_graph *g, eis_mpc_id x)
     return eis_mpc_max(g, x, y, (eis_mpc_cut){2, 7, 3}, &at, x, y);
 }
 
+/* What the tests of a gate's material take, for each element: pairs, squares, and at level 2 squares of the parts of
+ * words that are cut. The words that go with them are those of the documents. */
+static void expect_tests(const char *name, make_gate make, uint32_t pairs, uint32_t squares, uint32_t cut)
+{
+    eis_mpc_graph g;
+
+    eis_mpc_graph_init(&g, NULL, 0);
+    assert_true(make(&g, eis_mpc_input(&g, 0, N, 16, 0x1p20)) != EIS_MPC_NONE);
+    assert_int_equal(eis_mpc_graph_status(&g), EIS_OK);
+    for (uint32_t level = 0; level <= 2; level++) {
+        eis_mpc_test_size size;
+        size_t p = level > 0 ? pairs * (size_t)N : 0, q = level > 0 ? squares * (size_t)N : 0;
+        if (level > 1) q += 31 * cut * (size_t)N;
+        eis_mpc_test_size_graph(&size, &g, (eis_mpc_tests){.level = level, .inputs = true});
+        if (size.pairs != p || size.squares != q)
+            fail_msg("%s: %zu pairs, %zu squares", name, size.pairs, size.squares);
+        assert_int_equal(size.opened, 2 * p + q + (level > 0));
+        assert_int_equal(size.corrections,
+                         2 * p + (p > 0) + 2 * q + (level > 0) + (level > 1 ? 182 * cut * (size_t)N : 0));
+    }
+    eis_mpc_graph_clear(&g);
+}
+
+static void test_tests(void **state)
+{
+    (void)state;
+    expect_tests("mask", make_mask, 0, 0, 0);
+    expect_tests("product of 2", make_product2, 1, 0, 0);
+    expect_tests("product of 3", make_product3, 2, 0, 0);
+    expect_tests("product of 4", make_product4, 3, 0, 0);
+    expect_tests("square", make_square, 1, 0, 0);
+    expect_tests("fourth power", make_fourth, 1, 0, 0);
+    expect_tests("rescale", make_rescale, 0, 0, 1);
+    expect_tests("narrow comparison", make_narrow, 1 + 1 + 2, 3, 1);
+    /* Two groups with products of 2 and 3, one of 3 more, and that of both groups. */
+    expect_tests("wide comparison", make_wide, 1 + 2 * (1 + 2) + 2 + 1, 6, 1);
+}
+
 static void test_gates(void **state)
 {
     (void)state;
@@ -466,9 +504,9 @@ static void test_prefill_units(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_gates),     cmocka_unit_test(test_dot),           cmocka_unit_test(test_matrix),
-        cmocka_unit_test(test_functions), cmocka_unit_test(test_blocks),        cmocka_unit_test(test_steps),
-        cmocka_unit_test(test_prefill),   cmocka_unit_test(test_prefill_units),
+        cmocka_unit_test(test_gates),  cmocka_unit_test(test_tests),     cmocka_unit_test(test_dot),
+        cmocka_unit_test(test_matrix), cmocka_unit_test(test_functions), cmocka_unit_test(test_blocks),
+        cmocka_unit_test(test_steps),  cmocka_unit_test(test_prefill),   cmocka_unit_test(test_prefill_units),
     };
 
     return cmocka_run_group_tests(tests, open_world, close_world);
