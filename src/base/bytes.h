@@ -69,20 +69,24 @@ static inline void eis_store_be64(void *p, uint64_t v)
     for (int i = 0; i < 8; i++) b[7 - i] = (uint8_t)(v >> (8 * i));
 }
 
-static inline double eis_load_le_f64(const void *p)
+/* The bits of a double, and back. */
+static inline uint64_t eis_bits_of_f64(double v)
 {
-    uint64_t word = eis_load_le64(p);
+    uint64_t bits;
+    memcpy(&bits, &v, sizeof bits);
+    return bits;
+}
+
+static inline double eis_f64_of_bits(uint64_t bits)
+{
     double v;
-    memcpy(&v, &word, sizeof v);
+    memcpy(&v, &bits, sizeof v);
     return v;
 }
 
-static inline void eis_store_le_f64(void *p, double v)
-{
-    uint64_t word;
-    memcpy(&word, &v, sizeof word);
-    eis_store_le64(p, word);
-}
+static inline double eis_load_le_f64(const void *p) { return eis_f64_of_bits(eis_load_le64(p)); }
+
+static inline void eis_store_le_f64(void *p, double v) { eis_store_le64(p, eis_bits_of_f64(v)); }
 
 /* Sets *r = a * b and returns true, or returns false where that overflows; *r is then untouched. */
 static inline bool eis_size_mul(size_t *r, size_t a, size_t b)

@@ -23,22 +23,8 @@
 
 #define CONVERSION_ROOM 0x1p50 /* above it, adding 1.5 * 2^52 would not round a double to an integer exactly */
 
-static uint64_t bits_of(double v)
-{
-    uint64_t word;
-    memcpy(&word, &v, sizeof word);
-    return word;
-}
-
-static double from_bits(uint64_t word)
-{
-    double v;
-    memcpy(&v, &word, sizeof v);
-    return v;
-}
-
 /* Returns 2^e. Range: -1022 <= e <= 1023. */
-static double power_of_two(int e) { return from_bits((uint64_t)(1023 + e) << 52); }
+static double power_of_two(int e) { return eis_f64_of_bits((uint64_t)(1023 + e) << 52); }
 
 /* --- weights ---------------------------------------------------------------------------------- */
 
@@ -137,11 +123,11 @@ int eis_fixed_bits(const eis_fixed_bound *bound, double norm2)
     /* Doubles above 0 are ordered like their bits. With room2 = m 2^e, norm2 = m' 2^e' and m, m' in [1, 2), the
      * difference of the bits is (e - e') 2^52 and less than 2^52 to either side, so that its floor after 52 bits is
      * floor(log2(room2 / norm2)), and after 53 bits floor(log4): f. It lies in [-412, 500]: 512 makes it positive. */
-    uint64_t norm = bits_of(norm2), low = bits_of(NORM2_MIN), bits;
+    uint64_t norm = eis_bits_of_f64(norm2), low = eis_bits_of_f64(NORM2_MIN), bits;
 
     norm = eis_ct_select(eis_ct_mask_less(norm, low), low, norm);
-    bits = (bits_of(bound->room2) - norm + ((uint64_t)512 << 53)) >> 53;
-    return (int)eis_ct_select(eis_ct_mask_nonzero(bits_of(norm2)), bits, 512) - 512;
+    bits = (eis_bits_of_f64(bound->room2) - norm + ((uint64_t)512 << 53)) >> 53;
+    return (int)eis_ct_select(eis_ct_mask_nonzero(eis_bits_of_f64(norm2)), bits, 512) - 512;
 }
 
 bool eis_fixed_bound_holds_var(const eis_fixed_bound *bound, const uint64_t *words, size_t n)
@@ -187,7 +173,7 @@ out:
 /* All ones where an entry is infinite, NaN or too large. */
 static uint64_t entry_refused(double v)
 {
-    return ~eis_ct_mask_less(bits_of(v) & (UINT64_MAX >> 1), bits_of(EIS_FIXED_ENTRY_MAX));
+    return ~eis_ct_mask_less(eis_bits_of_f64(v) & (UINT64_MAX >> 1), eis_bits_of_f64(EIS_FIXED_ENTRY_MAX));
 }
 
 bool eis_fixed_input_ok(const double *x, size_t n)
@@ -205,7 +191,7 @@ uint64_t eis_fixed_sanitise(double *x, size_t n)
 
     for (size_t i = 0; i < n; i++) {
         uint64_t refused = entry_refused(x[i]);
-        x[i] = from_bits(bits_of(x[i]) & ~refused);
+        x[i] = eis_f64_of_bits(eis_bits_of_f64(x[i]) & ~refused);
         any |= refused;
     }
     return any;

@@ -7,28 +7,13 @@
  * the bits: magnitudes of doubles are ordered like their bits read as integers. */
 #include "model/activation.h"
 
+#include "base/bytes.h"
 #include "base/ct.h"
-
-#include <string.h>
 
 #define SIGN       0x8000000000000000u
 #define EXP_LIMIT  0x4086200000000000u /* the bits of 708.0; e^-708 is the last normal one */
 #define TINY       0x01a56e1fc2f8f359u /* the bits of 1e-300 */
 #define HUGE_LIMIT 0x7e37e43c8800759cu /* the bits of 1e300 */
-
-static inline uint64_t bits_of(double v)
-{
-    uint64_t bits;
-    memcpy(&bits, &v, sizeof bits);
-    return bits;
-}
-
-static inline double double_of(uint64_t bits)
-{
-    double v;
-    memcpy(&v, &bits, sizeof v);
-    return v;
-}
 
 /* Returns a where mask is all ones, b where it is 0. */
 static inline uint64_t choose(uint64_t mask, uint64_t a, uint64_t b) { return b ^ (mask & (a ^ b)); }
@@ -39,10 +24,10 @@ static inline uint64_t less(uint64_t a, uint64_t b) { return 0 - ((a - b) >> 63)
 static inline double exp_core(double x)
 {
     const double to_integer = 0x1.8p52;
-    const uint64_t bits = bits_of(x), magnitude = bits & ~SIGN;
+    const uint64_t bits = eis_bits_of_f64(x), magnitude = bits & ~SIGN;
 
     /* Infinity and NaN have the largest magnitudes of all, so they end at the limit too. */
-    x = double_of(choose(less(EXP_LIMIT, magnitude), EXP_LIMIT, magnitude) | (bits & SIGN));
+    x = eis_f64_of_bits(choose(less(EXP_LIMIT, magnitude), EXP_LIMIT, magnitude) | (bits & SIGN));
     const double shifted = x * 1.4426950408889634 + to_integer;
     const double k = shifted - to_integer;
     /* ln 2 in two parts; the first has 32 bits, so k * part is exact. */
@@ -60,20 +45,20 @@ static inline double exp_core(double x)
     p = p * r + 1.0 / 6.0;
     p = p * r + 0.5;
     p = p * (r * r) + r;
-    return (p + 1.0) * double_of((bits_of(shifted) + 1023) << 52);
+    return (p + 1.0) * eis_f64_of_bits((eis_bits_of_f64(shifted) + 1023) << 52);
 }
 
 double eis_exp(double x) { return exp_core(x); }
 
 double eis_inverse_sqrt(double x)
 {
-    uint64_t bits = bits_of(x) & ~SIGN;
+    uint64_t bits = eis_bits_of_f64(x) & ~SIGN;
 
     bits = choose(less(bits, TINY), TINY, bits);
     bits = choose(less(HUGE_LIMIT, bits), HUGE_LIMIT, bits);
-    x = double_of(bits);
+    x = eis_f64_of_bits(bits);
     /* Halving and negating the exponent gives 1/sqrt(x) within 3.5 %; each Newton step squares the error. */
-    double y = double_of(0x5fe6eb50c7b537a9u - (bits >> 1));
+    double y = eis_f64_of_bits(0x5fe6eb50c7b537a9u - (bits >> 1));
     for (int i = 0; i < 5; i++) y = y * (1.5 - 0.5 * x * y * y);
     return y;
 }
@@ -102,7 +87,8 @@ void eis_softmax(double *x, size_t count)
     double largest = x[0], sum = 0;
 
     for (size_t i = 1; i < count; i++) /* the sign of the difference chooses, behind a barrier: clang sees a maximum */
-        largest = double_of(eis_ct_select(0 - (bits_of(largest - x[i]) >> 63), bits_of(x[i]), bits_of(largest)));
+        largest = eis_f64_of_bits(eis_ct_select(0 - (eis_bits_of_f64(largest - x[i]) >> 63), eis_bits_of_f64(x[i]),
+                                                eis_bits_of_f64(largest)));
     for (size_t i = 0; i < count; i++) x[i] = exp_core(x[i] - largest);
     for (size_t i = 0; i < count; i++) sum += x[i];
     const double factor = 1.0 / sum; /* sum >= 1: the largest entry gives e^0 */
@@ -115,10 +101,10 @@ uint64_t eis_zero_not_finite(double *x, size_t count)
     uint64_t found = 0;
 
     for (size_t i = 0; i < count; i++) {
-        const uint64_t bits = bits_of(x[i]);
+        const uint64_t bits = eis_bits_of_f64(x[i]);
         /* An exponent of all ones carries into the top bit when one is added to it. */
         const uint64_t bad = 0 - (((bits & exponent) + 0x0010000000000000u) >> 63);
-        x[i] = double_of(bits & ~bad);
+        x[i] = eis_f64_of_bits(bits & ~bad);
         found |= bad;
     }
     return found;

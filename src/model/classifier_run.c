@@ -43,32 +43,19 @@ static size_t largest_layer(const eis_model *model)
 
 /* --- arithmetic without branches ---------------------------------------------------------------------------------- */
 
-static uint64_t bits_of(double x)
-{
-    uint64_t bits;
-
-    memcpy(&bits, &x, sizeof bits);
-    return bits;
-}
-
-static double of_bits(uint64_t bits)
-{
-    double x;
-
-    memcpy(&x, &bits, sizeof x);
-    return x;
-}
-
 /* Returns all ones where the sign bit of x is set. */
-static uint64_t sign_mask(double x) { return eis_ct_barrier((uint64_t)0 - (bits_of(x) >> 63)); }
+static uint64_t sign_mask(double x) { return eis_ct_barrier((uint64_t)0 - (eis_bits_of_f64(x) >> 63)); }
 
-static double larger(double a, double b) { return of_bits(eis_ct_select(sign_mask(a - b), bits_of(b), bits_of(a))); }
+static double larger(double a, double b)
+{
+    return eis_f64_of_bits(eis_ct_select(sign_mask(a - b), eis_bits_of_f64(b), eis_bits_of_f64(a)));
+}
 
 /* --- steps that keep the shape ------------------------------------------------------------------------------------ */
 
 static void relu(double *x, size_t count)
 {
-    for (size_t i = 0; i < count; i++) x[i] = of_bits(bits_of(x[i]) & ~sign_mask(x[i]));
+    for (size_t i = 0; i < count; i++) x[i] = eis_f64_of_bits(eis_bits_of_f64(x[i]) & ~sign_mask(x[i]));
 }
 
 static void square(double *x, size_t count)

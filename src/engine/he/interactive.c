@@ -3,11 +3,10 @@
  * so that the executor of all engines computes what lies between. */
 #include "engine/he/interactive.h"
 
+#include "base/bytes.h"
 #include "base/ct.h"
 #include "base/mem.h"
 #include "model/classifier.h"
-
-#include <string.h>
 
 /* ---- The contract as a classifier -------------------------------------------------------------------------------- */
 
@@ -106,30 +105,15 @@ uint32_t eis_he_interactive_count(const eis_he_contract *contract)
 
 /* ---- One round --------------------------------------------------------------------------------------------------- */
 
-static uint64_t bits_of(double x)
-{
-    uint64_t bits;
-
-    memcpy(&bits, &x, sizeof bits);
-    return bits;
-}
-
-static double of_bits(uint64_t bits)
-{
-    double x;
-
-    memcpy(&x, &bits, sizeof x);
-    return x;
-}
-
 /* x, or the end of [-most, most] that it lies beyond: by its magnitude's bits, which are ordered like the magnitudes.
  */
 static double clamped(double x, double most)
 {
-    uint64_t sign = bits_of(x) & (uint64_t)1 << 63, magnitude = bits_of(x) ^ sign, limit = bits_of(most);
+    uint64_t sign = eis_bits_of_f64(x) & (uint64_t)1 << 63, magnitude = eis_bits_of_f64(x) ^ sign,
+             limit = eis_bits_of_f64(most);
     uint64_t beyond = eis_ct_barrier((uint64_t)0 - ((limit - magnitude) >> 63));
 
-    return of_bits(sign | eis_ct_select(beyond, limit, magnitude));
+    return eis_f64_of_bits(sign | eis_ct_select(beyond, limit, magnitude));
 }
 
 typedef struct session {

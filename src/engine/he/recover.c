@@ -6,6 +6,7 @@
  * that the error really is below B, that is, that the server computed what it should. */
 #include "engine/he/recover.h"
 
+#include "base/bytes.h"
 #include "base/ct.h"
 #include "base/mem.h"
 #include "ckks/decrypt.h"
@@ -13,7 +14,6 @@
 #include "rand/prg.h"
 
 #include <math.h>
-#include <string.h>
 
 #define DROWNED 0x1p-8 /* of the largest answer: flooding above that leaves nothing to publish */
 
@@ -59,13 +59,12 @@ static double minus_log(uint64_t word)
 {
     const double ln2 = 0.69314718055994530942;
     double u = ((double)(word >> 11) + 0.5) * 0x1p-53, mantissa, y;
-    uint64_t bits;
+    uint64_t bits = eis_bits_of_f64(u);
     int exponent;
 
-    memcpy(&bits, &u, sizeof bits);
     exponent = (int)(bits >> 52) - 1023;
     bits = (bits & 0x000fffffffffffffu) | 0x3ff0000000000000u;
-    memcpy(&mantissa, &bits, sizeof mantissa);                   /* in [1, 2) */
+    mantissa = eis_f64_of_bits(bits);                            /* in [1, 2) */
     y = (mantissa - 1) * (1 - 0.307 * (mantissa - 1));           /* ln mantissa, to 0.02 */
     for (int i = 0; i < 4; i++) y += mantissa * eis_exp(-y) - 1; /* the error is squared each time */
     return -(y + exponent * ln2);

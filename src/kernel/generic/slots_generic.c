@@ -2,7 +2,7 @@
 /* Slots in plain C. Contracts: kernel/slots.h. */
 #include "kernel/generic/generic.h"
 
-#include <string.h>
+#include "base/bytes.h"
 
 /* ---- The transform ---------------------------------------------------------------------------------------------- */
 
@@ -56,34 +56,18 @@ void slots_inverse_generic(double *re, double *im, const double *root_re, const 
 
 /* ---- Rounding --------------------------------------------------------------------------------------------------- */
 
-static uint64_t bits_of(double v)
-{
-    uint64_t bits;
-
-    memcpy(&bits, &v, sizeof bits);
-    return bits;
-}
-
-static double real_of(uint64_t bits)
-{
-    double v;
-
-    memcpy(&v, &bits, sizeof v);
-    return v;
-}
-
 #define SIGN (UINT64_C(1) << 63)
 
 /* Magnitudes from 2^52 on are integers, or not finite, and stay. Below, the difference to the whole part is exact. */
 static double round_away(double v)
 {
-    const uint64_t bits = bits_of(v), magnitude = bits & ~SIGN;
-    const uint64_t small = eis_ct_mask_less(magnitude, bits_of(0x1p52));
-    const double a = real_of(magnitude & small);
+    const uint64_t bits = eis_bits_of_f64(v), magnitude = bits & ~SIGN;
+    const uint64_t small = eis_ct_mask_less(magnitude, eis_bits_of_f64(0x1p52));
+    const double a = eis_f64_of_bits(magnitude & small);
     int64_t whole = (int64_t)a;
 
     whole += a - (double)whole >= 0.5;
-    return real_of(eis_ct_select(small, bits_of((double)whole), magnitude) | (bits & SIGN));
+    return eis_f64_of_bits(eis_ct_select(small, eis_bits_of_f64((double)whole), magnitude) | (bits & SIGN));
 }
 
 /* The bits of magnitudes are in the same order as the numbers, behind them infinity and what is not a number, so they
@@ -94,12 +78,12 @@ double slots_scale_and_round_generic(double *v, size_t n, double factor)
 
     for (size_t i = 0; i < n; i++) {
         const double scaled = v[i] * factor;
-        const uint64_t magnitude = bits_of(scaled) & ~SIGN;
+        const uint64_t magnitude = eis_bits_of_f64(scaled) & ~SIGN;
 
         largest = eis_ct_select(eis_ct_mask_less(largest, magnitude), magnitude, largest);
         v[i] = round_away(scaled);
     }
-    return real_of(largest);
+    return eis_f64_of_bits(largest);
 }
 
 void slots_words_from_integers_generic(uint64_t *words, const double *v, size_t n, const eis_modulus *m)
@@ -128,7 +112,7 @@ static double centred_real(const uint64_t *digits, size_t limbs, size_t stride, 
 
         v = v * m[i]->q_real + (double)(int64_t)magnitude;
     }
-    return real_of(bits_of(v) ^ (negative & SIGN));
+    return eis_f64_of_bits(eis_bits_of_f64(v) ^ (negative & SIGN));
 }
 
 void slots_reals_from_digits_generic(double *v, const uint64_t *digits, size_t limbs, size_t n, size_t stride,

@@ -40,19 +40,12 @@ uint64_t words_sum_generic(const uint64_t *a, size_t n, eis_ring ring)
  * even), which then stands in the low bits of the mantissa; the 0.5 * 2^52 keeps negative ones in the same binade. */
 #define ROUNDER 0x1.8p52
 
-static uint64_t bits_of(double v)
-{
-    uint64_t word;
-    memcpy(&word, &v, sizeof word);
-    return word;
-}
-
 void words_from_reals_generic(uint64_t *words, const double *x, size_t n, double factor, eis_ring ring)
 {
-    uint64_t mask = eis_ring_mask(ring), zero = bits_of(ROUNDER);
+    uint64_t mask = eis_ring_mask(ring), zero = eis_bits_of_f64(ROUNDER);
 
     for (size_t i = 0; i < n; i++) {
-        uint64_t integer = bits_of(x[i] * factor + ROUNDER) - zero; /* two's complement */
+        uint64_t integer = eis_bits_of_f64(x[i] * factor + ROUNDER) - zero; /* two's complement */
         words[i] = ring == EIS_RING_F61 ? eis_f61_word_from_i64((int64_t)integer) : integer & mask;
     }
 }
