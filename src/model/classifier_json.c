@@ -20,21 +20,6 @@ enum {
 
 #define EPS_DEFAULT 1e-5
 
-/* Finds a member that must be an array of this many elements. */
-static eis_status find_array(eis_json_value *array, eis_json_value object, const char *path, const char *name,
-                             size_t length_min, size_t length_max)
-{
-    eis_status st = EIS_OK;
-    eis_json_value found = {0};
-
-    EIS_TRY(eis_json_bind_array(&found, object, path, name, length_min, length_max));
-    EIS_REQUIRE(eis_json_type_of(found) == EIS_JSON_ARRAY, EIS_ERR_PARSE, "%s: member \"%s\" must be an array", path,
-                name);
-    *array = found;
-out:
-    return st;
-}
-
 /* Names go into tables and logs, so a terminal must not find anything to obey in them. */
 static bool is_printable(const char *name)
 {
@@ -88,7 +73,7 @@ static eis_status read_shape(eis_classifier *c, eis_json_value input, const char
     eis_json_value shape = {0};
     uint64_t side[3] = {0, 1, 1};
 
-    EIS_TRY(find_array(&shape, input, path, "shape", 1, 3));
+    EIS_TRY(eis_json_bind_array(&shape, input, path, "shape", 1, 3));
     EIS_REQUIRE(eis_json_length(shape) != 2, EIS_ERR_PARSE, "%s: shape must be [features] or [channels, height, width]",
                 path);
     EIS_TRY(
@@ -220,10 +205,10 @@ static eis_status read_polynomial(eis_model *model, eis_layer *layer, eis_json_v
     uint32_t two;
 
     snprintf(place, sizeof place, "%s.coefficients", path);
-    EIS_TRY(find_array(&array, value, path, "coefficients", 1, COEFFICIENTS_MAX));
+    EIS_TRY(eis_json_bind_array(&array, value, path, "coefficients", 1, COEFFICIENTS_MAX));
     EIS_TRY(read_numbers(model, &layer->coefficients, &layer->coefficient_count, array, place));
     snprintf(place, sizeof place, "%s.interval", path);
-    EIS_TRY(find_array(&array, value, path, "interval", 2, 2));
+    EIS_TRY(eis_json_bind_array(&array, value, path, "interval", 2, 2));
     EIS_TRY(read_numbers(model, &interval, &two, array, place));
     EIS_ASSERT(interval != NULL);
     EIS_REQUIRE(interval[0] < interval[1], EIS_ERR_PARSE, "%s must be two rising numbers", place);
@@ -300,7 +285,7 @@ static eis_status read_layers(eis_model *model, eis_layer **layers, size_t *laye
     eis_json_value array = {0}, value = {0};
     eis_json_iter it;
 
-    EIS_TRY(find_array(&array, root, file, "layers", 1, EIS_CLASSIFIER_LAYERS_MAX));
+    EIS_TRY(eis_json_bind_array(&array, root, file, "layers", 1, EIS_CLASSIFIER_LAYERS_MAX));
     *layer_count = eis_json_length(array);
     EIS_NEW(*layers, *layer_count);
     it = eis_json_iterate(array);
@@ -323,7 +308,7 @@ static eis_status read_labels(eis_model *model, eis_json_value root, const char 
     const char **labels;
 
     if (!eis_json_find(&array, root, "labels")) return EIS_OK;
-    EIS_TRY(find_array(&array, root, file, "labels", 1, LABELS_MAX));
+    EIS_TRY(eis_json_bind_array(&array, root, file, "labels", 1, LABELS_MAX));
     labels = eis_model_new_array(model, eis_json_length(array), sizeof *labels);
     if (labels == NULL) return EIS_ERR_MEMORY;
     it = eis_json_iterate(array);
@@ -354,7 +339,7 @@ static eis_status read_magnitudes(eis_model *model, eis_json_value root, size_t 
     EIS_REQUIRE(c->magnitude_kind[0] != '\0', EIS_ERR_PARSE, "%s: kind is empty", path);
     c->magnitude_margin = 1;
     EIS_TRY(eis_json_bind_double(&c->magnitude_margin, object, path, "margin", false, 1, DBL_MAX));
-    EIS_TRY(find_array(&array, object, path, "max", layer_count, layer_count));
+    EIS_TRY(eis_json_bind_array(&array, object, path, "max", layer_count, layer_count));
     EIS_TRY(read_numbers(model, &bounds, &c->magnitude_count, array, place));
     EIS_ASSERT(bounds != NULL);
     for (uint32_t i = 0; i < c->magnitude_count; i++)

@@ -44,21 +44,6 @@ out:
     return st;
 }
 
-/* Finds a member that must be an array of this many elements. */
-static eis_status find_array(eis_json_value *array, eis_json_value object, const char *path, const char *name,
-                             size_t length_min, size_t length_max)
-{
-    eis_status st = EIS_OK;
-    eis_json_value found = {0};
-
-    EIS_TRY(eis_json_bind_array(&found, object, path, name, length_min, length_max));
-    EIS_REQUIRE(eis_json_type_of(found) == EIS_JSON_ARRAY, EIS_ERR_PARSE, "%s: member \"%s\" must be an array", path,
-                name);
-    *array = found;
-out:
-    return st;
-}
-
 /* Reads a component, or each of a Sequence whose elements are in the member `list`. */
 static eis_status read_components(eis_bpe *bpe, eis_json_value value, const char *path, const char *list,
                                   read_component read)
@@ -73,7 +58,7 @@ static eis_status read_components(eis_bpe *bpe, eis_json_value value, const char
     EIS_TRY(read_type(type, value, path));
     if (strcmp(type, "Sequence") != 0) return read(bpe, value, path, type);
     EIS_TRY(eis_json_bind_object(value, path, members));
-    EIS_TRY(find_array(&elements, value, path, list, 0, 64));
+    EIS_TRY(eis_json_bind_array(&elements, value, path, list, 0, 64));
     it = eis_json_iterate(elements);
     for (size_t i = 0; eis_json_next_element(&it, &element); i++) {
         snprintf(place, sizeof place, "%s.%s[%zu]", path, list, i);
@@ -305,7 +290,7 @@ static eis_status add_template_ids(eis_bpe *bpe, eis_ids *ids, eis_json_value sp
     eis_tokenizer_json_show(shown, name);
     while (eis_json_next_member(&it, &member, &special)) {
         if (member.bytes != name.bytes || memcmp(member.data, name.data, name.bytes) != 0) continue;
-        EIS_TRY(find_array(&list, special, path, "ids", 1, 16));
+        EIS_TRY(eis_json_bind_array(&list, special, path, "ids", 1, 16));
         it = eis_json_iterate(list);
         while (eis_json_next_element(&it, &element)) {
             EIS_REQUIRE(eis_json_u64(&id, element) && id < bpe->vocab.count && bpe->vocab.pieces[id].present,
@@ -329,7 +314,7 @@ static eis_status read_template(eis_bpe *bpe, eis_json_value value, const char *
     bool text_seen = false;
 
     EIS_TRY(eis_json_bind_object(value, path, members));
-    EIS_TRY(find_array(&single, value, path, "single", 1, 64));
+    EIS_TRY(eis_json_bind_array(&single, value, path, "single", 1, 64));
     EIS_TRY(eis_json_bind_member(&specials, value, path, "special_tokens"));
     EIS_REQUIRE(bpe->prefix.count + bpe->suffix.count == 0, EIS_ERR_UNSUPPORTED,
                 "%s: a second template is not supported", path);

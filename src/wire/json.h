@@ -121,7 +121,7 @@ EIS_MUST_USE eis_status eis_json_bind_string(eis_span *out, eis_json_value objec
 EIS_MUST_USE eis_status eis_json_bind_text(char *out, size_t out_bytes, eis_json_value object, const char *path,
                                            const char *name, bool required);
 
-/* Finds an array (or object) member whose number of elements lies in [min, max]. */
+/* Finds an array member whose number of elements lies in [min, max]. */
 EIS_MUST_USE eis_status eis_json_bind_array(eis_json_value *out, eis_json_value object, const char *path,
                                             const char *name, size_t length_min, size_t length_max);
 

@@ -167,8 +167,7 @@ eis_status eis_json_bind_array(eis_json_value *out, eis_json_value object, const
     size_t length;
 
     EIS_TRY(eis_json_bind_member(&value, object, path, name));
-    if (eis_json_type_of(value) != EIS_JSON_ARRAY && eis_json_type_of(value) != EIS_JSON_OBJECT)
-        return fail_type(path, name, "an array", value);
+    if (eis_json_type_of(value) != EIS_JSON_ARRAY) return fail_type(path, name, "an array", value);
     length = eis_json_length(value);
     EIS_REQUIRE(length >= length_min && length <= length_max, EIS_ERR_PARSE,
                 "%s: member \"%s\" has %zu entries, %zu..%zu are allowed", path, name, length, length_min, length_max);

@@ -333,6 +333,9 @@ static void the_binder_names_what_it_refuses(void **state)
     assert_int_equal(eis_json_bind_object(v, "f.kernel", names), EIS_ERR_PARSE);
     assert_string_equal(eis_error_detail(), "f.kernel must be an object and is an array");
     eis_json_free(doc);
+    assert_int_equal(parse(&doc, "{\"o\":{\"a\":1}}"), EIS_OK); /* members are no elements */
+    assert_int_equal(eis_json_bind_array(&v, eis_json_root(doc), "f", "o", 1, 2), EIS_ERR_PARSE);
+    eis_json_free(doc);
 }
 
 int main(void)
