@@ -17,6 +17,7 @@
 #include "service/split_gate.h"
 #include "service/split_server.h"
 #include "wire/json.h"
+#include "wire/json_writer.h"
 
 #include <stdatomic.h>
 
@@ -66,6 +67,9 @@ EIS_MUST_USE eis_status eis_split_server_find(const eis_split_offer **offer, con
 
 /* Starts REST. Errors: those of eis_net_http_server_start. */
 EIS_MUST_USE eis_status eis_split_server_rest_start(eis_split_server *server);
+
+/* Answers with the JSON that was written, unless writing failed. Clears *body in either case. */
+EIS_MUST_USE eis_status eis_split_server_reply(eis_http_reply *reply, eis_json_writer *w, eis_writer *body);
 
 /* Handlers. */
 eis_status eis_split_server_matmul(void *context, eis_http_reply *reply, const eis_http_request *request);

@@ -42,7 +42,6 @@ static void multiply(float *y, const eis_legacy_layer *layer, const float *x)
 /* Plain numbers: each float32 widened to double, which reads back as it was. */
 static eis_status write_floats(eis_http_reply *reply, const float *y, size_t count)
 {
-    eis_status st = EIS_OK;
     eis_json_writer w;
     eis_writer body;
 
@@ -54,11 +53,7 @@ static eis_status write_floats(eis_http_reply *reply, const float *y, size_t cou
     for (size_t i = 0; i < count; i++) eis_json_writer_f64(&w, (double)y[i]);
     eis_json_writer_end_array(&w);
     eis_json_writer_end_object(&w);
-    EIS_TRY(eis_json_writer_status(&w));
-    EIS_TRY(eis_net_http_reply_set(reply, 200, "application/json", body.data, body.bytes));
-out:
-    eis_wire_writer_clear(&body);
-    return st;
+    return eis_split_server_reply(reply, &w, &body);
 }
 
 eis_status eis_split_server_matmul_float(eis_split_server *server, eis_http_reply *reply, eis_json_value body)

@@ -290,8 +290,7 @@ static eis_status write_reply(eis_http_reply *reply, const matmul *m)
     eis_json_writer_key(&w, "truncate_bits"), eis_json_writer_u64(&w, m->truncated_bits);
     eis_json_writer_key(&w, "weights_digest"), eis_json_writer_text(&w, digest);
     eis_json_writer_end_object(&w);
-    EIS_TRY(eis_json_writer_status(&w));
-    EIS_TRY(eis_net_http_reply_set(reply, 200, "application/json", body.data, body.bytes));
+    return eis_split_server_reply(reply, &w, &body);
 out:
     eis_wire_writer_clear(&body);
     return st;

@@ -10,8 +10,7 @@
 #define BODY_BYTES_MAX ((size_t)256 << 20) /* row scales of the largest model; a bound for faults, not for use */
 #define JSON           "application/json"
 
-/* Sends what was written, unless writing failed. */
-static eis_status reply_json(eis_http_reply *reply, eis_json_writer *w, eis_writer *body)
+eis_status eis_split_server_reply(eis_http_reply *reply, eis_json_writer *w, eis_writer *body)
 {
     eis_status st = EIS_OK;
 
@@ -35,7 +34,7 @@ static eis_status get_health(void *context, eis_http_reply *reply, const eis_htt
     eis_json_writer_key(&w, "status"), eis_json_writer_text(&w, atomic_load(&server->draining) ? "draining" : "ok");
     eis_json_writer_key(&w, "models"), eis_json_writer_u64(&w, server->config.offer_count);
     eis_json_writer_end_object(&w);
-    return reply_json(reply, &w, &body);
+    return eis_split_server_reply(reply, &w, &body);
 }
 
 /* Members that name a model, inside an object that is open. */
@@ -69,7 +68,7 @@ static eis_status get_models(void *context, eis_http_reply *reply, const eis_htt
     }
     eis_json_writer_end_array(&w);
     eis_json_writer_end_object(&w);
-    return reply_json(reply, &w, &body);
+    return eis_split_server_reply(reply, &w, &body);
 }
 
 static void write_image(eis_json_writer *w, const eis_linear *linear)
@@ -131,7 +130,7 @@ static eis_status get_model(void *context, eis_http_reply *reply, const eis_http
     for (uint32_t i = 0; i < offer->pack->layer_count; i++) write_layer(&w, &offer->pack->layers[i], i);
     eis_json_writer_end_array(&w);
     eis_json_writer_end_object(&w);
-    return reply_json(reply, &w, &body);
+    return eis_split_server_reply(reply, &w, &body);
 out:
     return st;
 }
