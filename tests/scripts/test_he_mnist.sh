@@ -3,15 +3,7 @@
 # If a digit that was encrypted, sent and computed on elsewhere became another one, nobody would encrypt digits: through
 # the command line and a server of its own, nets with squares on one input and ReLU nets in rounds, against the plain
 # engine. (Many more images, without HTTP between: tests/e2e/test_he_mnist_long.c.)
-set -u
-root=${EIS_TEST_ROOT:-$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)}
-eis=${EIS_TEST_BUILD:-$root/build}/eis
-data=$root/../shared/data
-[ -x "$eis" ] || { echo "SKIP: $eis is not built"; exit 77; }
-[ -d "$data/mnist" ] || { echo "SKIP: ../shared/data is not there"; exit 77; }
-scratch=$(mktemp -d)
-trap 'rm -rf "$scratch"' EXIT
-fail() { echo "FAIL: $*"; exit 1; }
+. "$(dirname "$0")/../support/mnist.sh"
 
 check() { # MODEL LIMIT WEIGHTS [FLAGS]
     local model=$1 limit=$2 weights=$3; shift 3

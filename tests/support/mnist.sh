@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-# Sourced by test_mnist.sh and test_mnist_long.sh: classifies LIMIT test images with three published nets, in plain and on
-# split servers. The class must be the same for every image, the accuracy that of the goldens (when all images are
-# taken), the logits of the first 256 those that the nets' makers got.
+# Sourced by the tests on MNIST; test_he_mnist.sh takes the beginning alone. Classifies LIMIT test images with three
+# published nets, in plain and on split servers. The class must be the same for every image, the accuracy that of the
+# goldens (when all images are taken), the logits of the first 256 those that the nets' makers got.
 set -u
 root=${EIS_TEST_ROOT:-$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)}
 eis=${EIS_TEST_BUILD:-$root/build}/eis
