@@ -291,9 +291,9 @@ int eis_cmd_classify(int argc, char **argv)
         "The same by parties, a Triple Service and a coordinator that others run; --session is the file that was "
         "agreed "
         "on (eis serve coordinator --write-session):\n\n"
-        "  eis classify --engine mpc --coordinator c.example:8080 --session digits.session \\\n"
-        "      --ca ca.crt --cert owner.crt --key owner.key --model models/digits \\\n"
-        "      --input models/digits/samples/3.pgm\n",
+        "  eis classify --engine mpc --coordinator c.example:8080 \\\n"
+        "      --session digits.session --ca ca.crt --cert owner.crt --key owner.key \\\n"
+        "      --model models/digits --input models/digits/samples/3.pgm\n",
         children,
         NULL,
         NULL};
