@@ -138,6 +138,18 @@ out:
     return st;
 }
 
+/* Makes room for so many more words at once: units are large, and growing them copies and wipes. */
+static eis_status reserve(eis_mpc_corrections *c, size_t count)
+{
+    eis_status st = EIS_OK;
+
+    if (c->capacity - c->count >= count) goto out;
+    EIS_TRY(eis_mem_resize(&c->words, c->capacity, c->count + count, sizeof *c->words));
+    c->capacity = c->count + count;
+out:
+    return st;
+}
+
 /* Shares words that only the dealer knows: the last party gets them minus what the others draw. */
 static eis_status deal_words(dealing *d, const uint64_t *words, size_t count)
 {
@@ -145,11 +157,7 @@ static eis_status deal_words(dealing *d, const uint64_t *words, size_t count)
     eis_mpc_corrections *c = d->corrections;
     uint64_t *last;
 
-    if (c->capacity - c->count < count) {
-        size_t more = c->capacity + c->capacity / 2 + count + 4096;
-        EIS_TRY(eis_mem_resize(&c->words, c->capacity, more, sizeof *c->words));
-        c->capacity = more;
-    }
+    if (c->capacity - c->count < count) EIS_TRY(reserve(c, c->capacity / 2 + count + 4096));
     last = c->words + c->count;
     memcpy(last, words, count * sizeof *last);
     c->count += count;
@@ -199,10 +207,8 @@ static eis_status deal_matrix(dealing *d, const eis_mpc_node *node, uint64_t *l)
     uint64_t *w = d->work;
 
     EIS_TRY(deal_mask(d, l, node->count));
-    for (size_t b = 0; b < batch; b++) {
-        for (size_t i = 0; i < rows; i++)
-            w[b * rows + i] = eis_fp_add(eis_fp_dot(m->mask + i * columns, x + b * columns, columns), l[b * rows + i]);
-    }
+    eis_fp_matmul(w, m->mask, x, rows, columns, batch);
+    for (size_t i = 0; i < node->count; i++) w[i] = eis_fp_add(w[i], l[i]);
     for (uint32_t q = 1; q < node->in_count; q++)
         for (size_t i = 0; i < node->count; i++) w[i] = eis_fp_sub(w[i], mask_of(d, node->in[q])[i]);
     EIS_TRY(deal_words(d, w, node->count));
@@ -384,11 +390,14 @@ eis_status eis_mpc_deal_graph(eis_mpc_masks *masks, eis_mpc_corrections *correct
 {
     eis_status st = EIS_OK;
     dealing d = {.dealer = dealer, .corrections = corrections, .graph = graph, .step = step, .masks = masks};
+    eis_mpc_cost cost;
 
     EIS_ASSERT(graph->st == EIS_OK);
     memset(masks, 0, sizeof *masks);
     corrections->count = 0;
     EIS_TRY(lay_out(&d));
+    eis_mpc_graph_cost(&cost, graph);
+    EIS_TRY(reserve(corrections, cost.corrections));
     for (uint32_t p = 0; p < dealer->count; p++)
         EIS_TRY(eis_mpc_stream_start(&d.stream[p], dealer->seed[p], EIS_MPC_PURPOSE_STEP, step));
     for (eis_mpc_id id = 0; id < graph->node_count; id++) EIS_TRY(deal_node(&d, id, source));
