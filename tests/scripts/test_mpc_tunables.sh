@@ -251,7 +251,7 @@ effect_triple_pool_wait_ms() { # the Triple Service stands still for a while, or
     for ms in 500 60000; do
         rm -f "$scratch/pipe"
         mkfifo "$scratch/pipe"
-        "$eis" generate --engine mpc --parties 2 --model "$stories" --prompt "Once upon a time" --max-tokens 60 --set $key=$ms \
+        "$eis" generate --engine mpc --parties 2 --model "$stories" --prompt "Once upon a time" --max-tokens 200 --set $key=$ms \
             --set triple_pool.target=1 --set triple_pool.min_size=1 >"$scratch/pipe" 2>"$scratch/err" &
         client=$!
         pids+=("$client")
