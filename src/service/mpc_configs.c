@@ -24,5 +24,6 @@ void eis_mpc_configure_party(eis_mpc_party_server_config *config, const eis_mpc_
     config->dial_ms = settings->dial_ms;
     config->owner_ms = settings->owner_ms;
     config->pool_wait_ms = settings->pool_wait_ms;
+    config->threads = settings->party_threads;
     config->store_path = store_of(settings);
 }

@@ -20,6 +20,7 @@ struct eis_mpc_party_server {
     eis_tls *tls;
     eis_tls_pin pin;        /* our own key's */
     eis_signer *signer;     /* the same key */
+    eis_pool *pool;         /* all sessions take turns */
     eis_span cert, key, ca; /* copies, for calls */
     eis_mpc_party_server_config config;
     eis_material_store *records;
@@ -89,6 +90,7 @@ static eis_status create(eis_mpc_seat **made, eis_mpc_party_server *server, eis_
     seat->dial_ms = server->config.dial_ms;
     seat->owner_ms = server->config.owner_ms;
     seat->pool_wait_ms = server->config.pool_wait_ms;
+    seat->threads = server->pool;
     EIS_TRY(eis_mpc_lease_begin(&seat->lease, server->records, seat->session.hash));
     pthread_mutex_lock(&server->lock);
     for (const eis_mpc_seat *other = server->seats; other != NULL; other = other->next)
@@ -527,6 +529,7 @@ static eis_status prepare(eis_mpc_party_server *server, const eis_mpc_party_serv
     EIS_TRY(copy_span(&server->ca, config->tls.client_ca_pem));
     EIS_TRY(eis_net_tls_pin_of_pem(&server->pin, server->cert));
     EIS_TRY(eis_store_material_open(&server->records, config->store_path));
+    EIS_TRY(eis_pool_new(&server->pool, config->threads));
 out:
     return st;
 }
@@ -575,6 +578,7 @@ void eis_mpc_party_server_stop(eis_mpc_party_server *server, uint32_t drain_ms)
     eis_net_tls_free(server->tls);
     eis_net_signer_free(server->signer);
     eis_store_material_close(server->records);
+    eis_pool_free(server->pool);
     clear_span(&server->cert);
     clear_span(&server->key);
     clear_span(&server->ca);

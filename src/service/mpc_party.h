@@ -22,6 +22,7 @@ typedef struct eis_mpc_party_server_config {
     uint32_t dial_ms;          /* until links are up; 0: 5 s */
     uint32_t owner_ms;         /* until an owner has sent what is waited for; 0: 60 s */
     uint32_t pool_wait_ms;     /* until a unit of material is here; 0: 30 s */
+    unsigned threads;          /* for large products; 0: as many as there are processors */
     const char *store_path;    /* records of steps (store/material.h); NULL: in memory */
 } eis_mpc_party_server_config;
 

@@ -203,6 +203,7 @@ eis_status eis_mpc_seat_link(eis_mpc_seat *seat, eis_mpc_dial dial, void *contex
     EIS_TRY(eis_mpc_stream_words(&stream, &key, 1));
     EIS_TRY(eis_mpc_party_init(&seat->party, &seat->links.links, key, seat->session.hash));
     seat->party.check.pending_max = seat->session.pending_max;
+    seat->party.pool = seat->threads;
     seat->linked = true;
 out:
     eis_mem_wipe(&key, sizeof key);
@@ -342,6 +343,9 @@ static eis_status wait_for_weights(eis_mpc_seat *seat)
 
 static bool is_last(const eis_mpc_seat *seat) { return seat->index + 1 == seat->session.party_count; }
 
+/* Under dealer.master_mask all masks are those of the first party. */
+static bool is_maskless(const eis_mpc_seat *seat) { return seat->session.master_mask != 0 && seat->index > 0; }
+
 static eis_status dry(const eis_mpc_seat *seat)
 {
     return eis_fail(EIS_ERR_TRIPLES_EXHAUSTED, "no material for step %llu in %u ms (triple_pool.wait_ms)",
@@ -416,7 +420,7 @@ static eis_status fetch_unit(eis_mpc_reader *reader, uint64_t **words, eis_mpc_s
     eis_reader r;
 
     *words = NULL;
-    *reader = (eis_mpc_reader){.seed = seat->seed, .maskless = seat->session.master_mask != 0 && seat->index > 0};
+    *reader = (eis_mpc_reader){.seed = seat->seed, .maskless = is_maskless(seat)};
     if (!is_last(seat)) return EIS_OK;
     EIS_TRY(ask_unit(seat, kind));
     EIS_TRY(await_unit(&frame, seat));
@@ -628,10 +632,12 @@ static eis_status get_ahead(eis_mpc_ahead *ahead, eis_mpc_seat *seat, const walk
     const eis_mpc_source source = {.context = seat, .input = take_input, .kept = take_kept};
 
     if (is_last(seat)) EIS_TRY(ask_unit(seat, wish->kind));
-    EIS_TRY(eis_mpc_ahead_make(
-        ahead,
-        &(eis_mpc_ahead_wish){
-            .party = &seat->party, .graph = wish->graph, .seed = seat->seed, .step = number, .source = &source}));
+    EIS_TRY(eis_mpc_ahead_make(ahead, &(eis_mpc_ahead_wish){.party = &seat->party,
+                                                            .graph = wish->graph,
+                                                            .seed = seat->seed,
+                                                            .step = number,
+                                                            .maskless = is_maskless(seat),
+                                                            .source = &source}));
 out:
     return st;
 }

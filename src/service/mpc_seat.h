@@ -38,6 +38,7 @@ typedef struct eis_mpc_seat {
     const eis_mpc_matrix_shape *shapes; /* [shape_count], of the session */
     uint32_t shape_count;
     uint32_t round_ms, dial_ms, owner_ms, pool_wait_ms;
+    eis_pool *threads; /* the server's; NULL: none */
 
     pthread_mutex_t lock;
     pthread_cond_t changed;

@@ -77,6 +77,8 @@ static const key keys[] = {
     {"net", "owner_ms", WHOLE, AT(owner_ms), 1, 3600000, "60000",
      "a party waits this long for weights and prompts from their owners"},
     {"party", "sessions", WHOLE, AT(party_sessions), 1, 1024, "4", "sessions of a party at once"},
+    {"party", "threads", WHOLE, AT(party_threads), 0, 1024, "0",
+     "threads of a party for large products; 0: as many as there are processors"},
     {"dealer", "sessions", WHOLE, AT(dealer_sessions), 1, 1024, "16", "sessions of the Triple Service at once"},
     {"dealer", "threads", WHOLE, AT(dealer_threads), 0, 1024, "0",
      "sessions that are dealt for at the same time; 0: as many as there are processors"},

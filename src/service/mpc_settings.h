@@ -36,7 +36,7 @@ typedef struct eis_mpc_settings {
     uint32_t plaintext_prompts;               /* prompt.plaintext_via_coordinator: 1 is on */
     uint32_t round_ms, dial_ms, owner_ms;     /* net.* */
     uint32_t party_sessions, dealer_sessions; /* at most so many at once */
-    uint32_t dealer_threads;
+    uint32_t party_threads, dealer_threads;
     uint32_t master_mask;                         /* dealer.master_mask */
     uint32_t pool_min, pool_target, pool_wait_ms; /* triple_pool.* */
     double pool_max_bytes;

@@ -276,6 +276,15 @@ effect_triple_pool_wait_ms() { # the Triple Service stands still for a while, or
         exec 3<&-
     done
 }
+effect_party_threads() {
+    local threads=()
+    for count in 1 4; do
+        start_role a party --set $key=$count
+        threads+=("$(sed -n 's/^Threads:[[:space:]]*//p' "/proc/$pid/status")")
+        end_world
+    done
+    [ $((threads[1] - threads[0])) -eq 3 ] || fail "$key: ${threads[*]} threads"
+}
 effect_dealer_master_mask() {
     expect 0 'nothing is hidden' "$eis" generate --engine mpc --parties 2 --model "$stories" --prompt-ids 1 --max-tokens 2 --print-ids --set $key=7
     expect 3 'loopback' "$eis" serve coordinator --write-session "$scratch/far" --party "192.0.2.1:1=$scratch/a.crt" --party "127.0.0.1:2=$scratch/b.crt" \

@@ -3,8 +3,8 @@
 
 #include "base/mem.h"
 #include "engine/mpc/linear.h"
+#include "engine/mpc/multiply.h"
 #include "engine/mpc/supply.h"
-#include "ring/fp_dot.h"
 
 #include <string.h>
 
@@ -39,8 +39,8 @@ void eis_mpc_ahead_multiply(eis_mpc_ahead *ahead, const eis_mpc_party *party, co
     const eis_mpc_matrix *matrix = &party->matrices[node->matrix];
     size_t rows = matrix->shape->rows;
 
-    eis_fp_matmul(ahead->products + ahead->at[id], matrix->pub, share, rows, matrix->shape->columns,
-                  node->count / rows);
+    eis_mpc_multiply(party->pool, ahead->products + ahead->at[id], matrix->pub, share, rows, matrix->shape->columns,
+                     node->count / rows);
 }
 
 /* Our shares of the masks that products hang on. */
@@ -135,6 +135,7 @@ eis_status eis_mpc_ahead_make(eis_mpc_ahead *ahead, const eis_mpc_ahead_wish *wi
     mark_needed(&m);
     EIS_TRY(place_needed(&m));
     EIS_TRY(eis_mpc_supply_masks(&m.supply, m.graph, wish->seed, links->index + 1 == links->count, wish->step));
+    m.supply.reader.maskless = wish->maskless;
     for (eis_mpc_id id = 0; id < m.graph->node_count; id++)
         if (m.needed[id]) EIS_TRY(make_mask(&m, id));
     EIS_TRY(multiply(ahead, &m));

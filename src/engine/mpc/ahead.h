@@ -19,6 +19,7 @@ typedef struct eis_mpc_ahead_wish {
     const eis_mpc_graph *graph;
     const uint8_t *seed; /* our own, [EIS_MPC_SEED_BYTES] */
     uint64_t step;
+    bool maskless;                /* as of eis_mpc_reader */
     const eis_mpc_source *source; /* of kept rows; inputs are not asked for */
 } eis_mpc_ahead_wish;
 

@@ -4,6 +4,7 @@
 #include "base/ct.h"
 #include "base/mem.h"
 #include "engine/mpc/ahead.h"
+#include "engine/mpc/multiply.h"
 #include "engine/mpc/walk.h"
 #include "ring/fp_dot.h"
 
@@ -27,9 +28,10 @@ static eis_status matrix_shares(walk *w, eis_mpc_id id, uint64_t *d)
     const uint64_t *ahead = w->ahead == NULL ? w->scratch : w->ahead->products + w->ahead->at[id];
 
     EIS_TRY(eis_mpc_supply_copy(d, w->supply, id, 2 * count, count));
-    if (w->ahead == NULL) eis_fp_matmul(w->scratch, matrix->pub, x->share, rows, columns, count / rows);
+    if (w->ahead == NULL)
+        eis_mpc_multiply(w->party->pool, w->scratch, matrix->pub, x->share, rows, columns, count / rows);
     for (size_t i = 0; i < count; i++) d[i] = eis_fp_sub(d[i], ahead[i]);
-    eis_fp_matmul(w->scratch, matrix->own, x->pub, rows, columns, count / rows);
+    eis_mpc_multiply(w->party->pool, w->scratch, matrix->own, x->pub, rows, columns, count / rows);
     for (size_t i = 0; i < count; i++) d[i] = eis_fp_add(d[i], w->scratch[i]);
     for (uint32_t q = 1; w->first && q < node->in_count; q++)
         for (size_t i = 0; i < count; i++) d[i] = eis_fp_add(d[i], words_of(w, node->in[q])->pub[i]);

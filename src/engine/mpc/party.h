@@ -4,6 +4,7 @@
 #ifndef EIS_ENGINE_MPC_PARTY_H
 #define EIS_ENGINE_MPC_PARTY_H
 
+#include "base/pool.h"
 #include "engine/mpc/check.h"
 #include "engine/mpc/graph.h"
 #include "engine/mpc/material.h"
@@ -29,6 +30,7 @@ typedef struct eis_mpc_party {
     eis_mpc_check check;
     eis_mpc_matrix *matrices; /* [matrix_count] */
     uint32_t matrix_count;
+    eis_pool *pool;  /* threads for large products, the caller's; NULL: none, as the init leaves it */
     uint64_t *spare; /* [spare_words + 1]: memory of the last step, wiped; or NULL */
     size_t spare_words;
 } eis_mpc_party;
