@@ -160,7 +160,12 @@ static inline eis_status mpc_world_pass_again(mpc_world_party *p, const eis_mpc_
     eis_mpc_id *keep = eis_mem_new(graph->node_count, sizeof *keep);
     eis_mpc_pass pass = {.reader = reader, .step = p->world->step, .source = source, .keep = keep};
     eis_mpc_ahead ahead = {0};
-    const eis_mpc_ahead_wish wish = {&p->party, graph, reader->seed, pass.step, source};
+    const eis_mpc_ahead_wish wish = {.party = &p->party,
+                                     .graph = graph,
+                                     .seed = reader->seed,
+                                     .step = pass.step,
+                                     .maskless = reader->maskless,
+                                     .source = source};
 
     for (eis_mpc_id id = (eis_mpc_id)(p->world->step % EVERY); id < graph->node_count; id += EVERY)
         keep[pass.keep_count++] = id;
