@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "service/mpc_links.h"
 
+#include "base/clock.h"
+
 #include <pthread.h>
 #include <string.h>
 
@@ -100,11 +102,11 @@ static eis_status exchange(void *context, eis_mpc_frame type, uint32_t round, co
     return st;
 }
 
-static eis_status tell_held(const eis_mpc_stream_links *l, bool held)
+eis_status eis_mpc_stream_links_tell(const eis_mpc_stream_links *l, eis_mpc_held held)
 {
     eis_status st = EIS_OK;
-    const uint8_t flag = held;
-    const eis_span part = {&flag, 1};
+    const uint8_t what = (uint8_t)held;
+    const eis_span part = {&what, 1};
     const eis_frame_header header = {
         .type = EIS_MPC_MESSAGE_HELD, .request_id = l->session, .layer = l->step, .batch = (uint16_t)l->links.index};
 
@@ -114,23 +116,36 @@ out:
     return st;
 }
 
-eis_status eis_mpc_stream_links_hold(eis_mpc_stream_links *l, bool *held, uint32_t wait_ms)
+static eis_status hear_held(eis_mpc_held *held, const eis_mpc_stream_links *l, uint32_t last)
 {
-    eis_status st = EIS_OK;
-    uint32_t last = l->links.count - 1;
     eis_stream_frame frame;
+    eis_status st = eis_net_stream_recv(&frame, l->peer[last], l->round_ms);
 
-    if (l->links.index == last) return tell_held(l, *held);
-    st = eis_net_stream_recv(&frame, l->peer[last], wait_ms);
     if (st != EIS_OK) {
         st = eis_fail_prefix(st, "its link to party %u", last);
         goto out;
     }
     EIS_REQUIRE(frame.header.type == EIS_MPC_MESSAGE_HELD && frame.header.request_id == l->session &&
                     frame.header.layer == l->step && frame.header.batch == last && frame.payload.bytes == 1 &&
-                    frame.payload.data[0] <= 1,
+                    frame.payload.data[0] <= EIS_MPC_HELD_LATER,
                 EIS_ERR_PROTOCOL, "party %u sent another frame than the beginning of this step", last);
-    *held = frame.payload.data[0] != 0;
+    *held = (eis_mpc_held)frame.payload.data[0];
+out:
+    return st;
+}
+
+eis_status eis_mpc_stream_links_hear(bool *held, const eis_mpc_stream_links *l, uint32_t wait_ms)
+{
+    eis_status st = EIS_OK;
+    uint32_t last = l->links.count - 1;
+    uint64_t until = eis_clock_ns() + (uint64_t)wait_ms * 1000000u;
+    eis_mpc_held heard = EIS_MPC_HELD_LATER;
+
+    while (heard == EIS_MPC_HELD_LATER) {
+        EIS_REQUIRE(eis_clock_ns() < until, EIS_ERR_TIMEOUT, "party %u has waited too long for its material", last);
+        EIS_TRY(hear_held(&heard, l, last));
+    }
+    *held = heard == EIS_MPC_HELD_YES;
 out:
     return st;
 }

@@ -19,8 +19,19 @@ typedef struct eis_mpc_stream_links {
 void eis_mpc_stream_links_init(eis_mpc_stream_links *links, uint32_t index, uint32_t count, uint64_t session,
                                uint32_t round_ms);
 
-/* Tells the others whether a step begins, as the last party: *held; or hears it from the last party. Counts as no
- * round. Errors: EIS_ERR_PROTOCOL, EIS_ERR_TIMEOUT  nothing in wait_ms; those of streams. */
-EIS_MUST_USE eis_status eis_mpc_stream_links_hold(eis_mpc_stream_links *links, bool *held, uint32_t wait_ms);
+/* Whether the last party has the unit of a step. The numbers are those of the frame. */
+typedef enum eis_mpc_held {
+    EIS_MPC_HELD_NO = 0,   /* it does not come in time: the step does not begin */
+    EIS_MPC_HELD_YES = 1,  /* it begins */
+    EIS_MPC_HELD_LATER = 2 /* it is waited for; said often enough for nobody to think that we stand still */
+} eis_mpc_held;
+
+/* Tells all others, as the last party. Counts as no round. Errors: those of streams. */
+EIS_MUST_USE eis_status eis_mpc_stream_links_tell(const eis_mpc_stream_links *links, eis_mpc_held held);
+
+/* Hears from the last party whether a step begins.
+ * Errors: EIS_ERR_TIMEOUT  it says nothing for round_ms, or nothing final in wait_ms;  EIS_ERR_PROTOCOL; those of
+ *         streams. */
+EIS_MUST_USE eis_status eis_mpc_stream_links_hear(bool *held, const eis_mpc_stream_links *links, uint32_t wait_ms);
 
 #endif

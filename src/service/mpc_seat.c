@@ -398,16 +398,24 @@ static eis_status recv_unit(bool *late, eis_stream_frame *frame, eis_mpc_seat *s
     return st;
 }
 
-/* Waits for the Triple Service's answer; who waits for long says so. */
+/* Waits for the Triple Service's answer. The others hear in time that we do, and after a while the coordinator. */
 static eis_status await_unit(eis_stream_frame *frame, eis_mpc_seat *seat)
 {
-    bool late;
-    eis_status st = recv_unit(&late, frame, seat, TELL_MS);
+    eis_status st = EIS_OK;
+    uint64_t begin = eis_clock_ns(), until = deadline(seat->pool_wait_ms + GRACE_MS);
+    uint32_t slice = seat->round_ms / 2 < TELL_MS ? seat->round_ms / 2 + 1 : TELL_MS;
+    bool late = true, told = false;
 
-    if (!late) return st;
-    EIS_TRY(tell_waiting(seat));
-    st = recv_unit(&late, frame, seat, seat->pool_wait_ms + GRACE_MS);
-    if (late) st = dry(seat);
+    for (;;) {
+        st = recv_unit(&late, frame, seat, slice);
+        if (!late) break;
+        if (eis_clock_ns() >= until) return dry(seat);
+        EIS_TRY(eis_mpc_stream_links_tell(&seat->links, EIS_MPC_HELD_LATER));
+        if (!told && eis_clock_ns() - begin >= TELL_MS * UINT64_C(1000000)) {
+            told = true;
+            EIS_TRY(tell_waiting(seat));
+        }
+    }
 out:
     return st;
 }
@@ -449,7 +457,10 @@ static eis_status begin_step(eis_mpc_seat *seat, eis_status have)
     bool held = have == EIS_OK;
 
     if (have != EIS_OK && have != EIS_ERR_TRIPLES_EXHAUSTED) return have;
-    EIS_TRY(eis_mpc_stream_links_hold(&seat->links, &held, TELL_MS + seat->pool_wait_ms + GRACE_MS + seat->round_ms));
+    if (is_last(seat))
+        EIS_TRY(eis_mpc_stream_links_tell(&seat->links, held ? EIS_MPC_HELD_YES : EIS_MPC_HELD_NO));
+    else
+        EIS_TRY(eis_mpc_stream_links_hear(&held, &seat->links, seat->pool_wait_ms + GRACE_MS + seat->round_ms));
     if (!held) st = dry(seat);
 out:
     return st;

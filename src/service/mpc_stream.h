@@ -39,7 +39,7 @@ typedef enum eis_mpc_message {
 
     EIS_MPC_MESSAGE_KEY_HASH = 75, /* purpose u8, number u64: an owner asks a party which key of masks it has */
     EIS_MPC_MESSAGE_KEY_HASH_IS,   /* 32 bytes: mpc_key_hash.h */
-    EIS_MPC_MESSAGE_HELD,    /* u8 1: the last party tells the others that it has the step's unit; 0: that it has not */
+    EIS_MPC_MESSAGE_HELD,    /* u8: the last party tells the others whether it has the step's unit: eis_mpc_held */
     EIS_MPC_MESSAGE_DRY,     /* empty: the Triple Service has no unit in time, and has given none */
     EIS_MPC_MESSAGE_WAITING, /* step u64: a party tells its coordinator that a step waits for its unit */
     EIS_MPC_MESSAGE_STATS,   /* empty: a coordinator asks the Triple Service, in place of CREATE */
