@@ -221,6 +221,7 @@ print(re.search(r"^eis_mpc_units_produced_total (\d+)", u.urlopen("http://" + sy
 }
 units_dealt() { # KEY=VALUE...; how many units a Triple Service dealt for 15 tokens
     local setting client for_dealer=()
+    trap end_world EXIT # this runs in a subshell, which nobody cleans up behind
     for setting in "$@"; do for_dealer+=(dealer "$setting"); done
     open_world owner '' "${for_dealer[@]}"
     "$eis" generate --model "$stories" --prompt-ids 1 --max-tokens 15 "${us[@]}" >"$scratch/first" 2>"$scratch/first.err" &
