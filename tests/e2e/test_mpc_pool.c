@@ -11,29 +11,9 @@
 #include "base/clock.h"
 #include "service/mpc_pool_stats.h"
 #include "support/mpc_service.h"
+#include "support/mpc_stories.h"
 
 #include <time.h>
-
-static eis_model *model;
-static eis_mpc_tuning tuning;
-
-static int open_model(void **state)
-{
-    char path[1024];
-    const char *root = getenv("EIS_TEST_ROOT");
-    (void)state;
-
-    snprintf(path, sizeof path, "%s/models/tiny-stories", root != NULL ? root : ".");
-    eis_mpc_tuning_default(&tuning);
-    return eis_model_open(&model, path, NULL) == EIS_OK ? 0 : -1;
-}
-
-static int close_model(void **state)
-{
-    (void)state;
-    eis_model_free(model);
-    return 0;
-}
 
 /* A session at the Triple Service: the coordinator's stream, and that of the last party. */
 typedef struct dealt {

@@ -16,6 +16,7 @@
 #include "store/db.h"
 #include "store/material.h"
 #include "support/mpc_service.h"
+#include "support/mpc_stories.h"
 
 #define PARTIES 2
 #define DEALER  PARTIES /* the number of the Triple Service among the processes */
@@ -25,27 +26,6 @@ typedef struct world {
     pid_t process[PARTIES + 1];
     char dir[64];
 } world;
-
-static eis_model *model;
-static eis_mpc_tuning tuning;
-
-static int open_model(void **state)
-{
-    char path[1024];
-    const char *root = getenv("EIS_TEST_ROOT");
-    (void)state;
-
-    snprintf(path, sizeof path, "%s/models/tiny-stories", root != NULL ? root : ".");
-    eis_mpc_tuning_default(&tuning);
-    return eis_model_open(&model, path, NULL) == EIS_OK ? 0 : -1;
-}
-
-static int close_model(void **state)
-{
-    (void)state;
-    eis_model_free(model);
-    return 0;
-}
 
 /* ---- processes ---- */
 

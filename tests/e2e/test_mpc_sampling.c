@@ -9,32 +9,13 @@
 
 #include "model/plain.h"
 #include "support/mpc_service.h"
+#include "support/mpc_stories.h"
 
 #include <math.h>
 
 enum { TOP_K = 4, DRAWS = 48, PARTIES = 2 };
 
 static const uint32_t prompt[] = {0, 77};
-static eis_model *model;
-static eis_mpc_tuning tuning;
-
-static int open_model(void **state)
-{
-    char path[1024];
-    const char *root = getenv("EIS_TEST_ROOT");
-    (void)state;
-
-    eis_mpc_tuning_default(&tuning);
-    snprintf(path, sizeof path, "%s/models/tiny-stories", root != NULL ? root : ".");
-    return eis_model_open(&model, path, NULL) == EIS_OK ? 0 : -1;
-}
-
-static int close_model(void **state)
-{
-    (void)state;
-    eis_model_free(model);
-    return 0;
-}
 
 /* ---- what the plain engine says ---- */
 

@@ -10,29 +10,9 @@
 
 #include "model/plain.h"
 #include "support/mpc_service.h"
+#include "support/mpc_stories.h"
 
 #include <math.h>
-
-static eis_model *model;
-static eis_mpc_tuning tuning;
-
-static int open_model(void **state)
-{
-    char path[1024];
-    const char *root = getenv("EIS_TEST_ROOT");
-    (void)state;
-
-    snprintf(path, sizeof path, "%s/models/tiny-stories", root != NULL ? root : ".");
-    eis_mpc_tuning_default(&tuning);
-    return eis_model_open(&model, path, NULL) == EIS_OK ? 0 : -1;
-}
-
-static int close_model(void **state)
-{
-    (void)state;
-    eis_model_free(model);
-    return 0;
-}
 
 typedef struct told {
     uint32_t tokens[64], count;

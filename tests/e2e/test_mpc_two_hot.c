@@ -9,27 +9,7 @@
 #include <cmocka.h>
 
 #include "support/mpc_service.h"
-
-static eis_model *model;
-static eis_mpc_tuning tuning;
-
-static int open_model(void **state)
-{
-    char path[1024];
-    const char *root = getenv("EIS_TEST_ROOT");
-    (void)state;
-
-    snprintf(path, sizeof path, "%s/models/tiny-stories", root != NULL ? root : ".");
-    eis_mpc_tuning_default(&tuning);
-    return eis_model_open(&model, path, NULL) == EIS_OK ? 0 : -1;
-}
-
-static int close_model(void **state)
-{
-    (void)state;
-    eis_model_free(model);
-    return 0;
-}
+#include "support/mpc_stories.h"
 
 /* Asks the Triple Service for the keys of an input's masks and adds the masks. */
 static void add_masks(uint64_t *row, uint32_t count, mpc_service *s, uint64_t step)

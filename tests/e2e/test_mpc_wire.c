@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "support/mpc_service.h"
+#include "support/mpc_stories.h"
 
 #define LINKS_MAX        16
 #define RECORD_BYTES_MAX (16384 + 256)
@@ -410,27 +411,7 @@ static void a_plain_link_is_seen(void **state)
 
 /* ---- a session through relays ---- */
 
-static eis_model *model;
-static eis_mpc_tuning tuning;
 static uint32_t told[8], told_count;
-
-static int open_model(void **state)
-{
-    char path[1024];
-    const char *root = getenv("EIS_TEST_ROOT");
-    (void)state;
-
-    snprintf(path, sizeof path, "%s/models/tiny-stories", root != NULL ? root : ".");
-    eis_mpc_tuning_default(&tuning);
-    return eis_model_open(&model, path, NULL) == EIS_OK ? 0 : -1;
-}
-
-static int close_model(void **state)
-{
-    (void)state;
-    eis_model_free(model);
-    return 0;
-}
 
 static eis_status hear(void *context, uint32_t token, double ms)
 {
