@@ -42,8 +42,10 @@ for program in "$eis" "$build/eis-server"; do
         curl -s "http://$admin/metrics" | grep -q '^mimir_generated_tokens_total 0$' || fail "metrics"
     fi
     if command -v curl >/dev/null && curl --version | grep -q HTTP2; then
-        call() { curl -s -o /dev/null -w '%{http_version} %{http_code}' --max-time 20 --http2 --cacert "$scratch/ca/ca.crt" "$@" -X POST -H 'content-type: application/grpc' "https://$address/mimir.Coordinator/FetchMetrics"; }
-        [ "$(call --cert "$scratch/o.crt" --key "$scratch/o.key" --data-binary $'\x01')" = '2 200' ] || fail "with a certificate: $(call --cert "$scratch/o.crt" --key "$scratch/o.key")"
+        call() { curl -s -o /dev/null -w '%{http_version} %{http_code}' --max-time 20 --http2 --cacert "$scratch/ca/ca.crt" "$@" -X POST -H 'content-type: application/grpc' -H 'te: trailers' --data-binary @"$scratch/empty" "https://$address/mimir.Coordinator/FetchMetrics"; }
+        printf '\0\0\0\0\0' >"$scratch/empty" # an empty message in its frame
+        got=$(call --cert "$scratch/o.crt" --key "$scratch/o.key")
+        [ "$got" = '2 200' ] || fail "with a certificate: $got"
         call >"$scratch/call" && fail "without a certificate: $(cat "$scratch/call")"
     fi
     if command -v openssl >/dev/null; then
