@@ -55,7 +55,7 @@ static const key keys[] = {
      "positions of a session at most: what is longer is refused before any work"},
     {"scheduler", "pad_bucket", WHOLE, AT(pad_bucket), 0, EIS_MPC_LM_PAD_BUCKET_MAX, "0",
      "prompts are filled up to multiples of this, and what fills up is a secret of their owner; 0: their length shows"},
-    {"scheduler", "prefill_mib", WHOLE, AT(prefill_mib), 1, EIS_MPC_LM_PREFILL_MIB_MAX, "256",
+    {"scheduler", "prefill_mib", WHOLE, AT(prefill_mib), 1, EIS_MPC_LM_PREFILL_MIB_MAX, "64",
      "MiB of a unit for many tokens of a prompt: as many are walked in one step as it is good for"},
     {"topk", NULL, WHOLE, AT(sampling.top_k), 1, 64, "3",
      "a token is drawn among so many of the likeliest, where a request to draw does not say; 1 takes the likeliest"},

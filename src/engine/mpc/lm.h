@@ -85,7 +85,7 @@ EIS_MUST_USE eis_status eis_mpc_lm_vector_values(int64_t *values, const eis_mpc_
 EIS_MUST_USE eis_status eis_mpc_lm_vectors_graph(eis_mpc_graph *graph, eis_mpc_id *nodes, const eis_mpc_lm *lm);
 
 #define EIS_MPC_LM_CONTEXT_MAX     ((uint32_t)1 << 20)
-#define EIS_MPC_LM_PREFILL_MIB     256 /* unless the session says otherwise */
+#define EIS_MPC_LM_PREFILL_MIB     64 /* unless the session says otherwise */
 #define EIS_MPC_LM_PREFILL_MIB_MAX 1024
 #define EIS_MPC_LM_PAD_BUCKET_MAX  4096
 
