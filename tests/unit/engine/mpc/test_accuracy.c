@@ -149,10 +149,10 @@ static void is_written(double documented, double value, const char *what)
     if (strcmp(ours, theirs) != 0) fail_msg("%s is %s, and docs/mpc.md says %s", what, ours, theirs);
 }
 
-/* Masks change what is rounded up, so a largest error that was measured once is met again by half or so. */
+/* Masks change what is rounded up, so a largest error that was measured once is met again within a factor of two. */
 static void is_near(double documented, double value, const char *what)
 {
-    if (value > documented * 1.5 || value < documented / 1.5)
+    if (value > documented * 2 || value < documented / 2)
         fail_msg("%s is %.2e, and docs/mpc.md says %.2e", what, value, documented);
 }
 
