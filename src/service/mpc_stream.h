@@ -39,10 +39,10 @@ typedef enum eis_mpc_message {
 
     EIS_MPC_MESSAGE_KEY_HASH = 75, /* purpose u8, number u64: an owner asks a party which key of masks it has */
     EIS_MPC_MESSAGE_KEY_HASH_IS,   /* 32 bytes: mpc_key_hash.h */
-    EIS_MPC_MESSAGE_HELD,    /* u8: the last party tells the others whether it has the step's unit: eis_mpc_held */
-    EIS_MPC_MESSAGE_DRY,     /* empty: the Triple Service has no unit in time, and has given none */
-    EIS_MPC_MESSAGE_WAITING, /* step u64: a party tells its coordinator that a step waits for its unit */
-    EIS_MPC_MESSAGE_STATS,   /* empty: a coordinator asks the Triple Service, in place of CREATE */
+    EIS_MPC_MESSAGE_HELD,      /* u8: the last party tells the others whether it has the step's unit: eis_mpc_held */
+    EIS_MPC_MESSAGE_DRY,       /* empty: the Triple Service has no unit in time, and has given none */
+    EIS_MPC_MESSAGE_WAITING,   /* step u64: a party tells its coordinator that a step waits for its unit */
+    EIS_MPC_MESSAGE_STATS,     /* empty: a coordinator asks the Triple Service, in place of CREATE */
     EIS_MPC_MESSAGE_STATS_ARE, /* eis_mpc_pool_stats */
     EIS_MPC_MESSAGE_TESTED     /* u8 1: the last party tells the Triple Service that tests of material passed; 0: not */
 } eis_mpc_message;

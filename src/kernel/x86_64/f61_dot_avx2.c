@@ -17,7 +17,7 @@
 #include <string.h>
 
 #define BLOCK_COLUMNS 1024 /* whose limbs of x have 24 KiB */
-#define AHEAD         512 /* words: cold rows are asked for so early */
+#define AHEAD         512  /* words: cold rows are asked for so early */
 #define VECTORS       4    /* that a block is multiplied with */
 
 /* Limbs of x; those of a word beyond the last are 0. */
