@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* eis ca init | issue: the small certificate authority. */
+/* eis ca init | issue | revoke: the small certificate authority. */
 #include "base/mem.h"
 #include "cli/cli.h"
 #include "cli/commands.h"
@@ -10,14 +10,24 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { KEY_DIR = EIS_CLI_KEY_COMMAND, KEY_NAME, KEY_DAYS, KEY_HOST, KEY_OUT, KEY_CLIENT, KEY_SERVER, KEY_ED25519 };
+enum {
+    KEY_DIR = EIS_CLI_KEY_COMMAND,
+    KEY_NAME,
+    KEY_DAYS,
+    KEY_HOST,
+    KEY_OUT,
+    KEY_CLIENT,
+    KEY_SERVER,
+    KEY_ED25519,
+    KEY_CERT
+};
 
 #define HOSTS_MAX     64
 #define PEM_BYTES_MAX 65536
 
 typedef struct flags {
     eis_cli_common common;
-    const char *action, *dir, *name, *out;
+    const char *action, *dir, *name, *out, *cert;
     const char *hosts[HOSTS_MAX];
     size_t host_count;
     unsigned days;
@@ -27,12 +37,13 @@ typedef struct flags {
 static const struct argp_option options[] = {
     {"dir", KEY_DIR, "DIR", 0, "Where ca.crt and ca.key lie (default: .)", 1},
     {"name", KEY_NAME, "NAME", 0, "Common name of the certificate", 1},
-    {"days", KEY_DAYS, "N", 0, "Valid for N days (default: 3650 for the CA, 825 else)", 1},
+    {"days", KEY_DAYS, "N", 0, "Valid for N days (default: 3650 for the CA, 825 for what it issues, 30 for a list)", 1},
     {"ed25519", KEY_ED25519, NULL, 0, "Ed25519 keys in place of P-256", 1},
     {"host", KEY_HOST, "NAME", 0, "issue: a DNS name or address of the server; may be repeated", 2},
     {"server", KEY_SERVER, NULL, 0, "issue: for a server (the default where --host is given)", 2},
     {"client", KEY_CLIENT, NULL, 0, "issue: for a client", 2},
     {"out", KEY_OUT, "PREFIX", 0, "issue: write PREFIX.crt and PREFIX.key", 2},
+    {"cert", KEY_CERT, "FILE", 0, "revoke: this certificate; without it the list is only renewed", 3},
     {0},
 };
 
@@ -70,13 +81,17 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case KEY_OUT:
         f->out = arg;
         return 0;
+    case KEY_CERT:
+        f->cert = arg;
+        return 0;
     case ARGP_KEY_ARG:
         if (f->action != NULL) argp_error(state, "\"%s\" is one word too many", arg);
         f->action = arg;
         return 0;
     case ARGP_KEY_END:
-        if (f->action == NULL || (strcmp(f->action, "init") != 0 && strcmp(f->action, "issue") != 0)) {
-            argp_error(state, "say `ca init` or `ca issue`");
+        if (f->action == NULL ||
+            (strcmp(f->action, "init") != 0 && strcmp(f->action, "issue") != 0 && strcmp(f->action, "revoke") != 0)) {
+            argp_error(state, "say `ca init`, `ca issue` or `ca revoke`");
             return EINVAL;
         }
         if (strcmp(f->action, "issue") == 0 && f->out == NULL) argp_error(state, "`ca issue` needs --out PREFIX");
@@ -121,6 +136,10 @@ static eis_status run_ca(const flags *f)
         EIS_TRY(eis_trust_ca_init_files(f->dir,
                                         &(eis_trust_ca_literal){.name = f->name, .days = f->days, .key_kind = kind}));
         EIS_TRY(print_pin(f->dir, "/ca.crt"));
+    } else if (strcmp(f->action, "revoke") == 0) {
+        EIS_TRY(eis_trust_revoke_files(f->dir, f->cert, f->days));
+        printf("%s/ca.crl is written; give both to everybody: cat %s/ca.crt %s/ca.crl\n", f->dir, f->dir, f->dir);
+        EIS_TRY(eis_cli_flush());
     } else {
         eis_trust_leaf_literal leaf = {.name = f->name,
                                        .hosts = f->hosts,
@@ -142,13 +161,16 @@ int eis_cmd_ca(int argc, char **argv)
     static const struct argp argp = {
         options,
         parse,
-        "init|issue",
+        "init|issue|revoke",
         "Make a certificate authority, and certificates for servers and clients.\v"
         "Example: a CA, two servers, one client:\n\n"
         "  eis ca init --dir ca\n"
         "  eis ca issue --dir ca --host a.example.org --out a\n"
         "  eis ca issue --dir ca --host b.example.org --out b\n"
         "  eis ca issue --dir ca --client --name alice --out alice\n\n"
+        "Who takes a CA file also takes the CA's list of revoked certificates behind it:\n\n"
+        "  eis ca revoke --dir ca --cert alice.crt\n"
+        "  cat ca/ca.crt ca/ca.crl > trusted.pem\n\n"
         "Keys are written with mode 0600 and nothing is ever overwritten. The pin printed is the SHA-256 of the\n"
         "public key, as --pin takes it.\n",
         children,

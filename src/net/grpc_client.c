@@ -15,16 +15,21 @@ struct eis_grpc_client {
     const eis_cancel *cancel;
     eis_tls_pin *pins;
     size_t pin_count;
+    eis_tls *tls; /* where there are lists of revoked certificates; else NULL */
 };
 
 /* ---- the channel ---- */
 
-static int check_pin(const char *name, const char *pem, void *context)
+static int check_server(const char *name, const char *pem, void *context)
 {
     const eis_grpc_client *client = context;
     eis_tls_pin pin;
 
     (void)name;
+    if (client->tls != NULL &&
+        eis_net_tls_check_listed(client->tls, (eis_span){(const uint8_t *)pem, strlen(pem)}, "the server") != EIS_OK)
+        return 1;
+    if (client->pin_count == 0) return 0;
     if (eis_net_tls_pin_of_pem(&pin, (eis_span){(const uint8_t *)pem, strlen(pem)}) != EIS_OK) return 1;
     for (size_t i = 0; i < client->pin_count; i++)
         if (memcmp(&pin, &client->pins[i], sizeof pin) == 0) return 0;
@@ -37,7 +42,7 @@ static eis_status make_credentials(grpc_channel_credentials **credentials, eis_g
     eis_status st = EIS_OK;
     eis_grpc_papers papers = {0};
     grpc_ssl_pem_key_cert_pair pair;
-    const grpc_ssl_verify_peer_options verify = {.verify_peer_callback = check_pin,
+    const grpc_ssl_verify_peer_options verify = {.verify_peer_callback = check_server,
                                                  .verify_peer_callback_userdata = client};
     eis_tls *tls = NULL;
 
@@ -52,8 +57,13 @@ static eis_status make_credentials(grpc_channel_credentials **credentials, eis_g
                   .ca_pem = config->ca_pem, .cert_pem = config->cert_pem, .key_pem = config->key_pem, .alpn = "h2"}));
     EIS_TRY(eis_net_grpc_papers_copy(&papers, config->ca_pem, config->cert_pem, config->key_pem));
     pair = (grpc_ssl_pem_key_cert_pair){.private_key = papers.key, .cert_chain = papers.cert};
-    *credentials = grpc_ssl_credentials_create_ex(papers.ca, config->cert_pem.bytes > 0 ? &pair : NULL,
-                                                  config->pin_count > 0 ? &verify : NULL, NULL);
+    *credentials =
+        grpc_ssl_credentials_create_ex(papers.ca, config->cert_pem.bytes > 0 ? &pair : NULL,
+                                       config->pin_count > 0 || eis_net_tls_has_lists(tls) ? &verify : NULL, NULL);
+    if (eis_net_tls_has_lists(tls)) {
+        client->tls = tls;
+        tls = NULL;
+    }
 out:
     if (st == EIS_OK && *credentials == NULL) st = EIS_ERR_TLS;
     eis_net_grpc_papers_clear(&papers);
@@ -97,6 +107,7 @@ void eis_net_grpc_client_free(eis_grpc_client *client)
     if (client == NULL) return;
     if (client->channel != NULL) grpc_channel_destroy(client->channel);
     eis_net_grpc_core_stop();
+    eis_net_tls_free(client->tls);
     eis_mem_free(client->pins);
     eis_mem_free(client);
 }

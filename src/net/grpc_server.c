@@ -26,6 +26,7 @@ struct eis_grpc_server {
     pthread_cond_t changed;
     unsigned threads;
     eis_grpc_counts counts;
+    eis_tls *tls; /* where there are lists of revoked certificates; else NULL */
 };
 
 struct eis_grpc_call {
@@ -125,7 +126,10 @@ bool eis_net_grpc_draining(const eis_grpc_call *call)
 
 const char *eis_net_grpc_path(const eis_grpc_call *call) { return call->path; }
 
-eis_status eis_net_grpc_peer_pin(eis_tls_pin *pin, const eis_grpc_call *call)
+/* What is to be done with the certificate of a client. */
+typedef eis_status (*use_cert)(void *context, eis_span pem);
+
+static eis_status with_peer(const eis_grpc_call *call, use_cert use, void *with)
 {
     eis_status st = EIS_OK;
     grpc_auth_context *context = grpc_call_auth_context(call->core);
@@ -137,10 +141,25 @@ eis_status eis_net_grpc_peer_pin(eis_tls_pin *pin, const eis_grpc_call *call)
         pem = grpc_auth_property_iterator_next(&it);
     }
     EIS_REQUIRE(pem != NULL, EIS_ERR_NOT_FOUND, "the client showed no certificate");
-    EIS_TRY(eis_net_tls_pin_of_pem(pin, (eis_span){(const uint8_t *)pem->value, pem->value_length}));
+    EIS_TRY(use(with, (eis_span){(const uint8_t *)pem->value, pem->value_length}));
 out:
     if (context != NULL) grpc_auth_context_release(context);
     return st;
+}
+
+static eis_status take_pin(void *pin, eis_span pem) { return eis_net_tls_pin_of_pem(pin, pem); }
+
+eis_status eis_net_grpc_peer_pin(eis_tls_pin *pin, const eis_grpc_call *call) { return with_peer(call, take_pin, pin); }
+
+/* The core has checked who issued the certificate, and knows nothing of lists. */
+static eis_status look_up(void *tls, eis_span pem)
+{
+    return eis_net_tls_check_listed(tls, pem, "the client") == EIS_OK ? EIS_OK : EIS_ERR_UNAUTHENTICATED;
+}
+
+static eis_status check_client(const eis_grpc_call *call)
+{
+    return call->server->tls == NULL ? EIS_OK : with_peer(call, look_up, call->server->tls);
 }
 
 eis_status eis_net_grpc_receive(eis_span *message, eis_grpc_call *call)
@@ -248,7 +267,8 @@ static void *serve(void *context)
         grpc_call_cancel(call->core, NULL);
         call_free(call);
     } else {
-        st = route->handle(route->context, call);
+        st = check_client(call);
+        if (st == EIS_OK) st = route->handle(route->context, call);
         count_end(server, st, false);
         if (st != EIS_OK && st != EIS_ERR_INTERRUPTED)
             eis_log(EIS_LOG_WARN, "grpc_call", "%s: %s: %s", route->path, eis_status_code(st), eis_error_detail());
@@ -332,7 +352,8 @@ static void *accept_calls(void *context)
 
 /* ---- the server ---- */
 
-static eis_status make_credentials(grpc_server_credentials **credentials, const eis_grpc_config *config)
+static eis_status make_credentials(grpc_server_credentials **credentials, eis_grpc_server *server,
+                                   const eis_grpc_config *config)
 {
     eis_status st = EIS_OK;
     eis_grpc_papers papers = {0};
@@ -357,6 +378,10 @@ static eis_status make_credentials(grpc_server_credentials **credentials, const 
         mutual ? papers.ca : NULL, &pair, 1,
         mutual ? GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY : GRPC_SSL_DONT_REQUEST_CLIENT_CERTIFICATE,
         NULL);
+    if (mutual && eis_net_tls_has_lists(tls)) {
+        server->tls = tls;
+        tls = NULL;
+    }
 out:
     if (st == EIS_OK && *credentials == NULL) st = EIS_ERR_TLS;
     eis_net_grpc_papers_clear(&papers);
@@ -384,7 +409,7 @@ static eis_status bind_core(eis_grpc_server *server, const eis_grpc_config *conf
     grpc_channel_args args = {sizeof list / sizeof list[0], list};
     int port;
 
-    EIS_TRY(make_credentials(&credentials, config));
+    EIS_TRY(make_credentials(&credentials, server, config));
     server->core = grpc_server_create(&args, NULL);
     server->queue = grpc_completion_queue_create_for_next(NULL);
     grpc_server_register_completion_queue(server->core, server->queue, NULL);
@@ -508,6 +533,7 @@ void eis_net_grpc_server_free(eis_grpc_server *server)
     if (server->queue != NULL) grpc_completion_queue_destroy(server->queue);
     pthread_cond_destroy(&server->changed);
     pthread_mutex_destroy(&server->lock);
+    eis_net_tls_free(server->tls);
     eis_mem_free(server->routes);
     eis_mem_free(server);
     eis_net_grpc_core_stop();

@@ -266,7 +266,7 @@ static CURLcode use_own_check(CURL *easy, void *ssl_ctx, void *context)
     SSL_CTX *ctx = ssl_ctx;
 
     (void)easy;
-    if (t->client->tls->pin_count > 0 && t->client->tls->checks_chain &&
+    if (t->client->ca_bytes > 0 && t->client->tls->checks_chain &&
         eis_net_tls_add_cas(SSL_CTX_get_cert_store(ctx),
                             (eis_span){.data = t->client->ca, .bytes = t->client->ca_bytes}) != EIS_OK)
         return CURLE_SSL_CACERT_BADFILE;

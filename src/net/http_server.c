@@ -314,6 +314,9 @@ static eis_status check_pem(const eis_http_config *c)
                     "plain HTTP on %s would show requests to the network; give a certificate", c->address.host);
     } else {
         EIS_TRY(eis_net_tls_server_new(&made, &tls));
+        EIS_REQUIRE(!eis_net_tls_has_lists(made), EIS_ERR_UNSUPPORTED,
+                    "the HTTP server looks no certificate up in lists of revoked ones: take the list out of the client "
+                    "CA file, and give tokens to those who may call");
     }
 out:
     eis_net_tls_free(made);

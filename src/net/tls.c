@@ -33,6 +33,31 @@ static bool stopped_at_end(void)
     return end;
 }
 
+/* Adds the lists of revoked certificates that stand among the CAs. Where there is one, every certificate is looked up,
+ * and one whose CA has no list, or one that is out of date, is refused. */
+static eis_status add_lists(X509_STORE *store, eis_span pem)
+{
+    eis_status st = EIS_OK;
+    BIO *in = pem_reader(pem);
+    X509_CRL *list;
+    size_t count = 0;
+
+    EIS_REQUIRE(in != NULL, EIS_ERR_MEMORY, "cannot read the CA certificates");
+    while ((list = PEM_read_bio_X509_CRL(in, NULL, no_password, NULL)) != NULL) {
+        int added = X509_STORE_add_crl(store, list);
+
+        X509_CRL_free(list);
+        EIS_REQUIRE(added == 1, EIS_ERR_TLS, "a list of revoked certificates cannot be used");
+        count++;
+    }
+    EIS_REQUIRE(stopped_at_end(), EIS_ERR_TLS, "a list of revoked certificates in the CA file is damaged");
+    EIS_REQUIRE(count == 0 || X509_STORE_set_flags(store, X509_V_FLAG_CRL_CHECK) == 1, EIS_ERR_INTERNAL,
+                "cannot check lists of revoked certificates");
+out:
+    BIO_free(in);
+    return st;
+}
+
 eis_status eis_net_tls_add_cas(X509_STORE *store, eis_span pem)
 {
     eis_status st = EIS_OK;
@@ -52,6 +77,7 @@ eis_status eis_net_tls_add_cas(X509_STORE *store, eis_span pem)
     }
     EIS_REQUIRE(stopped_at_end() && count > 0, EIS_ERR_TLS,
                 "the CA file holds no certificate in PEM form, or a damaged one");
+    EIS_TRY(add_lists(store, pem));
 out:
     BIO_free(in);
     ERR_clear_error();
@@ -307,6 +333,32 @@ eis_status eis_net_tls_server_new(eis_tls **tls, const eis_tls_server_config *co
     made = NULL;
 out:
     eis_net_tls_free(made);
+    return st;
+}
+
+bool eis_net_tls_has_lists(const eis_tls *tls)
+{
+    X509_STORE *store = SSL_CTX_get_cert_store(tls->ctx);
+
+    return (X509_VERIFY_PARAM_get_flags(X509_STORE_get0_param(store)) & X509_V_FLAG_CRL_CHECK) != 0;
+}
+
+eis_status eis_net_tls_check_listed(const eis_tls *tls, eis_span cert_pem, const char *peer)
+{
+    X509_STORE_CTX *chain = X509_STORE_CTX_new();
+    BIO *in = pem_reader(cert_pem);
+    X509 *cert = in != NULL ? PEM_read_bio_X509(in, NULL, no_password, NULL) : NULL;
+    eis_status st = EIS_OK;
+
+    EIS_REQUIRE(chain != NULL && cert != NULL, EIS_ERR_TLS, "%s showed no certificate", peer);
+    EIS_REQUIRE(X509_STORE_CTX_init(chain, SSL_CTX_get_cert_store(tls->ctx), cert, NULL) == 1, EIS_ERR_MEMORY,
+                "cannot look a certificate up");
+    if (X509_verify_cert(chain) != 1) st = eis_net_tls_fail_verify(X509_STORE_CTX_get_error(chain), peer);
+out:
+    X509_STORE_CTX_free(chain);
+    X509_free(cert);
+    BIO_free(in);
+    ERR_clear_error();
     return st;
 }
 

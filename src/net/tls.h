@@ -10,6 +10,7 @@
 #include "base/bytes.h"
 #include "base/status.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -24,7 +25,8 @@ typedef struct eis_tls_pin {
 typedef struct eis_tls eis_tls; /* immutable once made; many threads may use one */
 
 typedef struct eis_tls_client_config {
-    eis_span ca_pem;            /* trusted CAs; empty: the system's, unless there are pins */
+    eis_span ca_pem; /* trusted CAs, and with them their lists of revoked certificates, which are then looked up;
+                        empty: the system's, unless there are pins */
     eis_span cert_pem, key_pem; /* our own certificate (with its chain) and key; both empty: none */
     const eis_tls_pin *pins; /* [pin_count]: the server's key must be one of them. The name is then not checked, and */
     size_t pin_count;        /* the chain only where ca_pem is given; the dates of the certificate always count */
@@ -45,6 +47,13 @@ EIS_MUST_USE eis_status eis_net_tls_client_new(eis_tls **tls, const eis_tls_clie
 
 /* Makes a server's context. Errors as above. */
 EIS_MUST_USE eis_status eis_net_tls_server_new(eis_tls **tls, const eis_tls_server_config *config);
+
+/* Tells whether the CAs of a context came with lists of revoked certificates. */
+bool eis_net_tls_has_lists(const eis_tls *tls);
+
+/* Looks a certificate up, for connections that another library has made: it must come from one of the CAs directly.
+ * Errors: EIS_ERR_TLS  with a text that names `peer`. */
+EIS_MUST_USE eis_status eis_net_tls_check_listed(const eis_tls *tls, eis_span cert_pem, const char *peer);
 
 /* Frees a context; streams made with it live on. NULL is allowed. */
 void eis_net_tls_free(eis_tls *tls);

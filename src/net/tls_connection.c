@@ -140,6 +140,15 @@ eis_status eis_net_tls_fail_verify(long result, const char *peer)
         return eis_fail(EIS_ERR_TLS, "the certificate of %s, or one above it, has expired; issue a new one", peer);
     case X509_V_ERR_CERT_NOT_YET_VALID:
         return eis_fail(EIS_ERR_TLS, "the certificate of %s is not valid yet; look at both clocks", peer);
+    case X509_V_ERR_CERT_REVOKED:
+        return eis_fail(EIS_ERR_TLS, "the certificate of %s has been revoked by its CA", peer);
+    case X509_V_ERR_UNABLE_TO_GET_CRL:
+    case X509_V_ERR_CRL_HAS_EXPIRED:
+    case X509_V_ERR_CRL_NOT_YET_VALID:
+    case X509_V_ERR_CRL_SIGNATURE_FAILURE:
+        return eis_fail(EIS_ERR_TLS,
+                        "there is no valid list of revoked certificates for the CA of %s: renew it (eis ca revoke)",
+                        peer);
     case X509_V_ERR_HOSTNAME_MISMATCH:
     case X509_V_ERR_IP_ADDRESS_MISMATCH:
         return eis_fail(EIS_ERR_TLS, "the certificate of %s is for another name; use a name that it carries, or a pin",

@@ -46,7 +46,8 @@ int eis_net_tls_verify(X509_STORE_CTX *chain, void *tls);
 /* Computes the pin of a certificate. Errors: EIS_ERR_TLS. */
 EIS_MUST_USE eis_status eis_net_tls_pin_of_cert(eis_tls_pin *pin, X509 *cert);
 
-/* Adds the certificates of a PEM text to a store. Errors: EIS_ERR_TLS  it holds none, or damaged ones. */
+/* Adds the certificates of a PEM text to a store, and lists of revoked ones, which are looked up from then on.
+ * Errors: EIS_ERR_TLS  it holds no certificate, or damaged ones. */
 EIS_MUST_USE eis_status eis_net_tls_add_cas(X509_STORE *store, eis_span pem);
 
 #endif

@@ -65,6 +65,13 @@ EIS_MUST_USE eis_status eis_trust_ca_init_files(const char *dir, const eis_trust
 EIS_MUST_USE eis_status eis_trust_leaf_issue_files(const char *ca_dir, const char *prefix,
                                                    const eis_trust_leaf_literal *literal);
 
+/* `eis ca revoke`: makes dir/ca.crl anew, with what it held and the serial number of the certificate in cert_path
+ * (NULL: none; the list is renewed), good for `days` (0 = 30).
+ *
+ * Errors: EIS_ERR_USAGE  a certificate of another CA;  EIS_ERR_PARSE  a ca.crl that this CA has not signed; as above.
+ */
+EIS_MUST_USE eis_status eis_trust_revoke_files(const char *ca_dir, const char *cert_path, unsigned days);
+
 /* Computes the pin of a certificate: SHA-256 of its SubjectPublicKeyInfo (DER).
  *
  * Errors: EIS_ERR_PARSE  no PEM certificate.  Outputs are untouched. */
