@@ -157,6 +157,7 @@ static eis_status send_to_all(eis_mpc_owner *o, eis_mpc_message message, const u
     for (uint32_t p = 0; p < o->session->party_count; p++) {
         if (message == EIS_MPC_MESSAGE_INPUT) eis_wire_writer_u64(&w, head[0]);
         eis_wire_writer_u32(&w, (uint32_t)head[1]);
+        if (message == EIS_MPC_MESSAGE_INPUT) eis_wire_writer_u32(&w, (uint32_t)head[2]);
         EIS_TRY(eis_mpc_send(o->party[p], message, o->number, &w, words, count));
     }
     for (uint32_t p = 0; p < o->session->party_count; p++)
@@ -177,32 +178,39 @@ static eis_status send_matrix(eis_mpc_owner *o, const eis_model *model, uint32_t
     if (words == NULL) return EIS_ERR_MEMORY;
     EIS_TRY(eis_mpc_model_weights(words, o->session, model, matrix));
     EIS_TRY(add_masks(words, count, o, EIS_MPC_PURPOSE_WEIGHTS, matrix));
-    EIS_TRY(send_to_all(o, EIS_MPC_MESSAGE_WEIGHTS, (uint64_t[2]){0, matrix}, words, count));
+    EIS_TRY(send_to_all(o, EIS_MPC_MESSAGE_WEIGHTS, (uint64_t[]){0, matrix}, words, count));
 out:
     eis_mem_free_wiped(words, count, sizeof *words);
     return st;
 }
 
+/* Where an input belongs. left: tokens of the prompt from this step on, so that no coordinator can have parties tell
+ * what follows the first steps of a prompt alone; 1 for what is classified, 0 for biases. */
+typedef struct place {
+    uint64_t step;
+    uint32_t slot, left;
+} place;
+
 /* Masks and sends an input of a step. words is used up. Secret: words. */
-static eis_status send_input(eis_mpc_owner *o, uint64_t step, uint32_t slot, uint64_t *words, size_t count)
+static eis_status send_input(eis_mpc_owner *o, const place *at, uint64_t *words, size_t count)
 {
     eis_status st = EIS_OK;
 
-    EIS_TRY(add_masks(words, count, o, EIS_MPC_PURPOSE_INPUT, eis_mpc_input_number(step, slot)));
-    EIS_TRY(send_to_all(o, EIS_MPC_MESSAGE_INPUT, (uint64_t[2]){step, slot}, words, count));
-    o->step = step;
+    EIS_TRY(add_masks(words, count, o, EIS_MPC_PURPOSE_INPUT, eis_mpc_input_number(at->step, at->slot)));
+    EIS_TRY(send_to_all(o, EIS_MPC_MESSAGE_INPUT, (uint64_t[]){at->step, at->slot, at->left}, words, count));
+    o->step = at->step;
 out:
     return st;
 }
 
 /* The same for integers. Secret: values. */
-static eis_status send_values(eis_mpc_owner *o, uint64_t step, uint32_t slot, int64_t *values, size_t count)
+static eis_status send_values(eis_mpc_owner *o, const place *at, int64_t *values, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         uint64_t word = eis_fp_from_i64(values[i]);
         memcpy(&values[i], &word, sizeof word);
     }
-    return send_input(o, step, slot, (uint64_t *)values, count);
+    return send_input(o, at, (uint64_t *)values, count);
 }
 
 static eis_status send_vector(eis_mpc_owner *o, const eis_model *model, uint32_t vector)
@@ -213,7 +221,7 @@ static eis_status send_vector(eis_mpc_owner *o, const eis_model *model, uint32_t
 
     if (values == NULL) return EIS_ERR_MEMORY;
     EIS_TRY(eis_mpc_model_vector_values(values, o->session, model, vector));
-    EIS_TRY(send_values(o, 0, vector, values, count));
+    EIS_TRY(send_values(o, &(place){.slot = vector}, values, count));
 out:
     eis_mem_free_wiped(values, count, sizeof *values);
     return st;
@@ -243,7 +251,7 @@ out:
 /* A prompt on its way: what fills it up comes first, as token 0 that is not valid. Secret: tokens, filling. */
 typedef struct prompt {
     const uint32_t *tokens;
-    uint32_t filling;
+    uint32_t filling, all;
 } prompt;
 
 /* The tokens from place `first` on, as rows of zeros with a one. */
@@ -260,7 +268,7 @@ static eis_status send_rows(eis_mpc_owner *o, uint64_t step, const prompt *p, ui
         EIS_REQUIRE(token < width, EIS_ERR_RANGE, "the model has %u tokens", width);
         for (uint32_t i = 0; i < width; i++) rows[(size_t)r * width + i] = ((uint64_t)(i ^ token) - 1) >> 63;
     }
-    EIS_TRY(send_input(o, step, EIS_MPC_LM_INPUT_TOKENS, rows, words));
+    EIS_TRY(send_input(o, &(place){step, EIS_MPC_LM_INPUT_TOKENS, p->all - first}, rows, words));
 out:
     eis_mem_free_wiped(rows, words, sizeof *rows);
     return st;
@@ -274,7 +282,7 @@ static eis_status send_valid(eis_mpc_owner *o, uint64_t step, const prompt *p, u
 
     if (bits == NULL) return EIS_ERR_MEMORY;
     for (uint32_t i = 0; i < count; i++) bits[i] = first + i >= p->filling;
-    st = send_input(o, step, EIS_MPC_LM_INPUT_VALID, bits, count);
+    st = send_input(o, &(place){step, EIS_MPC_LM_INPUT_VALID, p->all - first}, bits, count);
     eis_mem_free_wiped(bits, count, sizeof *bits);
     return st;
 }
@@ -284,7 +292,7 @@ eis_status eis_mpc_owner_send_prompt(eis_mpc_owner *o, uint64_t step, uint32_t p
 {
     eis_status st = EIS_OK;
     uint32_t all = eis_mpc_model_filled(o->session, count), next;
-    const prompt p = {.tokens = tokens, .filling = all - count};
+    const prompt p = {.tokens = tokens, .filling = all - count, .all = all};
 
     for (uint32_t at = 0; at < all; at += next, step++) {
         EIS_TRY(eis_mpc_model_prefill(&next, o->session, position + at, all - at));
@@ -305,7 +313,7 @@ eis_status eis_mpc_owner_send_image(eis_mpc_owner *o, uint64_t step, const eis_m
     values = eis_mem_new_secret(c->inputs, sizeof *values);
     if (values == NULL) return EIS_ERR_MEMORY;
     EIS_TRY(eis_mpc_classifier_input(values, c, model, x));
-    EIS_TRY(send_values(o, step, 0, values, c->inputs));
+    EIS_TRY(send_values(o, &(place){.step = step, .left = 1}, values, c->inputs));
 out:
     eis_mem_free_wiped(values, c->inputs, sizeof *values);
     return st;

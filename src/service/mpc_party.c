@@ -267,7 +267,7 @@ static eis_status walk_one(eis_mpc_end *end, bool *done, walking *w, eis_stream 
     *done = false;
     *end = EIS_MPC_END_LENGTH;
     if (w->prompt > 0) EIS_TRY(eis_mpc_model_prefill(&secret, &seat->session, seat->position, w->prompt));
-    EIS_TRY(eis_mpc_seat_step(seat, &w->token, secret, w->token, w->prompt == secret));
+    EIS_TRY(eis_mpc_seat_step(seat, &w->token, secret, w->prompt, w->token));
     w->prompt -= secret;
     if (w->prompt > 0) goto out;
     w->told++;

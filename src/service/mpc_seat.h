@@ -19,7 +19,7 @@
 typedef struct eis_mpc_inbox {
     struct eis_mpc_inbox *next;
     uint64_t step;
-    uint32_t slot, count;
+    uint32_t slot, left, count; /* left: tokens of the prompt from this step on */
     uint64_t *words;
 } eis_mpc_inbox;
 
@@ -58,6 +58,7 @@ typedef struct eis_mpc_seat {
     eis_mpc_lease lease;
     uint64_t step, last_secret; /* the step of the prompt's last token */
     uint32_t position, count;   /* of the step's first token; tokens of the step */
+    uint32_t prompt;            /* tokens of the prompt from this step on; 0 while biases are loaded */
     eis_mpc_sampling sampling;  /* how the run's tokens are chosen */
     uint64_t units, unit_words, input_words;
     eis_stream *coordinator; /* whom we tell that a step waits; the caller's */
@@ -91,14 +92,14 @@ EIS_MUST_USE eis_status eis_mpc_seat_link(eis_mpc_seat *seat, eis_mpc_dial dial,
 /* Takes weights and biases once their owner has sent all of them, and checks them. */
 EIS_MUST_USE eis_status eis_mpc_seat_load(eis_mpc_seat *seat);
 
-/* Walks one step: `secret` tokens of the prompt (with the head where its last one is among them), or where that is 0 a
- * public one. *next gets the token that follows, where there was a head. With a classifier each step takes a secret
- * input and gives its class.
+/* Walks one step: `secret` tokens of the prompt, of which `left` remain with these (the head is there where they are
+ * the last), or where both are 0 the public `token`. *next gets the token that follows, where there was a head. With a
+ * classifier each step takes a secret input and gives its class.
  *
  * Errors:  EIS_ERR_TRIPLES_EXHAUSTED  there is no material in time, and nothing has happened: the same step may be
  * tried again, or another one in its place. After all others the session is over. */
-EIS_MUST_USE eis_status eis_mpc_seat_step(eis_mpc_seat *seat, uint32_t *next, uint32_t secret, uint32_t token,
-                                          bool head);
+EIS_MUST_USE eis_status eis_mpc_seat_step(eis_mpc_seat *seat, uint32_t *next, uint32_t secret, uint32_t left,
+                                          uint32_t token);
 
 /* Reads what the session had counted when its last step ended; any thread. */
 void eis_mpc_seat_count(eis_mpc_counters *counters, eis_mpc_seat *seat);

@@ -38,12 +38,13 @@ eis_status eis_mpc_seat_put_input(eis_mpc_seat *seat, uint64_t step, uint32_t sl
 {
     eis_status st = EIS_OK;
     eis_mpc_inbox *in = NULL;
+    uint32_t left = eis_wire_reader_u32(r);
     size_t count = eis_wire_reader_remaining(r) / sizeof(uint64_t);
     bool twice = false;
 
     EIS_REQUIRE(count > 0 && count <= INPUT_WORDS_MAX, EIS_ERR_PROTOCOL, "an input of %zu words", count);
     EIS_NEW(in, 1);
-    *in = (eis_mpc_inbox){.step = step, .slot = slot, .count = (uint32_t)count};
+    *in = (eis_mpc_inbox){.step = step, .slot = slot, .left = left, .count = (uint32_t)count};
     EIS_NEW(in->words, count);
     EIS_TRY(eis_mpc_read_words(in->words, count, r));
     pthread_mutex_lock(&seat->lock);
@@ -82,6 +83,7 @@ eis_status eis_mpc_seat_key_hash(uint8_t *hash, eis_mpc_seat *seat, eis_mpc_purp
 void eis_mpc_seat_refuse(eis_mpc_seat *seat, eis_status st)
 {
     pthread_mutex_lock(&seat->lock);
+    if (st == EIS_ERR_TRIPLES_EXHAUSTED) st = EIS_ERR_PROTOCOL; /* that is not for an owner to say */
     if (seat->refused == EIS_OK) snprintf(seat->refusal, sizeof seat->refusal, "%s", eis_error_detail());
     seat->refused = st;
     pthread_cond_broadcast(&seat->changed);
@@ -104,6 +106,9 @@ eis_status eis_mpc_seat_take_input(void *context, uint32_t slot, uint64_t *pub, 
     pthread_mutex_unlock(&seat->lock);
     if (st != EIS_OK) goto out;
     EIS_REQUIRE(in->count == count, EIS_ERR_PROTOCOL, "an input has %u words where %u belong", in->count, count);
+    EIS_REQUIRE(in->left == seat->prompt, EIS_ERR_PROTOCOL,
+                "the prompt has %u tokens from this step on by its owner, and %u by the coordinator", in->left,
+                seat->prompt);
     memcpy(pub, in->words, count * sizeof *pub);
     seat->input_words += count;
     eis_mpc_check_note(&seat->party.check, pub, count * sizeof *pub);

@@ -149,13 +149,14 @@ static size_t list_kept(eis_mpc_id *keep, const eis_mpc_lm_step *step, const eis
     return count + (step->next != EIS_MPC_NONE);
 }
 
-eis_status eis_mpc_seat_step(eis_mpc_seat *seat, uint32_t *next, uint32_t secret, uint32_t token, bool head)
+eis_status eis_mpc_seat_step(eis_mpc_seat *seat, uint32_t *next, uint32_t secret, uint32_t left, uint32_t token)
 {
     eis_status st = EIS_OK;
     const eis_mpc_lm *lm = &seat->session.lm;
     eis_mpc_lm_step step = {0};
     eis_mpc_run run = {0};
     eis_mpc_id *keep = NULL;
+    bool head = secret == left;
     eis_mpc_walk_wish wish;
     eis_mpc_unit_kind kind = secret == 0 ? EIS_MPC_UNIT_NEXT : head ? EIS_MPC_UNIT_LAST : EIS_MPC_UNIT_PROMPT;
 
@@ -163,6 +164,7 @@ eis_status eis_mpc_seat_step(eis_mpc_seat *seat, uint32_t *next, uint32_t secret
     EIS_TRY(eis_mpc_lease_step(&seat->lease, seat->step));
     if (secret > 0) seat->last_secret = seat->step;
     seat->count = secret > 0 ? secret : 1;
+    seat->prompt = left;
     if (seat->session.kind == EIS_MPC_MODEL_CLASSIFIER) kind = EIS_MPC_UNIT_CLASSIFY;
     EIS_TRY(eis_mpc_model_step(&step, &seat->session, kind, seat->position, seat->count, &seat->sampling));
     if (secret == 0) step.graph.nodes[step.token].row = token;

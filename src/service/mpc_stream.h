@@ -23,7 +23,7 @@ typedef enum eis_mpc_message {
                                     corrections */
     EIS_MPC_MESSAGE_UNIT_IS,     /* words */
     EIS_MPC_MESSAGE_WEIGHTS,     /* matrix u32, words D */
-    EIS_MPC_MESSAGE_INPUT,       /* step u64, slot u32, words D */
+    EIS_MPC_MESSAGE_INPUT,       /* step u64, slot u32, tokens left u32, words D */
     EIS_MPC_MESSAGE_TAKEN,       /* empty: the party has it */
     EIS_MPC_MESSAGE_LOAD,        /* empty: the model's owner has sent everything */
     EIS_MPC_MESSAGE_LOADED,      /* empty: weights are checked */

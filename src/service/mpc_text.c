@@ -332,8 +332,8 @@ typedef struct telling {
     eis_mpc_text *text;
     eis_text_growth *growth;
     eis_ids *ids;
-    uint32_t token; /* told, and its time has not been told yet */
-    bool waiting;
+    uint32_t token;        /* told, and its time has not been told yet */
+    bool waiting, stopped; /* stopped: the text has ended */
 } telling;
 
 /* Hears a token only from all parties, and only the one that is due. */
@@ -354,11 +354,12 @@ static eis_status tell(void *context, eis_span message)
     telling *t = context;
     eis_coordinator_event event;
     eis_status st = EIS_OK;
-    bool stop;
 
     EIS_TRY(eis_coordinator_read_event(&event, message));
     if (event.kind == EIS_COORDINATOR_TOKEN) {
         EIS_TRY(witness(t->text, &event.told));
+        EIS_REQUIRE(!t->stopped && t->text->tokens < t->growth->most, EIS_ERR_PROTOCOL,
+                    "the coordinator goes on beyond the end of the text");
         EIS_REQUIRE(!t->waiting && event.told.token < t->text->session.lm.vocabulary, EIS_ERR_PROTOCOL,
                     "the coordinator told a token that is none");
         t->token = event.told.token;
@@ -368,7 +369,7 @@ static eis_status tell(void *context, eis_span message)
     } else if (event.kind == EIS_COORDINATOR_TIMING && t->waiting) {
         t->waiting = false;
         if (t->text->tokens++ == 0) t->text->first_ms = ms_since(t->text->run_ns);
-        EIS_TRY(eis_text_growth_add(t->growth, t->ids, &stop, t->token, event.ms));
+        EIS_TRY(eis_text_growth_add(t->growth, t->ids, &t->stopped, t->token, event.ms));
     }
 out:
     return st;
@@ -388,6 +389,7 @@ static eis_status run(eis_mpc_text *text, telling *t)
     st = ask(text, "RunInference", &w, 0, tell, t);
     if (st == EIS_ERR_INTERRUPTED) st = eis_fail(st, "interrupted");
     if (st != EIS_OK) goto out;
+    EIS_REQUIRE(!t->waiting, EIS_ERR_PROTOCOL, "the coordinator ends behind a token without its time");
     text->token_ms = ms_since(begin);
     EIS_TRY(eis_mpc_owner_count(text->parties, &text->dealer, text->owner));
     EIS_TRY(eis_mpc_owner_layers(&text->layers, text->owner));

@@ -298,6 +298,7 @@ static eis_status get_ready(eis_triple_dealt *d, const eis_triple_request *reque
     uint64_t until = eis_clock_ns() + (uint64_t)d->service->wait_ms * 1000000u;
     bool asked = d->wished && d->wish == kind;
 
+    if (!asked && kind != kind_ahead(d)) d->running = false; /* what is dealt ahead meanwhile would be thrown away */
     while (!asked && !head_is(d, kind) && d->dealing) EIS_TRY(wait_until(d, until));
     if (!asked && !head_is(d, kind)) {
         burn_ahead(d);

@@ -251,11 +251,44 @@ static void test_party_gone(void **state)
     mpc_service_close(&s);
 }
 
+/* A prompt of three tokens in as many steps: a coordinator that calls the first one the whole prompt would hear what
+ * the model makes of it. */
+static void test_prompt_cut(void **state)
+{
+    static const uint32_t prompt[] = {0, 77, 123};
+    mpc_service s;
+    eis_mpc_conductor *conductor;
+    eis_mpc_owner *owner;
+    eis_mpc_end end;
+    told t = {.count = 0};
+    (void)state;
+
+    mpc_service_open(&s, model, &tuning, 2, "cut");
+    s.session.lm.prefill_mib = 1;
+    eis_wire_writer_clear(&s.document);
+    eis_wire_writer_init(&s.document, EIS_MPC_SESSION_BYTES_MAX);
+    mpc_service_require(eis_mpc_session_write(&s.document, &s.session), "session");
+    mpc_service_require(
+        eis_mpc_conductor_open(&conductor, &s.session, s.document.data, s.document.bytes, &s.coordinator), "open");
+    mpc_service_require(eis_mpc_owner_open(&owner, &s.session, &s.owner), "owner");
+    mpc_service_require(eis_mpc_owner_send_model(owner, model, NULL, NULL), "model");
+    mpc_service_require(eis_mpc_conductor_load(conductor), "load");
+    mpc_service_require(eis_mpc_owner_send_prompt(owner, 1, 0, prompt, 3), "prompt");
+    assert_int_equal(eis_mpc_owner_step(owner), 3);
+    assert_int_equal(eis_mpc_conductor_run(conductor, &end, 1, 1, NULL, tell, &t), EIS_ERR_PROTOCOL);
+    assert_non_null(strstr(eis_error_detail(), "3 tokens from this step on by its owner"));
+    assert_int_equal(t.count, 0);
+    eis_mpc_owner_close(owner);
+    eis_mpc_conductor_close(conductor);
+    mpc_service_close(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_story_of_two), cmocka_unit_test(test_story_of_three), cmocka_unit_test(test_dry),
         cmocka_unit_test(test_master_mask),  cmocka_unit_test(test_strangers),      cmocka_unit_test(test_party_gone),
+        cmocka_unit_test(test_prompt_cut),
     };
 
     return cmocka_run_group_tests(tests, open_model, close_model);

@@ -50,6 +50,7 @@ static void send_row(const uint64_t *row, uint32_t count, mpc_service *s, uint64
         eis_wire_writer_init(&w, 64);
         eis_wire_writer_u64(&w, step);
         eis_wire_writer_u32(&w, EIS_MPC_LM_INPUT_TOKENS);
+        eis_wire_writer_u32(&w, 1); /* of which it is the last */
         mpc_service_require(eis_mpc_send(stream, EIS_MPC_MESSAGE_INPUT, number, &w, row, count), "input");
         mpc_service_require(eis_mpc_await(&r, stream, EIS_MPC_MESSAGE_TAKEN, number, 10000), "taken");
         eis_wire_writer_clear(&w);

@@ -390,6 +390,7 @@ eis_status eis_mpc_deal_graph(eis_mpc_masks *masks, eis_mpc_corrections *correct
 {
     eis_status st = EIS_OK;
     dealing d = {.dealer = dealer, .corrections = corrections, .graph = graph, .step = step, .masks = masks};
+    uint8_t digest[EIS_MPC_DIGEST_BYTES];
     eis_mpc_cost cost;
 
     EIS_ASSERT(graph->st == EIS_OK);
@@ -398,8 +399,9 @@ eis_status eis_mpc_deal_graph(eis_mpc_masks *masks, eis_mpc_corrections *correct
     EIS_TRY(lay_out(&d));
     eis_mpc_graph_cost(&cost, graph);
     EIS_TRY(reserve(corrections, cost.corrections));
+    EIS_TRY(eis_mpc_graph_digest(digest, graph));
     for (uint32_t p = 0; p < dealer->count; p++)
-        EIS_TRY(eis_mpc_stream_start(&d.stream[p], dealer->seed[p], EIS_MPC_PURPOSE_STEP, step));
+        EIS_TRY(eis_mpc_stream_start_graph(&d.stream[p], dealer->seed[p], EIS_MPC_PURPOSE_STEP, step, digest));
     for (eis_mpc_id id = 0; id < graph->node_count; id++) EIS_TRY(deal_node(&d, id, source));
 out:
     clear_dealing(&d, st);
@@ -475,13 +477,21 @@ out:
 
 /* ---- what units are tested with: see material.h ---- */
 
+/* Without a graph: tests of the load. */
 static eis_status start_test(dealing *d, size_t words, uint64_t number)
 {
     eis_status st = EIS_OK;
+    uint8_t digest[EIS_MPC_DIGEST_BYTES];
 
     EIS_TRY(make_buffers(d, words));
-    for (uint32_t p = 0; p < d->dealer->count; p++)
-        EIS_TRY(eis_mpc_stream_start(&d->stream[p], d->dealer->seed[p], EIS_MPC_PURPOSE_TEST, number));
+    if (d->graph != NULL) EIS_TRY(eis_mpc_graph_digest(digest, d->graph));
+    for (uint32_t p = 0; p < d->dealer->count; p++) {
+        const uint8_t *seed = d->dealer->seed[p];
+        if (d->graph != NULL)
+            EIS_TRY(eis_mpc_stream_start_graph(&d->stream[p], seed, EIS_MPC_PURPOSE_TEST, number, digest));
+        else
+            EIS_TRY(eis_mpc_stream_start(&d->stream[p], seed, EIS_MPC_PURPOSE_TEST, number));
+    }
 out:
     return st;
 }

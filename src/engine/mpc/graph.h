@@ -259,4 +259,9 @@ typedef struct eis_mpc_cost {
 void eis_mpc_node_cost(eis_mpc_cost *cost, const eis_mpc_graph *graph, eis_mpc_id id);
 void eis_mpc_graph_cost(eis_mpc_cost *cost, const eis_mpc_graph *graph);
 
+/* The digest of what every word of a graph's material is for: it enters the keys of the streams that the words come
+ * from, so that a dealer and parties who go through different graphs have no word in common. Shape: out_digest[32].
+ * Errors: EIS_ERR_MEMORY, EIS_ERR_INTERNAL. */
+EIS_MUST_USE eis_status eis_mpc_graph_digest(uint8_t *out_digest, const eis_mpc_graph *graph);
+
 #endif

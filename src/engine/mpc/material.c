@@ -2,6 +2,7 @@
 #include "engine/mpc/material.h"
 
 #include "base/ct.h"
+#include "engine/mpc/digest.h"
 
 #include <string.h>
 
@@ -99,10 +100,12 @@ eis_status eis_mpc_reader_graph(const eis_mpc_reader *reader, uint64_t *words, c
                                 uint64_t step)
 {
     eis_status st = EIS_OK;
+    uint8_t digest[EIS_MPC_DIGEST_BYTES];
     reading r = {.reader = reader};
     eis_mpc_cost cost;
 
-    EIS_TRY(eis_mpc_stream_start(&r.main, reader->seed, EIS_MPC_PURPOSE_STEP, step));
+    EIS_TRY(eis_mpc_graph_digest(digest, graph));
+    EIS_TRY(eis_mpc_stream_start_graph(&r.main, reader->seed, EIS_MPC_PURPOSE_STEP, step, digest));
     for (eis_mpc_id id = 0; id < graph->node_count; id++) {
         const eis_mpc_node *node = &graph->nodes[id];
         eis_mpc_node_cost(&cost, graph, id);
@@ -259,11 +262,13 @@ eis_status eis_mpc_reader_test_graph(const eis_mpc_reader *reader, uint64_t *wor
                                      eis_mpc_tests tests, uint64_t step)
 {
     eis_status st = EIS_OK;
+    uint8_t digest[EIS_MPC_DIGEST_BYTES];
     reading r = {.reader = reader};
     eis_mpc_test_size size;
 
     eis_mpc_test_size_graph(&size, graph, tests);
-    EIS_TRY(eis_mpc_stream_start(&r.main, reader->seed, EIS_MPC_PURPOSE_TEST, step));
+    EIS_TRY(eis_mpc_graph_digest(digest, graph));
+    EIS_TRY(eis_mpc_stream_start_graph(&r.main, reader->seed, EIS_MPC_PURPOSE_TEST, step, digest));
     if (tests.level > 0) {
         EIS_TRY(take(&r, words, 1, 1));
         words += 2;

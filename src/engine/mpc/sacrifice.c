@@ -341,7 +341,7 @@ out:
 
 static void clear_matrices(matrix_tests *list)
 {
-    eis_mem_free(list->of);
+    eis_mem_free_wiped(list->of, list->count, sizeof *list->of);
     eis_mem_free(list->r);
 }
 

@@ -42,6 +42,25 @@ eis_status eis_mpc_stream_start(eis_mpc_stream *stream, const uint8_t *seed, eis
     return st;
 }
 
+eis_status eis_mpc_stream_start_graph(eis_mpc_stream *stream, const uint8_t *seed, eis_mpc_purpose purpose,
+                                      uint64_t number, const uint8_t *graph)
+{
+    eis_status st = EIS_OK;
+    uint8_t key[EIS_MPC_SEED_BYTES];
+    eis_mpc_digest digest = {0};
+
+    EIS_TRY(eis_mpc_stream_key(key, seed, purpose, number));
+    EIS_TRY(eis_mpc_digest_start(&digest, "eis mpc stream of graph"));
+    eis_mpc_digest_add(&digest, key, sizeof key);
+    eis_mpc_digest_add(&digest, graph, EIS_MPC_DIGEST_BYTES);
+    EIS_TRY(eis_mpc_digest_end(&digest, key));
+    EIS_TRY(eis_mpc_stream_start_key(stream, key));
+out:
+    eis_mpc_digest_clear(&digest);
+    eis_mem_wipe(key, sizeof key);
+    return st;
+}
+
 eis_status eis_mpc_stream_seek(eis_mpc_stream *stream, uint64_t place)
 {
     if (stream->place == place) return EIS_OK;

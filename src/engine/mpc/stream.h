@@ -42,6 +42,13 @@ EIS_MUST_USE eis_status eis_mpc_stream_start_key(eis_mpc_stream *stream, const u
 EIS_MUST_USE eis_status eis_mpc_stream_start(eis_mpc_stream *stream, const uint8_t *seed, eis_mpc_purpose purpose,
                                              uint64_t number);
 
+/* The same for the words of a graph. The last party tells the dealer which graph comes next, and the others never hear
+ * that: were the key the same for all graphs of a step, it could have one dealt while they walk another, and the
+ * corrections of the one would show shares of the other.
+ * Shape: graph[32], of eis_mpc_graph_digest. */
+EIS_MUST_USE eis_status eis_mpc_stream_start_graph(eis_mpc_stream *stream, const uint8_t *seed, eis_mpc_purpose purpose,
+                                                   uint64_t number, const uint8_t *graph);
+
 /* The number of an input's masks. Range: slot < 2^16. */
 static inline uint64_t eis_mpc_input_number(uint64_t step, uint32_t slot) { return step << 16 | slot; }
 

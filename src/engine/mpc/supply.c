@@ -3,6 +3,7 @@
 
 #include "base/ct.h"
 #include "base/mem.h"
+#include "engine/mpc/digest.h"
 
 #include <string.h>
 
@@ -45,6 +46,7 @@ eis_status eis_mpc_supply_read(eis_mpc_supply *s, const eis_mpc_graph *graph, co
                                uint64_t step)
 {
     eis_status st = EIS_OK;
+    uint8_t digest[EIS_MPC_DIGEST_BYTES];
     size_t corrections;
 
     *s = (eis_mpc_supply){.reader = *reader, .step = step};
@@ -52,7 +54,8 @@ eis_status eis_mpc_supply_read(eis_mpc_supply *s, const eis_mpc_graph *graph, co
     EIS_REQUIRE(reader->corrections == NULL || reader->correction_count == corrections, EIS_ERR_PROTOCOL,
                 "the Triple Service sent %zu words of corrections, and %zu are needed", reader->correction_count,
                 corrections);
-    EIS_TRY(eis_mpc_stream_start(&s->main, reader->seed, EIS_MPC_PURPOSE_STEP, step));
+    EIS_TRY(eis_mpc_graph_digest(digest, graph));
+    EIS_TRY(eis_mpc_stream_start_graph(&s->main, reader->seed, EIS_MPC_PURPOSE_STEP, step, digest));
 out:
     return st;
 }
@@ -62,11 +65,13 @@ eis_status eis_mpc_supply_masks(eis_mpc_supply *s, const eis_mpc_graph *graph, c
 {
     static const uint64_t none[1] = {0};
     eis_status st = EIS_OK;
+    uint8_t digest[EIS_MPC_DIGEST_BYTES];
     size_t corrections;
 
     *s = (eis_mpc_supply){.reader = {.seed = seed, .corrections = last ? none : NULL}, .step = step};
     EIS_TRY(find_nodes(s, graph, &corrections));
-    EIS_TRY(eis_mpc_stream_start(&s->main, seed, EIS_MPC_PURPOSE_STEP, step));
+    EIS_TRY(eis_mpc_graph_digest(digest, graph));
+    EIS_TRY(eis_mpc_stream_start_graph(&s->main, seed, EIS_MPC_PURPOSE_STEP, step, digest));
 out:
     return st;
 }
