@@ -145,8 +145,16 @@ out:
     return st;
 }
 
+/* Where an input belongs; of a matrix its number alone. left: tokens of the prompt from this step on, so that no
+ * coordinator can have parties tell what follows the first steps of a prompt alone; 1 for what is classified, 0 for
+ * biases. */
+typedef struct place {
+    uint64_t step;
+    uint32_t slot, left; /* slot: or the matrix */
+} place;
+
 /* Sends the same frame to all parties and waits until they have it. */
-static eis_status send_to_all(eis_mpc_owner *o, eis_mpc_message message, const uint64_t head[2], const uint64_t *words,
+static eis_status send_to_all(eis_mpc_owner *o, eis_mpc_message message, const place *at, const uint64_t *words,
                               size_t count)
 {
     eis_status st = EIS_OK;
@@ -155,9 +163,9 @@ static eis_status send_to_all(eis_mpc_owner *o, eis_mpc_message message, const u
 
     eis_wire_writer_init(&w, 64);
     for (uint32_t p = 0; p < o->session->party_count; p++) {
-        if (message == EIS_MPC_MESSAGE_INPUT) eis_wire_writer_u64(&w, head[0]);
-        eis_wire_writer_u32(&w, (uint32_t)head[1]);
-        if (message == EIS_MPC_MESSAGE_INPUT) eis_wire_writer_u32(&w, (uint32_t)head[2]);
+        if (message == EIS_MPC_MESSAGE_INPUT) eis_wire_writer_u64(&w, at->step);
+        eis_wire_writer_u32(&w, at->slot);
+        if (message == EIS_MPC_MESSAGE_INPUT) eis_wire_writer_u32(&w, at->left);
         EIS_TRY(eis_mpc_send(o->party[p], message, o->number, &w, words, count));
     }
     for (uint32_t p = 0; p < o->session->party_count; p++)
@@ -178,18 +186,11 @@ static eis_status send_matrix(eis_mpc_owner *o, const eis_model *model, uint32_t
     if (words == NULL) return EIS_ERR_MEMORY;
     EIS_TRY(eis_mpc_model_weights(words, o->session, model, matrix));
     EIS_TRY(add_masks(words, count, o, EIS_MPC_PURPOSE_WEIGHTS, matrix));
-    EIS_TRY(send_to_all(o, EIS_MPC_MESSAGE_WEIGHTS, (uint64_t[]){0, matrix}, words, count));
+    EIS_TRY(send_to_all(o, EIS_MPC_MESSAGE_WEIGHTS, &(place){.slot = matrix}, words, count));
 out:
     eis_mem_free_wiped(words, count, sizeof *words);
     return st;
 }
-
-/* Where an input belongs. left: tokens of the prompt from this step on, so that no coordinator can have parties tell
- * what follows the first steps of a prompt alone; 1 for what is classified, 0 for biases. */
-typedef struct place {
-    uint64_t step;
-    uint32_t slot, left;
-} place;
 
 /* Masks and sends an input of a step. words is used up. Secret: words. */
 static eis_status send_input(eis_mpc_owner *o, const place *at, uint64_t *words, size_t count)
@@ -197,7 +198,7 @@ static eis_status send_input(eis_mpc_owner *o, const place *at, uint64_t *words,
     eis_status st = EIS_OK;
 
     EIS_TRY(add_masks(words, count, o, EIS_MPC_PURPOSE_INPUT, eis_mpc_input_number(at->step, at->slot)));
-    EIS_TRY(send_to_all(o, EIS_MPC_MESSAGE_INPUT, (uint64_t[]){at->step, at->slot, at->left}, words, count));
+    EIS_TRY(send_to_all(o, EIS_MPC_MESSAGE_INPUT, at, words, count));
     o->step = at->step;
 out:
     return st;
