@@ -259,7 +259,7 @@ static int verify_certificate(X509_STORE_CTX *chain, void *context)
 }
 
 /* Puts our check in. Where pins decide, curl was told not to look at name and CA, so a CA given beside them is added
- * here. */
+ * here; so are its lists of revoked certificates, which curl would read and not look up. */
 static CURLcode use_own_check(CURL *easy, void *ssl_ctx, void *context)
 {
     const transfer *t = context;

@@ -14,9 +14,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define CA_DAYS        3650
-#define LEAF_DAYS      825
-#define PATH_BYTES_MAX 4096
+#define CA_DAYS   3650
+#define LEAF_DAYS 825
 
 void eis_trust_pair_clear(eis_trust_pair *pair)
 {
@@ -49,8 +48,7 @@ out:
     return st;
 }
 
-/* Reads a CA back and checks that it is one. */
-static eis_status read_ca(X509 **cert, EVP_PKEY **key, const eis_trust_pair *ca)
+eis_status eis_trust_ca_from(X509 **cert, EVP_PKEY **key, const eis_trust_pair *ca)
 {
     eis_status st = EIS_OK;
 
@@ -106,7 +104,7 @@ eis_status eis_trust_leaf_make(eis_trust_pair *leaf, const eis_trust_pair *ca, c
         name = cut;
     }
     EIS_TRY(check_leaf_literal(literal));
-    EIS_TRY(read_ca(&ca_cert, &ca_key, ca));
+    EIS_TRY(eis_trust_ca_from(&ca_cert, &ca_key, ca));
     EIS_TRY(eis_trust_key_make(&key, literal->key_kind));
     EIS_TRY(
         eis_trust_cert_begin(&cert, name, key, literal->days ? literal->days : LEAF_DAYS, X509_get0_notAfter(ca_cert)));
@@ -127,21 +125,21 @@ out:
 
 /* ---- Files ---- */
 
-static eis_status join(char out[PATH_BYTES_MAX], const char *front, const char *back)
+eis_status eis_trust_path(char out_path[EIS_TRUST_PATH_BYTES], const char *front, const char *back)
 {
-    int length = snprintf(out, PATH_BYTES_MAX, "%s%s", front, back);
+    int length = snprintf(out_path, EIS_TRUST_PATH_BYTES, "%s%s", front, back);
 
-    return length > 0 && length < PATH_BYTES_MAX ? EIS_OK : eis_fail(EIS_ERR_FILE, "a path is too long");
+    return length > 0 && length < EIS_TRUST_PATH_BYTES ? EIS_OK : eis_fail(EIS_ERR_FILE, "a path is too long");
 }
 
 /* Writes PREFIX.crt and PREFIX.key, both or none. */
 static eis_status write_pair(const char *prefix, const eis_trust_pair *pair)
 {
-    char cert_path[PATH_BYTES_MAX], key_path[PATH_BYTES_MAX];
+    char cert_path[EIS_TRUST_PATH_BYTES], key_path[EIS_TRUST_PATH_BYTES];
     eis_status st = EIS_OK;
 
-    EIS_TRY(join(cert_path, prefix, ".crt"));
-    EIS_TRY(join(key_path, prefix, ".key"));
+    EIS_TRY(eis_trust_path(cert_path, prefix, ".crt"));
+    EIS_TRY(eis_trust_path(key_path, prefix, ".key"));
     EIS_REQUIRE(access(cert_path, F_OK) != 0, EIS_ERR_FILE,
                 "%s: exists already and is not overwritten; choose another place", cert_path);
     EIS_TRY(eis_trust_new_file_write(key_path, 0600, pair->key, pair->key_bytes));
@@ -154,10 +152,10 @@ out:
 eis_status eis_trust_ca_init_files(const char *dir, const eis_trust_ca_literal *literal)
 {
     eis_trust_pair ca = {0};
-    char prefix[PATH_BYTES_MAX];
+    char prefix[EIS_TRUST_PATH_BYTES];
     eis_status st = EIS_OK;
 
-    EIS_TRY(join(prefix, dir, "/ca"));
+    EIS_TRY(eis_trust_path(prefix, dir, "/ca"));
     EIS_TRY(eis_trust_ca_make(&ca, literal));
     EIS_REQUIRE(mkdir(dir, 0700) == 0 || errno == EEXIST, EIS_ERR_FILE, "%s: %s", dir, strerror(errno));
     EIS_TRY(write_pair(prefix, &ca));
@@ -166,16 +164,25 @@ out:
     return st;
 }
 
+eis_status eis_trust_ca_files_read(eis_trust_pair *ca, const char *dir)
+{
+    char path[EIS_TRUST_PATH_BYTES];
+    eis_status st = EIS_OK;
+
+    EIS_TRY(eis_trust_path(path, dir, "/ca.crt"));
+    EIS_TRY(eis_trust_public_file_read(&ca->cert, &ca->cert_bytes, path));
+    EIS_TRY(eis_trust_path(path, dir, "/ca.key"));
+    EIS_TRY(eis_trust_key_file_read(&ca->key, &ca->key_bytes, path));
+out:
+    return st;
+}
+
 eis_status eis_trust_leaf_issue_files(const char *ca_dir, const char *prefix, const eis_trust_leaf_literal *literal)
 {
     eis_trust_pair ca = {0}, leaf = {0};
-    char path[PATH_BYTES_MAX];
     eis_status st = EIS_OK;
 
-    EIS_TRY(join(path, ca_dir, "/ca.crt"));
-    EIS_TRY(eis_trust_public_file_read(&ca.cert, &ca.cert_bytes, path));
-    EIS_TRY(join(path, ca_dir, "/ca.key"));
-    EIS_TRY(eis_trust_key_file_read(&ca.key, &ca.key_bytes, path));
+    EIS_TRY(eis_trust_ca_files_read(&ca, ca_dir));
     EIS_TRY(eis_trust_leaf_make(&leaf, &ca, literal));
     EIS_TRY(write_pair(prefix, &leaf));
 out:

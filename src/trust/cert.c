@@ -183,12 +183,13 @@ out:
     return st;
 }
 
+const EVP_MD *eis_trust_key_hash(const EVP_PKEY *key) { return EVP_PKEY_is_a(key, "ED25519") ? NULL : EVP_sha256(); }
+
 eis_status eis_trust_cert_sign(X509 *cert, EVP_PKEY *issuer_key)
 {
-    /* Ed25519 hashes by itself. */
-    const EVP_MD *hash = EVP_PKEY_is_a(issuer_key, "ED25519") ? NULL : EVP_sha256();
-
-    return X509_sign(cert, issuer_key, hash) > 0 ? EIS_OK : eis_trust_crypto_fail(EIS_ERR_INTERNAL, "signing");
+    return X509_sign(cert, issuer_key, eis_trust_key_hash(issuer_key)) > 0
+               ? EIS_OK
+               : eis_trust_crypto_fail(EIS_ERR_INTERNAL, "signing");
 }
 
 /* Copies what a memory BIO holds into text of our own. */

@@ -8,6 +8,8 @@
 #include <openssl/evp.h>
 #include <openssl/x509.h>
 
+#define EIS_TRUST_PATH_BYTES 4096
+
 /* Records what libcrypto says and empties its queue. Returns st. */
 eis_status eis_trust_crypto_fail(eis_status st, const char *doing);
 
@@ -34,5 +36,17 @@ EIS_MUST_USE eis_status eis_trust_pair_from(eis_trust_pair *pair, X509 *cert, EV
 /* Reads the first certificate, or private key (never asking for a passphrase), of a PEM text. Errors: EIS_ERR_PARSE. */
 EIS_MUST_USE eis_status eis_trust_cert_from_pem(X509 **cert, const char *pem, size_t bytes);
 EIS_MUST_USE eis_status eis_trust_key_from_pem(EVP_PKEY **key, const char *pem, size_t bytes);
+
+/* The hash that a key signs with: NULL for Ed25519, which hashes by itself. */
+const EVP_MD *eis_trust_key_hash(const EVP_PKEY *key);
+
+/* Reads a CA back and checks that it is one. Errors: as eis_trust_leaf_make; what was read is the caller's to free. */
+EIS_MUST_USE eis_status eis_trust_ca_from(X509 **cert, EVP_PKEY **key, const eis_trust_pair *ca);
+
+/* Reads dir/ca.crt and dir/ca.key. Errors: those of key_file.h; *ca is for eis_trust_pair_clear. */
+EIS_MUST_USE eis_status eis_trust_ca_files_read(eis_trust_pair *ca, const char *dir);
+
+/* Joins two pieces of a path. Errors: EIS_ERR_FILE  it is too long. */
+EIS_MUST_USE eis_status eis_trust_path(char out_path[EIS_TRUST_PATH_BYTES], const char *front, const char *back);
 
 #endif

@@ -14,15 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define PATH_BYTES_MAX 4096
-#define LIST_DAYS      30
-
-static eis_status path_in(char out[PATH_BYTES_MAX], const char *dir, const char *name)
-{
-    int length = snprintf(out, PATH_BYTES_MAX, "%s/%s", dir, name);
-
-    return length > 0 && length < PATH_BYTES_MAX ? EIS_OK : eis_fail(EIS_ERR_FILE, "a path is too long");
-}
+#define LIST_DAYS 30
 
 /* A list without entries, valid from an hour ago (clocks differ); its number is the time. */
 static eis_status begin(X509_CRL **list, X509 *ca, unsigned days)
@@ -95,13 +87,12 @@ out:
 /* Signs the list and puts it in the place of the old one. */
 static eis_status finish(const char *path, X509_CRL *list, EVP_PKEY *key)
 {
-    const EVP_MD *hash = EVP_PKEY_is_a(key, "ED25519") ? NULL : EVP_sha256();
     BIO *out_bio = BIO_new(BIO_s_mem());
     eis_status st = EIS_OK;
     char *data;
     long bytes;
 
-    if (out_bio == NULL || X509_CRL_sort(list) != 1 || X509_CRL_sign(list, key, hash) <= 0 ||
+    if (out_bio == NULL || X509_CRL_sort(list) != 1 || X509_CRL_sign(list, key, eis_trust_key_hash(key)) <= 0 ||
         PEM_write_bio_X509_CRL(out_bio, list) != 1) {
         st = eis_trust_crypto_fail(EIS_ERR_INTERNAL, "signing a list of revoked certificates");
         goto out;
@@ -116,7 +107,7 @@ out:
 eis_status eis_trust_revoke_files(const char *ca_dir, const char *cert_path, unsigned days)
 {
     eis_trust_pair ca = {0}, texts = {0}; /* texts: the certificate, and in the place of a key the old list */
-    char path[PATH_BYTES_MAX];
+    char path[EIS_TRUST_PATH_BYTES];
     X509 *ca_cert = NULL, *cert = NULL;
     EVP_PKEY *key = NULL;
     X509_CRL *list = NULL;
@@ -124,14 +115,10 @@ eis_status eis_trust_revoke_files(const char *ca_dir, const char *cert_path, uns
 
     EIS_REQUIRE(days <= EIS_TRUST_DAYS_MAX, EIS_ERR_USAGE, "a list for %u days, at most %d are allowed", days,
                 EIS_TRUST_DAYS_MAX);
-    EIS_TRY(path_in(path, ca_dir, "ca.crt"));
-    EIS_TRY(eis_trust_public_file_read(&ca.cert, &ca.cert_bytes, path));
-    EIS_TRY(path_in(path, ca_dir, "ca.key"));
-    EIS_TRY(eis_trust_key_file_read(&ca.key, &ca.key_bytes, path));
-    EIS_TRY(eis_trust_cert_from_pem(&ca_cert, ca.cert, ca.cert_bytes));
-    EIS_TRY(eis_trust_key_from_pem(&key, ca.key, ca.key_bytes));
+    EIS_TRY(eis_trust_ca_files_read(&ca, ca_dir));
+    EIS_TRY(eis_trust_ca_from(&ca_cert, &key, &ca));
     EIS_TRY(begin(&list, ca_cert, days != 0 ? days : LIST_DAYS));
-    EIS_TRY(path_in(path, ca_dir, "ca.crl"));
+    EIS_TRY(eis_trust_path(path, ca_dir, "/ca.crl"));
     if (access(path, F_OK) == 0) {
         EIS_TRY(eis_trust_public_file_read(&texts.key, &texts.key_bytes, path));
         EIS_TRY(take_over(list, texts.key, texts.key_bytes, ca_cert, key));
