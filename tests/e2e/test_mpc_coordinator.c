@@ -11,6 +11,7 @@
 #include "model/plain.h"
 #include "net/http_client.h"
 #include "support/mpc_coordinator_world.h"
+#include "support/mpc_stories.h"
 
 #include <math.h>
 #include <pthread.h>
@@ -20,25 +21,6 @@
 #define PROMPT     3
 
 static const uint32_t prompt[PROMPT] = {0, 77, 123};
-static eis_model *model;
-
-static int open_model(void **state)
-{
-    char path[1024];
-    const char *root = getenv("EIS_TEST_ROOT");
-    (void)state;
-
-    snprintf(path, sizeof path, "%s/models/tiny-stories", root != NULL ? root : ".");
-    return eis_model_open(&model, path, NULL) == EIS_OK ? 0 : -1;
-}
-
-static int close_model(void **state)
-{
-    (void)state;
-    eis_model_free(model);
-    return 0;
-}
-
 /* ---- a client ---- */
 
 typedef struct reply {

@@ -70,6 +70,16 @@ static void check_story(const uint32_t *before, uint32_t before_count, const uin
     eis_lm_session_free(plain);
 }
 
+/* Opens the session and sends it the model. */
+static void load(eis_mpc_conductor **conductor, eis_mpc_owner **owner, mpc_service *s)
+{
+    mpc_service_require(
+        eis_mpc_conductor_open(conductor, &s->session, s->document.data, s->document.bytes, &s->coordinator), "open");
+    mpc_service_require(eis_mpc_owner_open(owner, &s->session, &s->owner), "owner");
+    mpc_service_require(eis_mpc_owner_send_model(*owner, model, NULL, NULL), "model");
+    mpc_service_require(eis_mpc_conductor_load(*conductor), "load");
+}
+
 static void tell_story(uint32_t parties)
 {
     static const uint32_t prompt[] = {0, 77, 123};
@@ -80,11 +90,7 @@ static void tell_story(uint32_t parties)
     told t = {.count = 0};
 
     mpc_service_open(&s, model, &tuning, parties, "story");
-    mpc_service_require(
-        eis_mpc_conductor_open(&conductor, &s.session, s.document.data, s.document.bytes, &s.coordinator), "open");
-    mpc_service_require(eis_mpc_owner_open(&owner, &s.session, &s.owner), "owner");
-    mpc_service_require(eis_mpc_owner_send_model(owner, model, NULL, NULL), "model");
-    mpc_service_require(eis_mpc_conductor_load(conductor), "load");
+    load(&conductor, &owner, &s);
     mpc_service_require(eis_mpc_owner_send_prompt(owner, 1, 0, prompt, 3), "prompt");
     mpc_service_require(eis_mpc_conductor_run(conductor, &end, 3, 5, NULL, tell, &t), "run");
     assert_true(t.count == 5 || end == EIS_MPC_END_STOP);
@@ -118,11 +124,7 @@ static void test_dry(void **state)
 
     mpc_service_open_with(&s, model, &tuning, 2, "dry",
                           (eis_triple_service_config){.pool_target = EIS_TRIPLE_NO_POOL, .wait_ms = 1});
-    mpc_service_require(
-        eis_mpc_conductor_open(&conductor, &s.session, s.document.data, s.document.bytes, &s.coordinator), "open");
-    mpc_service_require(eis_mpc_owner_open(&owner, &s.session, &s.owner), "owner");
-    mpc_service_require(eis_mpc_owner_send_model(owner, model, NULL, NULL), "model");
-    mpc_service_require(eis_mpc_conductor_load(conductor), "load");
+    load(&conductor, &owner, &s);
     mpc_service_require(eis_mpc_owner_send_prompt(owner, 1, 0, prompt, 2), "prompt");
     for (uint32_t with = 2; end == EIS_MPC_END_DRY && dry < 100000; with = 0) {
         mpc_service_require(eis_mpc_conductor_run(conductor, &end, with, 4 - t.count, NULL, tell, &t), "run");
@@ -155,11 +157,7 @@ static void master_story(told *t, uint32_t parties)
     s.session.master_mask = 7;
     eis_wire_writer_rewind(&s.document);
     mpc_service_require(eis_mpc_session_write(&s.document, &s.session), "session");
-    mpc_service_require(
-        eis_mpc_conductor_open(&conductor, &s.session, s.document.data, s.document.bytes, &s.coordinator), "open");
-    mpc_service_require(eis_mpc_owner_open(&owner, &s.session, &s.owner), "owner");
-    mpc_service_require(eis_mpc_owner_send_model(owner, model, NULL, NULL), "model");
-    mpc_service_require(eis_mpc_conductor_load(conductor), "load");
+    load(&conductor, &owner, &s);
     mpc_service_require(eis_mpc_owner_send_prompt(owner, 1, 0, prompt, 3), "prompt");
     mpc_service_require(eis_mpc_conductor_run(conductor, &end, 3, 6, NULL, tell, t), "run");
     check_story(NULL, 0, prompt, 3, t);
@@ -236,11 +234,7 @@ static void test_party_gone(void **state)
     (void)state;
 
     mpc_service_open(&s, model, &tuning, 3, "gone");
-    mpc_service_require(
-        eis_mpc_conductor_open(&conductor, &s.session, s.document.data, s.document.bytes, &s.coordinator), "open");
-    mpc_service_require(eis_mpc_owner_open(&owner, &s.session, &s.owner), "owner");
-    mpc_service_require(eis_mpc_owner_send_model(owner, model, NULL, NULL), "model");
-    mpc_service_require(eis_mpc_conductor_load(conductor), "load");
+    load(&conductor, &owner, &s);
     mpc_service_require(eis_mpc_owner_send_prompt(owner, 1, 0, &(uint32_t){0}, 1), "prompt");
     eis_mpc_party_server_stop(s.party[1], 0);
     s.party[1] = NULL;
@@ -265,14 +259,9 @@ static void test_prompt_cut(void **state)
 
     mpc_service_open(&s, model, &tuning, 2, "cut");
     s.session.lm.prefill_mib = 1;
-    eis_wire_writer_clear(&s.document);
-    eis_wire_writer_init(&s.document, EIS_MPC_SESSION_BYTES_MAX);
+    eis_wire_writer_rewind(&s.document);
     mpc_service_require(eis_mpc_session_write(&s.document, &s.session), "session");
-    mpc_service_require(
-        eis_mpc_conductor_open(&conductor, &s.session, s.document.data, s.document.bytes, &s.coordinator), "open");
-    mpc_service_require(eis_mpc_owner_open(&owner, &s.session, &s.owner), "owner");
-    mpc_service_require(eis_mpc_owner_send_model(owner, model, NULL, NULL), "model");
-    mpc_service_require(eis_mpc_conductor_load(conductor), "load");
+    load(&conductor, &owner, &s);
     mpc_service_require(eis_mpc_owner_send_prompt(owner, 1, 0, prompt, 3), "prompt");
     assert_int_equal(eis_mpc_owner_step(owner), 3);
     assert_int_equal(eis_mpc_conductor_run(conductor, &end, 1, 1, NULL, tell, &t), EIS_ERR_PROTOCOL);

@@ -9,27 +9,9 @@
 #include <cmocka.h>
 
 #include "support/mpc_lm.h"
+#include "support/mpc_stories.h"
 
 #define STEPS 5
-
-static eis_model *model;
-
-static int open_model(void **state)
-{
-    char path[1024];
-    const char *root = getenv("EIS_TEST_ROOT");
-    (void)state;
-
-    snprintf(path, sizeof path, "%s/models/tiny-stories", root != NULL ? root : ".");
-    return eis_model_open(&model, path, NULL) == EIS_OK ? 0 : -1;
-}
-
-static int close_model(void **state)
-{
-    (void)state;
-    eis_model_free(model);
-    return 0;
-}
 
 /* What was told, and a digest of everything that was opened. */
 typedef struct outcome {
@@ -40,10 +22,8 @@ typedef struct outcome {
 static void run(outcome *o, uint32_t parties, uint32_t master)
 {
     static mpc_lm m;
-    eis_mpc_tuning tuning;
     uint32_t token = 77;
 
-    eis_mpc_tuning_default(&tuning);
     mpc_lm_open_master(&m, model, &tuning, parties, master);
     m.look = true;
     for (uint32_t p = 0; p < parties; p++) assert_int_equal(eis_mpc_digest_start(&m.digest[p], "opened"), EIS_OK);
