@@ -11,11 +11,7 @@ start() { # PROGRAM FLAGS...
     "$@" >"$scratch/out" 2>"$scratch/log" </dev/null &
     pid=$!
     pids+=("$pid")
-    for _ in $(seq 200); do
-        [ -s "$scratch/out" ] && break
-        kill -0 "$pid" 2>/dev/null || fail "$* ended: $(cat "$scratch/log")"
-        sleep 0.05
-    done
+    wait_lines "$scratch/out" 1 "$pid" "$scratch/log"
     address=$(sed -n 's/^listening //p' "$scratch/out")
     [ -n "$address" ] || fail "$* prints $(cat "$scratch/out")"
 }

@@ -7,11 +7,7 @@ start_api() { # NAME FLAGS...
     "$eis" serve api --listen 127.0.0.1:0 --poll-rate 100000 "$@" >"$scratch/$name.out" 2>"$scratch/$name.log" </dev/null &
     api_pid=$!
     pids+=("$api_pid")
-    for _ in $(seq 1200); do
-        [ -s "$scratch/$name.out" ] && break
-        kill -0 "$api_pid" 2>/dev/null || fail "server $name ended: $(cat "$scratch/$name.log")"
-        sleep 0.05
-    done
+    wait_lines "$scratch/$name.out" 1 "$api_pid" "$scratch/$name.log"
     api_port=$(sed -n 's/^listening .*://p' "$scratch/$name.out")
     [ -n "$api_port" ] || fail "server $name printed no address: $(cat "$scratch/$name.out")"
     api=http://127.0.0.1:$api_port
@@ -21,9 +17,8 @@ start_api() { # NAME FLAGS...
 start_proxy() { # MODE
     python3 "$root/tests/support/api_proxy.py" "$api_port" "$1" >"$scratch/proxy-$1" 2>"$scratch/proxy-$1.log" &
     pids+=($!)
-    for _ in $(seq 200); do [ -s "$scratch/proxy-$1" ] && break; sleep 0.05; done
+    wait_lines "$scratch/proxy-$1" 1 $! "$scratch/proxy-$1.log"
     proxy=http://$(sed -n 's/^listening //p' "$scratch/proxy-$1")
-    [ "$proxy" != http:// ] || fail "the proxy does not start: $(cat "$scratch/proxy-$1.log")"
 }
 
 # A registry of some of the project's entries, and of models that lie in the tests: $registry.

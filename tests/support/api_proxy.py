@@ -18,6 +18,7 @@ import base64
 import http.client
 import http.server
 import json
+import socketserver
 import sys
 import threading
 
@@ -136,7 +137,11 @@ class Proxy(http.server.BaseHTTPRequestHandler):
         return self.json(status, {k: v for k, v in value.items() if k in ("status", "job_id", "models", "outputs")})
 
 
-server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Proxy)
-server.daemon_threads = True
+class Server(http.server.ThreadingHTTPServer):
+    # HTTPServer's own server_bind looks up the name of its address, which takes 10 s where no name server answers
+    server_bind = socketserver.TCPServer.server_bind
+
+
+server = Server(("127.0.0.1", 0), Proxy)
 print("listening 127.0.0.1:%d" % server.server_address[1], flush=True)
 server.serve_forever()

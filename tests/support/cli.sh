@@ -44,6 +44,19 @@ make_papers() { # COUNT
 }
 pin_of() { sed -n "s|^$scratch/$1.crt pin ||p" "$scratch/papers"; }
 
+# Waits until a process in the background has written so many lines: a minute, which only a sick machine takes.
+wait_lines() { # FILE COUNT PID LOG
+    local dead=0
+    for _ in $(seq 1200); do
+        [ -e "$1" ] && [ "$(wc -l <"$1")" -ge "$2" ] && return
+        [ $dead = 0 ] || break # it may have written its last words just before
+        kill -0 "$3" 2>/dev/null || dead=1
+        sleep 0.05
+    done
+    [ $dead = 0 ] || fail "process of $1 ended: $(cat "$4")"
+    fail "process of $1 has written $(cat "$1") in a minute: $(cat "$4")"
+}
+
 # Starts a server and waits for its addresses: $stream, $http and $pid.
 start_server() { # NAME FLAGS...
     local name=$1 line; shift
@@ -51,11 +64,7 @@ start_server() { # NAME FLAGS...
     pid=$!
     pids+=("$pid")
     stream='' http=''
-    for _ in $(seq 600); do
-        [ -s "$scratch/$name.out" ] && break
-        kill -0 "$pid" 2>/dev/null || fail "server $name ended: $(cat "$scratch/$name.log")"
-        sleep 0.05
-    done
+    wait_lines "$scratch/$name.out" 1 "$pid" "$scratch/$name.log"
     sleep 0.1 # both lines are written at once
     while read -r line; do
         case $line in

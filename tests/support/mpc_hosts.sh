@@ -11,11 +11,7 @@ start() { # NAME ROLE FLAGS...
         "$@" >"$scratch/$name.out" 2>"$scratch/$name.log" </dev/null &
     pid=$!
     pids+=("$pid")
-    for _ in $(seq 200); do
-        [ -s "$scratch/$name.out" ] && break
-        kill -0 "$pid" 2>/dev/null || fail "$name ended: $(cat "$scratch/$name.log")"
-        sleep 0.05
-    done
+    wait_lines "$scratch/$name.out" 1 "$pid" "$scratch/$name.log"
     address=$(sed -n 's/^listening //p' "$scratch/$name.out")
 }
 agree() { # FILE FLAGS...
