@@ -100,10 +100,18 @@ EIS_MUST_USE eis_status eis_mpc_sampling_read(eis_reader *r, eis_mpc_sampling *s
 
 /* The number under which the material of a step is drawn. A unit that follows a public token is dealt ahead, and is
  * thrown away where a prompt comes instead. So its number also names the step of the last secret token, which is above
- * 0: no stream is dealt from twice. Range: steps below 2^32. */
+ * 0: no stream is dealt from twice. Range: steps up to EIS_MPC_STEP_MAX; the Triple Service gives no unit of others. */
+#define EIS_MPC_STEP_MAX UINT32_MAX
 static inline uint64_t eis_mpc_unit_number(eis_mpc_unit_kind kind, uint64_t step, uint64_t last_secret)
 {
     return kind == EIS_MPC_UNIT_NEXT ? step | last_secret << 32 : step;
+}
+
+/* The kind of the same unit in the records, of 40 bits: the kind of its step in the low byte, and what else tells its
+ * stream from others of the step. Range: as above. */
+static inline uint64_t eis_mpc_unit_record_kind(eis_mpc_unit_kind kind, uint64_t last_secret)
+{
+    return kind == EIS_MPC_UNIT_NEXT ? (uint64_t)kind | last_secret << 8 : (uint64_t)kind;
 }
 
 /* Sends a frame: the bytes of a writer (NULL: none) and a run of words (NULL: none). The writer is rewound. */

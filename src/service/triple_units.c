@@ -58,9 +58,8 @@ static void note_waited(eis_triple_service *service, uint64_t ns)
 /* The unit's line in the records: the same stream of words is the same line. */
 static eis_material_unit record_of(const eis_triple_dealt *d, eis_mpc_unit_kind kind, uint64_t step)
 {
-    eis_material_unit record = {.step = step, .kind = (uint32_t)kind};
+    eis_material_unit record = {.step = step, .kind = eis_mpc_unit_record_kind(kind, d->last_secret)};
 
-    if (kind == EIS_MPC_UNIT_NEXT) record.kind |= (uint32_t)d->last_secret << 8;
     memcpy(record.session, d->session.hash, sizeof record.session);
     return record;
 }
@@ -144,7 +143,7 @@ static bool wants_more(eis_triple_dealt *d)
 
 static bool head_is(const eis_triple_dealt *d, eis_mpc_unit_kind kind)
 {
-    return d->ahead != NULL && (d->ahead->record.kind & 0xff) == (uint32_t)kind;
+    return d->ahead != NULL && (d->ahead->record.kind & 0xff) == (uint64_t)kind;
 }
 
 /* Waits for a place among the sessions that are dealt for, and leaves it. */
@@ -350,6 +349,7 @@ static eis_status take_step(eis_mpc_corrections *c, eis_material_unit *record, e
     EIS_REQUIRE(kind >= EIS_MPC_UNIT_PROMPT && kind <= EIS_MPC_UNIT_CLASSIFY && step == d->next_step &&
                     position == d->next_position,
                 EIS_ERR_PROTOCOL, "a unit was asked for out of order");
+    EIS_REQUIRE(step <= EIS_MPC_STEP_MAX, EIS_ERR_LIMIT, "a session has no more steps than 2^32");
     EIS_REQUIRE(kind == kind_ahead(d) || (d->session.kind == EIS_MPC_MODEL_LM && kind < EIS_MPC_UNIT_NEXT),
                 EIS_ERR_PROTOCOL, "a unit of another kind of model");
     EIS_TRY(check_count(d, request));

@@ -88,7 +88,7 @@ static sqlite3_stmt *bound(eis_material_store *s, enum statement which, const ei
     (void)sqlite3_bind_int64(statement, 7, now_ms());
     if (which == END) return statement;
     (void)sqlite3_bind_int64(statement, 2, (sqlite3_int64)unit->step);
-    (void)sqlite3_bind_int64(statement, 3, unit->kind);
+    (void)sqlite3_bind_int64(statement, 3, (sqlite3_int64)unit->kind);
     (void)sqlite3_bind_int(statement, 4, state);
     return statement;
 }

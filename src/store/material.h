@@ -32,8 +32,7 @@ typedef enum eis_material_state {
 
 typedef struct eis_material_unit {
     uint8_t session[EIS_MATERIAL_SESSION_BYTES]; /* hash of its document */
-    uint64_t step;
-    uint32_t kind;
+    uint64_t step, kind;                         /* below 2^63, as the file holds them */
 } eis_material_unit;
 
 /* Units in each state, of all times that the store knows; [0] is not used. */

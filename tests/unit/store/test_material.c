@@ -53,7 +53,7 @@ static eis_material_store *opened(const char *file)
     return s;
 }
 
-static eis_material_unit unit_of(const uint8_t *session, uint64_t step, uint32_t kind)
+static eis_material_unit unit_of(const uint8_t *session, uint64_t step, uint64_t kind)
 {
     eis_material_unit unit = {.step = step, .kind = kind};
 
@@ -112,6 +112,21 @@ static void a_unit_is_recorded_once(void **state)
         assert_int_equal(totals_of(s).words_given, 100);
         eis_store_material_close(s);
     }
+}
+
+/* Kinds that differ above 32 bits are others, in the file too. */
+static void kinds_are_wide(void **state)
+{
+    eis_material_store *s = opened(path);
+    eis_material_unit narrow = unit_of(session_a, 1, 4), wide = unit_of(session_a, 1, 4 | UINT64_C(1) << 39);
+    (void)state;
+
+    assert_int_equal(eis_store_material_add(s, &narrow, digest, 1), EIS_OK);
+    assert_int_equal(eis_store_material_add(s, &wide, digest, 1), EIS_OK);
+    eis_store_material_move_later(s, &wide, EIS_MATERIAL_GIVEN);
+    eis_store_material_close(s);
+    assert_int_equal(ask("SELECT count(*) FROM material WHERE kind=549755813892 AND state=3"), 1);
+    assert_int_equal(ask("SELECT count(*) FROM material WHERE kind=4 AND state=1"), 1);
 }
 
 /* Every pair of states: allowed are the three moves of the header, and what is refused poisons the store. */
@@ -338,10 +353,15 @@ static void threads_never_share_a_unit(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        IN_PLACE(a_unit_is_recorded_once),    IN_PLACE(states_move_forward_only),
-        IN_PLACE(a_move_needs_a_record),      IN_PLACE(leases_come_in_runs),
-        IN_PLACE(the_database_holds_to_it),   IN_PLACE(a_kill_at_any_moment_leaves_nothing_open),
-        IN_PLACE(memory_keeps_little),        IN_PLACE(other_files_are_refused),
+        IN_PLACE(a_unit_is_recorded_once),
+        IN_PLACE(kinds_are_wide),
+        IN_PLACE(states_move_forward_only),
+        IN_PLACE(a_move_needs_a_record),
+        IN_PLACE(leases_come_in_runs),
+        IN_PLACE(the_database_holds_to_it),
+        IN_PLACE(a_kill_at_any_moment_leaves_nothing_open),
+        IN_PLACE(memory_keeps_little),
+        IN_PLACE(other_files_are_refused),
         IN_PLACE(threads_never_share_a_unit),
     };
 
