@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Single operations of the scheme, client and server, on the chains that existing clients send and on our own. Rows of
- * the names that tests/node-seal/bench.cjs gives can be compared with node-seal. */
+ * the names that tests/node-seal/bench.cjs and seal_native.cc give can be compared with SEAL. */
 #include "base/mem.h"
 #include "bench/bench_he.h"
 
