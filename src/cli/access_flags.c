@@ -2,6 +2,7 @@
 #include "cli/access_flags.h"
 
 #include "cli/cli.h"
+#include "cli/slots.h"
 
 enum { KEY_CA = EIS_CLI_KEY_ACCESS, KEY_CERT, KEY_KEY, KEY_PIN, KEY_TOKEN_FILE, KEY_TIMEOUT };
 
@@ -19,35 +20,23 @@ static const struct argp_option of_one[] = OPTIONS(32, "server", "SHA256", "The 
 static const struct argp_option of_several[] =
     OPTIONS(22, "servers", "SHA256,...", "Public keys of the servers, in their order", "30000; with he 60000");
 
+static const eis_cli_slot slots[] = {
+    EIS_CLI_TEXT(KEY_CA, eis_cli_access, ca),
+    EIS_CLI_TEXT(KEY_CERT, eis_cli_access, cert),
+    EIS_CLI_TEXT(KEY_KEY, eis_cli_access, key),
+    EIS_CLI_TEXT(KEY_PIN, eis_cli_access, pin),
+    EIS_CLI_TEXT(KEY_TOKEN_FILE, eis_cli_access, token_file),
+    EIS_CLI_NUMBER(KEY_TIMEOUT, eis_cli_access, timeout_ms, 1, 3600000),
+    {0},
+};
+
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
     eis_cli_access *f = state->input;
 
-    switch (key) {
-    case KEY_CA:
-        f->ca = arg;
-        return 0;
-    case KEY_CERT:
-        f->cert = arg;
-        return 0;
-    case KEY_KEY:
-        f->key = arg;
-        return 0;
-    case KEY_PIN:
-        f->pin = arg;
-        return 0;
-    case KEY_TOKEN_FILE:
-        f->token_file = arg;
-        return 0;
-    case KEY_TIMEOUT:
-        f->timeout_ms = (unsigned)eis_cli_number(state, "--timeout", arg, 1, 3600000);
-        return 0;
-    case ARGP_KEY_END:
-        if ((f->cert == NULL) != (f->key == NULL)) argp_error(state, "--cert and --key go together");
-        return 0;
-    default:
-        return ARGP_ERR_UNKNOWN;
-    }
+    if (key != ARGP_KEY_END) return eis_cli_take(slots, of_one, key, arg, state);
+    if ((f->cert == NULL) != (f->key == NULL)) argp_error(state, "--cert and --key go together");
+    return 0;
 }
 
 const struct argp eis_cli_access_argp = {.options = of_one, .parser = parse};

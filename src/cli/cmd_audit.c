@@ -9,6 +9,7 @@
 #include "cli/prompt.h"
 #include "cli/report.h"
 #include "cli/sight.h"
+#include "cli/slots.h"
 #include "model/classifier.h"
 #include "model/input.h"
 #include "share/uniformity.h"
@@ -76,6 +77,22 @@ static void check(const flags *f, const struct argp_state *state)
     if (f->input != NULL && f->model == NULL) argp_error(state, "--input is for a classifier; name it with --model");
 }
 
+static const eis_cli_slot slots[] = {
+    EIS_CLI_TEXT(KEY_MODEL, flags, model),
+    EIS_CLI_TEXT(KEY_WEIGHTS, flags, weights),
+    EIS_CLI_TEXT(KEY_TOKENIZER, flags, tokenizer),
+    EIS_CLI_TEXT(KEY_PROMPT, flags, prompt.text),
+    EIS_CLI_TEXT(KEY_PROMPT_FILE, flags, prompt.file),
+    EIS_CLI_TEXT(KEY_PROMPT_IDS, flags, prompt.ids),
+    EIS_CLI_TEXT(KEY_INPUT, flags, input),
+    EIS_CLI_NUMBER(KEY_MAX_TOKENS, flags, max_tokens, 1, 1ul << 30),
+    EIS_CLI_SWITCH(KEY_PLANT_BIAS, flags, plant_bias),
+    EIS_CLI_SWITCH(KEY_LEGACY_FLOAT, flags, legacy_float),
+    EIS_CLI_NUMBER(KEY_REPEAT, flags, repeat, 1, 1000000),
+    EIS_CLI_SWITCH(KEY_JSON, flags, json),
+    {0},
+};
+
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
     flags *f = state->input;
@@ -87,42 +104,6 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         f->max_tokens = MAX_TOKENS_DEFAULT;
         f->repeat = REPEAT_DEFAULT;
         return 0;
-    case KEY_MODEL:
-        f->model = arg;
-        return 0;
-    case KEY_WEIGHTS:
-        f->weights = arg;
-        return 0;
-    case KEY_TOKENIZER:
-        f->tokenizer = arg;
-        return 0;
-    case KEY_PROMPT:
-        f->prompt.text = arg;
-        return 0;
-    case KEY_PROMPT_FILE:
-        f->prompt.file = arg;
-        return 0;
-    case KEY_PROMPT_IDS:
-        f->prompt.ids = arg;
-        return 0;
-    case KEY_INPUT:
-        f->input = arg;
-        return 0;
-    case KEY_MAX_TOKENS:
-        f->max_tokens = (uint32_t)eis_cli_number(state, "--max-tokens", arg, 1, 1ul << 30);
-        return 0;
-    case KEY_PLANT_BIAS:
-        f->plant_bias = true;
-        return 0;
-    case KEY_LEGACY_FLOAT:
-        f->legacy_float = true;
-        return 0;
-    case KEY_REPEAT:
-        f->repeat = (unsigned)eis_cli_number(state, "--repeat", arg, 1, 1000000);
-        return 0;
-    case KEY_JSON:
-        f->json = true;
-        return 0;
     case ARGP_KEY_ARG:
         argp_error(state, "\"%s\" is no flag", arg);
         return 0;
@@ -130,7 +111,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         check(f, state);
         return 0;
     default:
-        return ARGP_ERR_UNKNOWN;
+        return eis_cli_take(slots, options, key, arg, state);
     }
 }
 

@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "cli/cli.h"
 #include "cli/commands.h"
+#include "cli/slots.h"
 #include "trust/ca.h"
 
 #include <errno.h>
@@ -47,6 +48,18 @@ static const struct argp_option options[] = {
     {0},
 };
 
+static const eis_cli_slot slots[] = {
+    EIS_CLI_TEXT(KEY_DIR, flags, dir),
+    EIS_CLI_TEXT(KEY_NAME, flags, name),
+    EIS_CLI_NUMBER(KEY_DAYS, flags, days, 1, EIS_TRUST_DAYS_MAX),
+    EIS_CLI_SWITCH(KEY_ED25519, flags, ed25519),
+    EIS_CLI_SWITCH(KEY_SERVER, flags, server),
+    EIS_CLI_SWITCH(KEY_CLIENT, flags, client),
+    EIS_CLI_TEXT(KEY_OUT, flags, out),
+    EIS_CLI_TEXT(KEY_CERT, flags, cert),
+    {0},
+};
+
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
     flags *f = state->input;
@@ -56,33 +69,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         state->child_inputs[0] = &f->common;
         f->dir = ".";
         return 0;
-    case KEY_DIR:
-        f->dir = arg;
-        return 0;
-    case KEY_NAME:
-        f->name = arg;
-        return 0;
-    case KEY_DAYS:
-        f->days = (unsigned)eis_cli_number(state, "--days", arg, 1, EIS_TRUST_DAYS_MAX);
-        return 0;
-    case KEY_ED25519:
-        f->ed25519 = true;
-        return 0;
     case KEY_HOST:
         if (f->host_count == HOSTS_MAX) argp_error(state, "at most %d hosts", HOSTS_MAX);
         f->hosts[f->host_count++] = arg;
-        return 0;
-    case KEY_SERVER:
-        f->server = true;
-        return 0;
-    case KEY_CLIENT:
-        f->client = true;
-        return 0;
-    case KEY_OUT:
-        f->out = arg;
-        return 0;
-    case KEY_CERT:
-        f->cert = arg;
         return 0;
     case ARGP_KEY_ARG:
         if (f->action != NULL) argp_error(state, "\"%s\" is one word too many", arg);
@@ -99,7 +88,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
             argp_error(state, "`ca issue` needs --host for a server, or --client");
         return 0;
     default:
-        return ARGP_ERR_UNKNOWN;
+        return eis_cli_take(slots, options, key, arg, state);
     }
 }
 

@@ -7,6 +7,7 @@
 #include "cli/he_report.h"
 #include "cli/mpc_notes.h"
 #include "cli/report.h"
+#include "cli/slots.h"
 #include "model/classifier.h"
 #include "model/input.h"
 #include "wire/json_writer.h"
@@ -53,6 +54,18 @@ static const struct argp_option options[] = {
     {0},
 };
 
+static const eis_cli_slot slots[] = {
+    EIS_CLI_TEXT(KEY_MODEL, flags, model),
+    EIS_CLI_TEXT(KEY_INPUT, flags, input),
+    EIS_CLI_TEXT(KEY_LABELS, flags, labels),
+    EIS_CLI_TEXT(KEY_LABEL_COLUMN, flags, label_column),
+    EIS_CLI_NUMBER(KEY_LIMIT, flags, limit, 1, 1ul << 40),
+    EIS_CLI_NUMBER(KEY_BATCH, flags, batch, 1, 1024),
+    EIS_CLI_SWITCH(KEY_JSON, flags, json),
+    EIS_CLI_SWITCH(KEY_REPORT, flags, report),
+    {0},
+};
+
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
     flags *f = state->input;
@@ -69,32 +82,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         f->split.mpc = &f->mpc;
         f->batch = BATCH_DEFAULT;
         return 0;
-    case KEY_MODEL:
-        f->model = arg;
-        return 0;
     case KEY_WEIGHTS:
         f->weights = f->split.weights = arg;
-        return 0;
-    case KEY_INPUT:
-        f->input = arg;
-        return 0;
-    case KEY_LABELS:
-        f->labels = arg;
-        return 0;
-    case KEY_LABEL_COLUMN:
-        f->label_column = arg;
-        return 0;
-    case KEY_LIMIT:
-        f->limit = eis_cli_number(state, "--limit", arg, 1, 1ul << 40);
-        return 0;
-    case KEY_BATCH:
-        f->batch = eis_cli_number(state, "--batch", arg, 1, 1024);
-        return 0;
-    case KEY_JSON:
-        f->json = true;
-        return 0;
-    case KEY_REPORT:
-        f->report = true;
         return 0;
     case ARGP_KEY_ARG:
         argp_error(state, "\"%s\" is no flag; inputs are given with --input", arg);
@@ -105,7 +94,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         if (f->labels != NULL && f->label_column != NULL) argp_error(state, "give one of --labels and --label-column");
         return 0;
     default:
-        return ARGP_ERR_UNKNOWN;
+        return eis_cli_take(slots, options, key, arg, state);
     }
 }
 

@@ -4,6 +4,7 @@
 #include "cli/commands.h"
 #include "cli/conform.h"
 #include "cli/he_flags.h"
+#include "cli/slots.h"
 #include "wire/json_writer.h"
 
 #include <stdio.h>
@@ -40,6 +41,15 @@ static const struct argp_option options[] = {
     {0},
 };
 
+static const eis_cli_slot slots[] = {
+    EIS_CLI_TEXT(KEY_MODEL, flags, model),
+    EIS_CLI_TEXT(KEY_ONLY, flags, only),
+    EIS_CLI_SWITCH(KEY_RATE_LIMIT, flags, rate_limit),
+    EIS_CLI_NUMBER(KEY_PATIENCE, flags, patience_s, 0, 86400),
+    EIS_CLI_SWITCH(KEY_JSON, flags, json),
+    {0},
+};
+
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
     flags *f = state->input;
@@ -50,9 +60,6 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         state->child_inputs[1] = &f->he;
         state->child_inputs[2] = &f->access;
         return 0;
-    case KEY_MODEL:
-        f->model = arg;
-        return 0;
     case KEY_PROFILE:
         for (unsigned i = 0; i < sizeof profile_names / sizeof profile_names[0]; i++)
             if (strcmp(arg, profile_names[i]) == 0) {
@@ -61,18 +68,6 @@ static error_t parse(int key, char *arg, struct argp_state *state)
             }
         argp_error(state, "there is no profile \"%s\"; choose v1, documented, newest or sdk", arg);
         return 0;
-    case KEY_ONLY:
-        f->only = arg;
-        return 0;
-    case KEY_RATE_LIMIT:
-        f->rate_limit = true;
-        return 0;
-    case KEY_PATIENCE:
-        f->patience_s = (unsigned)eis_cli_number(state, "--patience", arg, 0, 86400);
-        return 0;
-    case KEY_JSON:
-        f->json = true;
-        return 0;
     case ARGP_KEY_ARG:
         argp_error(state, "\"%s\" is no flag; the server is given with --url", arg);
         return 0;
@@ -80,7 +75,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         if (f->he.url == NULL) argp_error(state, "--url is missing");
         return 0;
     default:
-        return ARGP_ERR_UNKNOWN;
+        return eis_cli_take(slots, options, key, arg, state);
     }
 }
 

@@ -8,6 +8,7 @@
 #include "cli/mpc_notes.h"
 #include "cli/prompt.h"
 #include "cli/report.h"
+#include "cli/slots.h"
 #include "cli/split_flags.h"
 #include "rand/entropy.h"
 #include "wire/json_writer.h"
@@ -70,6 +71,20 @@ static const struct argp_option options[] = {
     {0},
 };
 
+static const eis_cli_slot slots[] = {
+    EIS_CLI_TEXT(KEY_MODEL, flags, model),
+    EIS_CLI_TEXT(KEY_TOKENIZER, flags, tokenizer),
+    EIS_CLI_TEXT(KEY_PROMPT, flags, prompt.text),
+    EIS_CLI_TEXT(KEY_PROMPT_FILE, flags, prompt.file),
+    EIS_CLI_TEXT(KEY_PROMPT_IDS, flags, prompt.ids),
+    EIS_CLI_NUMBER(KEY_MAX_TOKENS, flags, max_tokens, 1, 1ul << 30),
+    EIS_CLI_SWITCH(KEY_GREEDY, flags, greedy),
+    EIS_CLI_SWITCH(KEY_PRINT_IDS, flags, print_ids),
+    EIS_CLI_SWITCH(KEY_JSON, flags, json),
+    EIS_CLI_SWITCH(KEY_REPORT, flags, report),
+    {0},
+};
+
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
     flags *f = state->input;
@@ -82,27 +97,6 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         f->split.mpc = &f->mpc;
         f->sampling = eis_sampler_options_default();
         f->max_tokens = MAX_TOKENS_DEFAULT;
-        return 0;
-    case KEY_MODEL:
-        f->model = arg;
-        return 0;
-    case KEY_TOKENIZER:
-        f->tokenizer = arg;
-        return 0;
-    case KEY_PROMPT:
-        f->prompt.text = arg;
-        return 0;
-    case KEY_PROMPT_FILE:
-        f->prompt.file = arg;
-        return 0;
-    case KEY_PROMPT_IDS:
-        f->prompt.ids = arg;
-        return 0;
-    case KEY_MAX_TOKENS:
-        f->max_tokens = (uint32_t)eis_cli_number(state, "--max-tokens", arg, 1, 1ul << 30);
-        return 0;
-    case KEY_GREEDY:
-        f->greedy = true;
         return 0;
     case KEY_TEMPERATURE:
         f->sampling.temperature = eis_cli_real(state, "--temperature", arg);
@@ -120,15 +114,6 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         f->sampling.seed = eis_cli_number(state, "--seed", arg, 0, UINT64_MAX);
         f->has_seed = true;
         return 0;
-    case KEY_PRINT_IDS:
-        f->print_ids = true;
-        return 0;
-    case KEY_JSON:
-        f->json = true;
-        return 0;
-    case KEY_REPORT:
-        f->report = true;
-        return 0;
     case ARGP_KEY_ARG:
         argp_error(state, "\"%s\" is no flag; a prompt is given with --prompt", arg);
         return 0;
@@ -140,7 +125,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         if (f->json && f->print_ids) argp_error(state, "--json already holds the ids; leave out --print-ids");
         return 0;
     default:
-        return ARGP_ERR_UNKNOWN;
+        return eis_cli_take(slots, options, key, arg, state);
     }
 }
 

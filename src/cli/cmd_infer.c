@@ -6,6 +6,7 @@
 #include "cli/commands.h"
 #include "cli/he_flags.h"
 #include "cli/he_report.h"
+#include "cli/slots.h"
 #include "model/input.h"
 #include "wire/json_writer.h"
 
@@ -47,6 +48,18 @@ static const struct argp_option options[] = {
     {0},
 };
 
+static const eis_cli_slot slots[] = {
+    EIS_CLI_TEXT(KEY_MODEL, flags, model),
+    EIS_CLI_TEXT(KEY_VERSION, flags, version),
+    EIS_CLI_TEXT(KEY_INPUT, flags, input),
+    EIS_CLI_TEXT(KEY_LABEL_COLUMN, flags, label_column),
+    EIS_CLI_NUMBER(KEY_LIMIT, flags, limit, 1, 1ul << 40),
+    EIS_CLI_NUMBER(KEY_PUBLISH, flags, publish_bits, 1, 128),
+    EIS_CLI_SWITCH(KEY_JSON, flags, json),
+    EIS_CLI_SWITCH(KEY_REPORT, flags, report),
+    {0},
+};
+
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
     flags *f = state->input;
@@ -57,30 +70,6 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         state->child_inputs[1] = &f->he;
         state->child_inputs[2] = &f->access;
         return 0;
-    case KEY_MODEL:
-        f->model = arg;
-        return 0;
-    case KEY_VERSION:
-        f->version = arg;
-        return 0;
-    case KEY_INPUT:
-        f->input = arg;
-        return 0;
-    case KEY_LABEL_COLUMN:
-        f->label_column = arg;
-        return 0;
-    case KEY_LIMIT:
-        f->limit = eis_cli_number(state, "--limit", arg, 1, 1ul << 40);
-        return 0;
-    case KEY_PUBLISH:
-        f->publish_bits = (unsigned)eis_cli_number(state, "--publish-bits", arg, 1, 128);
-        return 0;
-    case KEY_JSON:
-        f->json = true;
-        return 0;
-    case KEY_REPORT:
-        f->report = true;
-        return 0;
     case ARGP_KEY_ARG:
         argp_error(state, "\"%s\" is no flag; inputs are given with --input", arg);
         return 0;
@@ -90,7 +79,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         if (f->input == NULL) argp_error(state, "--input is missing");
         return 0;
     default:
-        return ARGP_ERR_UNKNOWN;
+        return eis_cli_take(slots, options, key, arg, state);
     }
 }
 

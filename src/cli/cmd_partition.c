@@ -7,6 +7,7 @@
 #include "cli/commands.h"
 #include "cli/prompt.h"
 #include "cli/report.h"
+#include "cli/slots.h"
 #include "engine/split/pack.h"
 #include "engine/split/prepare.h"
 #include "model/classifier.h"
@@ -44,6 +45,16 @@ static const struct argp_option options[] = {
     {0},
 };
 
+static const eis_cli_slot slots[] = {
+    EIS_CLI_TEXT(KEY_MODEL, flags, model),
+    EIS_CLI_TEXT(KEY_WEIGHTS, flags, weights),
+    EIS_CLI_TEXT(KEY_TOKENIZER, flags, tokenizer),
+    EIS_CLI_TEXT(KEY_OUT, flags, out),
+    EIS_CLI_TEXT(KEY_CALIBRATE, flags, calibrate),
+    EIS_CLI_TEXT(KEY_UNPACK, flags, unpack),
+    {0},
+};
+
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
     flags *f = state->input;
@@ -53,26 +64,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         state->child_inputs[0] = &f->common;
         f->profile = EIS_SPLIT_P24;
         return 0;
-    case KEY_MODEL:
-        f->model = arg;
-        return 0;
-    case KEY_WEIGHTS:
-        f->weights = arg;
-        return 0;
-    case KEY_TOKENIZER:
-        f->tokenizer = arg;
-        return 0;
-    case KEY_OUT:
-        f->out = arg;
-        return 0;
     case KEY_PROFILE:
         if (eis_split_profile_parse(&f->profile, arg) != EIS_OK) argp_error(state, "%s", eis_error_detail());
-        return 0;
-    case KEY_CALIBRATE:
-        f->calibrate = arg;
-        return 0;
-    case KEY_UNPACK:
-        f->unpack = arg;
         return 0;
     case ARGP_KEY_ARG:
         argp_error(state, "\"%s\" is no flag", arg);
@@ -82,7 +75,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         if (f->unpack == NULL && f->out == NULL) argp_error(state, "--out is missing");
         return 0;
     default:
-        return ARGP_ERR_UNKNOWN;
+        return eis_cli_take(slots, options, key, arg, state);
     }
 }
 

@@ -7,6 +7,7 @@
 #include "cli/plan_he.h"
 #include "cli/plan_mpc.h"
 #include "cli/report.h"
+#include "cli/slots.h"
 #include "cli/split_flags.h"
 #include "engine/engine.h"
 #include "engine/split/plan.h"
@@ -85,6 +86,18 @@ static void settle(flags *f, const struct argp_state *state)
     if (!f->has_shares) f->scheme.servers = f->scheme.threshold > 0 ? f->scheme.threshold + 1 : 2;
 }
 
+static const eis_cli_slot slots[] = {
+    EIS_CLI_TEXT(KEY_MODEL, flags, model),
+    EIS_CLI_TEXT(KEY_WEIGHTS, flags, weights),
+    EIS_CLI_NUMBER(KEY_THRESHOLD, flags, scheme.threshold, 2, 64),
+    EIS_CLI_SWITCH(KEY_TRUNCATE, flags, truncate),
+    EIS_CLI_NUMBER(KEY_CONTEXT, flags, context, 1, 1u << 20),
+    EIS_CLI_NUMBER(KEY_PROMPT_TOKENS, flags, prompt_tokens, 1, 1u << 20),
+    EIS_CLI_NUMBER(KEY_TOP_K, flags, sampling.top_k, 1, UINT32_MAX),
+    EIS_CLI_SWITCH(KEY_JSON, flags, json),
+    {0},
+};
+
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
     flags *f = state->input;
@@ -95,12 +108,6 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         state->child_inputs[1] = &f->own;
         state->child_inputs[2] = &f->mpc;
         f->engine = EIS_ENGINE_SPLIT;
-        return 0;
-    case KEY_MODEL:
-        f->model = arg;
-        return 0;
-    case KEY_WEIGHTS:
-        f->weights = arg;
         return 0;
     case KEY_ENGINE:
         f->engine = eis_engine_parse(arg);
@@ -120,31 +127,13 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         f->scheme.servers = eis_cli_number(state, "--shares", arg, 2, 255);
         f->has_shares = true;
         return 0;
-    case KEY_THRESHOLD:
-        f->scheme.threshold = eis_cli_number(state, "--threshold", arg, 2, 64);
-        return 0;
     case KEY_PROFILE:
         if (eis_split_profile_parse(&f->profile, arg) != EIS_OK) argp_error(state, "%s", eis_error_detail());
         f->has_profile = true;
         return 0;
-    case KEY_TRUNCATE:
-        f->truncate = true;
-        return 0;
-    case KEY_CONTEXT:
-        f->context = (unsigned)eis_cli_number(state, "--context", arg, 1, 1u << 20);
-        return 0;
-    case KEY_PROMPT_TOKENS:
-        f->prompt_tokens = (unsigned)eis_cli_number(state, "--prompt-tokens", arg, 1, 1u << 20);
-        return 0;
     case KEY_TEMPERATURE:
         f->sampling.temperature = eis_cli_real(state, "--temperature", arg);
         if (!(f->sampling.temperature > 0)) argp_error(state, "the temperature must be a number above 0");
-        return 0;
-    case KEY_TOP_K:
-        f->sampling.top_k = (uint32_t)eis_cli_number(state, "--top-k", arg, 1, UINT32_MAX);
-        return 0;
-    case KEY_JSON:
-        f->json = true;
         return 0;
     case ARGP_KEY_ARG:
         argp_error(state, "\"%s\" is no flag", arg);
@@ -153,7 +142,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         settle(f, state);
         return 0;
     default:
-        return ARGP_ERR_UNKNOWN;
+        return eis_cli_take(slots, options, key, arg, state);
     }
 }
 

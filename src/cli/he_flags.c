@@ -2,6 +2,7 @@
 #include "cli/he_flags.h"
 
 #include "base/log.h"
+#include "cli/slots.h"
 
 #include <string.h>
 
@@ -32,18 +33,19 @@ static const struct argp_option server_options[] = {
     {0},
 };
 
+static const eis_cli_slot server_slots[] = {
+    EIS_CLI_TEXT(KEY_URL, eis_cli_he, url),
+    EIS_CLI_TEXT(KEY_TENANT, eis_cli_he, tenant),
+    EIS_CLI_SWITCH(KEY_INSECURE, eis_cli_he, insecure_http),
+    {0},
+};
+
 static error_t parse_server(int key, char *arg, struct argp_state *state)
 {
     eis_cli_he *f = state->input;
     eis_ckks_policy policy;
 
     switch (key) {
-    case KEY_URL:
-        f->url = arg;
-        return 0;
-    case KEY_TENANT:
-        f->tenant = arg;
-        return 0;
     case KEY_POLICY:
         if (!eis_ckks_policy_parse(&policy, arg)) argp_error(state, "there is no security policy \"%s\"", arg);
         f->policy = arg;
@@ -53,11 +55,8 @@ static error_t parse_server(int key, char *arg, struct argp_state *state)
             argp_error(state, "--encoding takes binary, hex or base64");
         f->encoding = arg;
         return 0;
-    case KEY_INSECURE:
-        f->insecure_http = true;
-        return 0;
     default:
-        return ARGP_ERR_UNKNOWN;
+        return eis_cli_take(server_slots, server_options, key, arg, state);
     }
 }
 
@@ -72,23 +71,17 @@ static const struct argp_option key_options[] = {
     {0},
 };
 
+static const eis_cli_slot key_slots[] = {
+    EIS_CLI_TEXT(KEY_KEY_FILE, eis_cli_he, key_file),
+    EIS_CLI_TEXT(KEY_PASSPHRASE, eis_cli_he, passphrase_file),
+    {0},
+};
+
 static error_t parse_key(int key, char *arg, struct argp_state *state)
 {
-    eis_cli_he *f = state->input;
-
-    switch (key) {
-    case ARGP_KEY_INIT:
-        state->child_inputs[0] = f;
-        return 0;
-    case KEY_KEY_FILE:
-        f->key_file = arg;
-        return 0;
-    case KEY_PASSPHRASE:
-        f->passphrase_file = arg;
-        return 0;
-    default:
-        return ARGP_ERR_UNKNOWN;
-    }
+    if (key != ARGP_KEY_INIT) return eis_cli_take(key_slots, key_options, key, arg, state);
+    state->child_inputs[0] = state->input;
+    return 0;
 }
 
 static const struct argp_child server_child[] = {{&eis_cli_he_server_argp, 0, NULL, 0}, {0}};
@@ -112,6 +105,11 @@ static const struct argp_option own_options[] = {
     {0},
 };
 
+static const eis_cli_slot own_slots[] = {
+    EIS_CLI_SWITCH(KEY_INTERACTIVE, eis_cli_he_own, interactive),
+    {0},
+};
+
 static error_t parse_own(int key, char *arg, struct argp_state *state)
 {
     eis_cli_he_own *f = state->input;
@@ -126,11 +124,8 @@ static error_t parse_own(int key, char *arg, struct argp_state *state)
         if (strcmp(arg, "single") != 0 && strcmp(arg, "batch") != 0) argp_error(state, "--form takes single or batch");
         f->form = arg;
         return 0;
-    case KEY_INTERACTIVE:
-        f->interactive = true;
-        return 0;
     default:
-        return ARGP_ERR_UNKNOWN;
+        return eis_cli_take(own_slots, own_options, key, arg, state);
     }
 }
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/mpc_flags.h"
 
+#include "cli/slots.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,14 +37,16 @@ static void list_settings(void)
     exit(eis_cli_finish(eis_cli_flush()));
 }
 
+static const eis_cli_slot settings_slots[] = {
+    EIS_CLI_TEXT(KEY_CONFIG, eis_cli_settings, config),
+    {0},
+};
+
 static error_t parse_settings(int key, char *arg, struct argp_state *state)
 {
     eis_cli_settings *f = state->input;
 
     switch (key) {
-    case KEY_CONFIG:
-        f->config = arg;
-        return 0;
     case KEY_SET:
         if (f->set_count == EIS_CLI_SETTINGS_MAX) argp_error(state, "at most %d times --set", EIS_CLI_SETTINGS_MAX);
         f->set[f->set_count++] = arg;
@@ -51,7 +55,7 @@ static error_t parse_settings(int key, char *arg, struct argp_state *state)
         list_settings();
         return 0;
     default:
-        return ARGP_ERR_UNKNOWN;
+        return eis_cli_take(settings_slots, settings_options, key, arg, state);
     }
 }
 
@@ -77,26 +81,20 @@ static const struct argp_option options[] = {
     {0},
 };
 
+static const eis_cli_slot slots[] = {
+    EIS_CLI_NUMBER(KEY_PARTIES, eis_cli_mpc, parties, EIS_MPC_PARTIES_MIN, EIS_MPC_PARTIES_MAX),
+    EIS_CLI_TEXT(KEY_COORDINATOR, eis_cli_mpc, coordinator),
+    EIS_CLI_TEXT(KEY_SESSION, eis_cli_mpc, session),
+    {0},
+};
+
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
     eis_cli_mpc *f = state->input;
 
-    switch (key) {
-    case ARGP_KEY_INIT:
-        state->child_inputs[0] = &f->settings;
-        return 0;
-    case KEY_PARTIES:
-        f->parties = (unsigned)eis_cli_number(state, "--parties", arg, EIS_MPC_PARTIES_MIN, EIS_MPC_PARTIES_MAX);
-        return 0;
-    case KEY_COORDINATOR:
-        f->coordinator = arg;
-        return 0;
-    case KEY_SESSION:
-        f->session = arg;
-        return 0;
-    default:
-        return ARGP_ERR_UNKNOWN;
-    }
+    if (key != ARGP_KEY_INIT) return eis_cli_take(slots, options, key, arg, state);
+    state->child_inputs[0] = &f->settings;
+    return 0;
 }
 
 static const struct argp_child children[] = {{&eis_cli_settings_argp, 0, NULL, 0}, {0}};

@@ -6,6 +6,7 @@
 #include "cli/cli.h"
 #include "cli/serve.h"
 #include "cli/serve_flags.h"
+#include "cli/slots.h"
 #include "service/he_embedded.h"
 #include "service/he_server.h"
 
@@ -106,51 +107,28 @@ static void parse_rate(flags *f, const struct argp_state *state, const char *arg
     f->server.rate_off = f->server.rate_calls == 0;
 }
 
-static error_t parse_limit(int key, char *arg, struct argp_state *state)
-{
-    flags *f = state->input;
-
-    switch (key) {
-    case KEY_JOB_TTL:
-        f->server.job_ttl_ms = 1000 * (int64_t)eis_cli_number(state, "--job-ttl", arg, 1, 31536000);
-        return 0;
-    case KEY_KEYS_TTL:
-        f->server.keys_ttl_ms = 1000 * (int64_t)eis_cli_number(state, "--keys-ttl", arg, 1, 31536000);
-        return 0;
-    case KEY_RATE:
-        parse_rate(f, state, arg);
-        return 0;
-    case KEY_POLL_RATE:
-        f->server.polls_per_s = (unsigned)eis_cli_number(state, "--poll-rate", arg, 1, 1000000);
-        return 0;
-    case KEY_WORKERS:
-        f->server.workers = (unsigned)eis_cli_number(state, "--workers", arg, 1, 1024);
-        return 0;
-    case KEY_MAX_CONNECTIONS:
-        f->server.connections_max = (unsigned)eis_cli_number(state, "--max-connections", arg, 2, 100000);
-        return 0;
-    case KEY_MAX_BODY:
-        f->server.body_bytes_max = eis_cli_size(state, "--max-body", arg, 1024, 1ul << 34);
-        return 0;
-    case KEY_MAX_QUEUE:
-        f->server.queue_max = (unsigned)eis_cli_number(state, "--max-queue", arg, 1, 1000000);
-        return 0;
-    case KEY_INPUT_BYTES:
-        f->server.budget_bytes = eis_cli_size(state, "--input-bytes", arg, 1024, 1ul << 44);
-        return 0;
-    case KEY_EVAL_BYTES:
-        f->server.memory_bytes = eis_cli_size(state, "--eval-bytes", arg, 1024, 1ul << 44);
-        return 0;
-    case KEY_STORE_BYTES:
-        f->server.store_bytes = eis_cli_size(state, "--store-bytes", arg, 1024, 1ul << 44);
-        return 0;
-    case KEY_KEY_BYTES:
-        f->server.keys_bytes = eis_cli_size(state, "--key-bytes", arg, 1024, 1ul << 44);
-        return 0;
-    default:
-        return ARGP_ERR_UNKNOWN;
-    }
-}
+static const eis_cli_slot slots[] = {
+    EIS_CLI_NUMBER(KEY_POLL_RATE, flags, server.polls_per_s, 1, 1000000),
+    EIS_CLI_NUMBER(KEY_WORKERS, flags, server.workers, 1, 1024),
+    EIS_CLI_NUMBER(KEY_MAX_CONNECTIONS, flags, server.connections_max, 2, 100000),
+    EIS_CLI_BYTES(KEY_MAX_BODY, flags, server.body_bytes_max, 1024, 1ul << 34),
+    EIS_CLI_NUMBER(KEY_MAX_QUEUE, flags, server.queue_max, 1, 1000000),
+    EIS_CLI_BYTES(KEY_INPUT_BYTES, flags, server.budget_bytes, 1024, 1ul << 44),
+    EIS_CLI_BYTES(KEY_EVAL_BYTES, flags, server.memory_bytes, 1024, 1ul << 44),
+    EIS_CLI_BYTES(KEY_STORE_BYTES, flags, server.store_bytes, 1024, 1ul << 44),
+    EIS_CLI_BYTES(KEY_KEY_BYTES, flags, server.keys_bytes, 1024, 1ul << 44),
+    EIS_CLI_SWITCH(KEY_EMBEDDED, flags, embedded),
+    EIS_CLI_TEXT(KEY_REGISTRY, flags, registry),
+    EIS_CLI_SWITCH(KEY_PUBLISH_WEIGHTS, flags, publish_weights),
+    EIS_CLI_SWITCH(KEY_ENABLE_PLAIN, flags, server.enable_plain),
+    EIS_CLI_SWITCH(KEY_STRICT_HEX, flags, server.strict_hex),
+    EIS_CLI_TEXT(KEY_LISTEN, flags, listen),
+    EIS_CLI_TEXT(KEY_ADMIN, flags, admin),
+    EIS_CLI_TEXT(KEY_TENANTS, flags, tenants),
+    EIS_CLI_SWITCH(KEY_INSECURE_HTTP, flags, insecure_http),
+    EIS_CLI_TEXT(KEY_STORE, flags, server.store_path),
+    {0},
+};
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
@@ -163,35 +141,14 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         state->child_inputs[2] = &f->drain_ms;
         f->drain_ms = DRAIN_MS_DEFAULT;
         return 0;
-    case KEY_EMBEDDED:
-        f->embedded = true;
+    case KEY_JOB_TTL:
+        f->server.job_ttl_ms = 1000 * (int64_t)eis_cli_number(state, "--job-ttl", arg, 1, 31536000);
         return 0;
-    case KEY_REGISTRY:
-        f->registry = arg;
+    case KEY_KEYS_TTL:
+        f->server.keys_ttl_ms = 1000 * (int64_t)eis_cli_number(state, "--keys-ttl", arg, 1, 31536000);
         return 0;
-    case KEY_PUBLISH_WEIGHTS:
-        f->publish_weights = true;
-        return 0;
-    case KEY_ENABLE_PLAIN:
-        f->server.enable_plain = true;
-        return 0;
-    case KEY_STRICT_HEX:
-        f->server.strict_hex = true;
-        return 0;
-    case KEY_LISTEN:
-        f->listen = arg;
-        return 0;
-    case KEY_ADMIN:
-        f->admin = arg;
-        return 0;
-    case KEY_TENANTS:
-        f->tenants = arg;
-        return 0;
-    case KEY_INSECURE_HTTP:
-        f->insecure_http = true;
-        return 0;
-    case KEY_STORE:
-        f->server.store_path = arg;
+    case KEY_RATE:
+        parse_rate(f, state, arg);
         return 0;
     case ARGP_KEY_ARG:
         argp_error(state, "\"%s\" is no flag; models are in the directory of --registry", arg);
@@ -200,7 +157,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         check(f, state);
         return 0;
     default:
-        return parse_limit(key, arg, state);
+        return eis_cli_take(slots, options, key, arg, state);
     }
 }
 

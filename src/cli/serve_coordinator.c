@@ -6,6 +6,7 @@
 #include "cli/serve.h"
 #include "cli/serve_flags.h"
 #include "cli/session_flags.h"
+#include "cli/slots.h"
 #include "service/mpc_coordinator.h"
 #include "service/pem_file.h"
 
@@ -61,24 +62,22 @@ static const struct argp_option options[] = {
     {0},
 };
 
-static error_t parse_limit(int key, char *arg, struct argp_state *state)
-{
-    flags *f = state->input;
-
-    switch (key) {
-    case KEY_MAX_SESSIONS:
-        f->sessions_max = (unsigned)eis_cli_number(state, "--max-sessions", arg, 1, 1024);
-        return 0;
-    case KEY_SESSION_IDLE:
-        f->session_idle_ms = (unsigned)eis_cli_number(state, "--session-idle", arg, 1, 86400000);
-        return 0;
-    case KEY_MAX_CALLS:
-        f->calls_max = (unsigned)eis_cli_number(state, "--max-calls", arg, 1, 10000);
-        return 0;
-    default:
-        return ARGP_ERR_UNKNOWN;
-    }
-}
+static const eis_cli_slot slots[] = {
+    EIS_CLI_NUMBER(KEY_MAX_SESSIONS, flags, sessions_max, 1, 1024),
+    EIS_CLI_NUMBER(KEY_SESSION_IDLE, flags, session_idle_ms, 1, 86400000),
+    EIS_CLI_NUMBER(KEY_MAX_CALLS, flags, calls_max, 1, 10000),
+    EIS_CLI_TEXT(KEY_WRITE_SESSION, flags, write_session),
+    EIS_CLI_TEXT(KEY_TOKENIZER, flags, tokenizer),
+    EIS_CLI_TEXT(KEY_LISTEN, flags, listen),
+    EIS_CLI_TEXT(KEY_ADMIN, flags, admin),
+    EIS_CLI_TEXT(KEY_TLS_CERT, flags, tls_cert),
+    EIS_CLI_TEXT(KEY_TLS_KEY, flags, tls_key),
+    EIS_CLI_TEXT(KEY_CLIENT_CA, flags, client_ca),
+    EIS_CLI_SWITCH(KEY_PLAINTEXT_GRPC, flags, plaintext_grpc),
+    EIS_CLI_SWITCH(KEY_PLAINTEXT_PROMPTS, flags, plaintext_prompts),
+    EIS_CLI_SWITCH(KEY_EMBEDDED, flags, embedded),
+    {0},
+};
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
@@ -92,41 +91,11 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         state->child_inputs[3] = &f->drain_ms;
         f->drain_ms = DRAIN_MS_DEFAULT;
         return 0;
-    case KEY_WRITE_SESSION:
-        f->write_session = arg;
-        return 0;
-    case KEY_TOKENIZER:
-        f->tokenizer = arg;
-        return 0;
-    case KEY_LISTEN:
-        f->listen = arg;
-        return 0;
-    case KEY_ADMIN:
-        f->admin = arg;
-        return 0;
-    case KEY_TLS_CERT:
-        f->tls_cert = arg;
-        return 0;
-    case KEY_TLS_KEY:
-        f->tls_key = arg;
-        return 0;
-    case KEY_CLIENT_CA:
-        f->client_ca = arg;
-        return 0;
-    case KEY_PLAINTEXT_GRPC:
-        f->plaintext_grpc = true;
-        return 0;
-    case KEY_PLAINTEXT_PROMPTS:
-        f->plaintext_prompts = true;
-        return 0;
-    case KEY_EMBEDDED:
-        f->embedded = true;
-        return 0;
     case ARGP_KEY_ARG:
         argp_error(state, "\"%s\" is no flag", arg);
         return 0;
     default:
-        return parse_limit(key, arg, state);
+        return eis_cli_take(slots, options, key, arg, state);
     }
 }
 

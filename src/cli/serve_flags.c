@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "cli/cli.h"
+#include "cli/slots.h"
 #include "service/pem_file.h"
 
 #include <poll.h>
@@ -18,30 +19,22 @@ static const struct argp_option options[] = {
     {0},
 };
 
+static const eis_cli_slot slots[] = {
+    EIS_CLI_TEXT(KEY_TLS_CERT, eis_cli_serve, tls_cert),
+    EIS_CLI_TEXT(KEY_TLS_KEY, eis_cli_serve, tls_key),
+    EIS_CLI_TEXT(KEY_CLIENT_CA, eis_cli_serve, client_ca),
+    EIS_CLI_TEXT(KEY_TOKEN_FILE, eis_cli_serve, token_file),
+    {0},
+};
+
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
     eis_cli_serve *f = state->input;
 
-    switch (key) {
-    case KEY_TLS_CERT:
-        f->tls_cert = arg;
-        return 0;
-    case KEY_TLS_KEY:
-        f->tls_key = arg;
-        return 0;
-    case KEY_CLIENT_CA:
-        f->client_ca = arg;
-        return 0;
-    case KEY_TOKEN_FILE:
-        f->token_file = arg;
-        return 0;
-    case ARGP_KEY_END:
-        if ((f->tls_cert == NULL) != (f->tls_key == NULL)) argp_error(state, "--tls-cert and --tls-key go together");
-        if (f->client_ca != NULL && f->tls_cert == NULL) argp_error(state, "--client-ca goes with --tls-cert");
-        return 0;
-    default:
-        return ARGP_ERR_UNKNOWN;
-    }
+    if (key != ARGP_KEY_END) return eis_cli_take(slots, options, key, arg, state);
+    if ((f->tls_cert == NULL) != (f->tls_key == NULL)) argp_error(state, "--tls-cert and --tls-key go together");
+    if (f->client_ca != NULL && f->tls_cert == NULL) argp_error(state, "--client-ca goes with --tls-cert");
+    return 0;
 }
 
 const struct argp eis_cli_serve_argp = {.options = options, .parser = parse};

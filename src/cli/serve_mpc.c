@@ -6,6 +6,7 @@
 #include "cli/mpc_flags.h"
 #include "cli/serve.h"
 #include "cli/serve_flags.h"
+#include "cli/slots.h"
 #include "service/mpc_configs.h"
 #include "service/pem_file.h"
 
@@ -33,6 +34,12 @@ static const struct argp_option options[] = {
     {0},
 };
 
+static const eis_cli_slot slots[] = {
+    EIS_CLI_TEXT(KEY_LISTEN, flags, listen),       EIS_CLI_TEXT(KEY_TLS_CERT, flags, tls_cert),
+    EIS_CLI_TEXT(KEY_TLS_KEY, flags, tls_key),     EIS_CLI_TEXT(KEY_CLIENT_CA, flags, client_ca),
+    EIS_CLI_SWITCH(KEY_EMBEDDED, flags, embedded), {0},
+};
+
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
     flags *f = state->input;
@@ -42,26 +49,11 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         state->child_inputs[0] = &f->common;
         state->child_inputs[1] = &f->settings;
         return 0;
-    case KEY_LISTEN:
-        f->listen = arg;
-        return 0;
-    case KEY_TLS_CERT:
-        f->tls_cert = arg;
-        return 0;
-    case KEY_TLS_KEY:
-        f->tls_key = arg;
-        return 0;
-    case KEY_CLIENT_CA:
-        f->client_ca = arg;
-        return 0;
-    case KEY_EMBEDDED:
-        f->embedded = true;
-        return 0;
     case ARGP_KEY_ARG:
         argp_error(state, "\"%s\" is no flag", arg);
         return 0;
     default:
-        return ARGP_ERR_UNKNOWN;
+        return eis_cli_take(slots, options, key, arg, state);
     }
 }
 

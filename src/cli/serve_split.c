@@ -7,6 +7,7 @@
 #include "cli/legacy_layer.h"
 #include "cli/serve.h"
 #include "cli/serve_flags.h"
+#include "cli/slots.h"
 #include "engine/split/profile.h"
 #include "service/embedded.h"
 #include "service/served_models.h"
@@ -95,33 +96,22 @@ static void check(const flags *f, const struct argp_state *state)
         argp_error(state, "without a model the stream does not start; leave out --listen");
 }
 
-static error_t parse_limit(int key, char *arg, struct argp_state *state)
-{
-    flags *f = state->input;
-
-    switch (key) {
-    case KEY_MAX_CONNECTIONS:
-        f->connections_max = (unsigned)eis_cli_number(state, "--max-connections", arg, 1, 100000);
-        return 0;
-    case KEY_MAX_IN_FLIGHT:
-        f->in_flight_max = (unsigned)eis_cli_number(state, "--max-in-flight", arg, 1, 10000);
-        return 0;
-    case KEY_MAX_FRAME:
-        f->frame_bytes_max = eis_cli_size(state, "--max-frame", arg, 4096, 1ul << 32);
-        return 0;
-    case KEY_MAX_BODY:
-        f->body_bytes_max = eis_cli_size(state, "--max-body", arg, 1024, 1ul << 32);
-        return 0;
-    case KEY_IDLE_TIMEOUT:
-        f->idle_timeout_ms = (unsigned)eis_cli_number(state, "--idle-timeout", arg, 1, 86400000);
-        return 0;
-    case KEY_READ_TIMEOUT:
-        f->read_timeout_ms = (unsigned)eis_cli_number(state, "--read-timeout", arg, 1, 3600000);
-        return 0;
-    default:
-        return ARGP_ERR_UNKNOWN;
-    }
-}
+static const eis_cli_slot slots[] = {
+    EIS_CLI_NUMBER(KEY_MAX_CONNECTIONS, flags, connections_max, 1, 100000),
+    EIS_CLI_NUMBER(KEY_MAX_IN_FLIGHT, flags, in_flight_max, 1, 10000),
+    EIS_CLI_BYTES(KEY_MAX_FRAME, flags, frame_bytes_max, 4096, 1ul << 32),
+    EIS_CLI_BYTES(KEY_MAX_BODY, flags, body_bytes_max, 1024, 1ul << 32),
+    EIS_CLI_NUMBER(KEY_IDLE_TIMEOUT, flags, idle_timeout_ms, 1, 86400000),
+    EIS_CLI_NUMBER(KEY_READ_TIMEOUT, flags, read_timeout_ms, 1, 3600000),
+    EIS_CLI_SWITCH(KEY_VERIFY_WEIGHTS, flags, verify_weights),
+    EIS_CLI_SWITCH(KEY_DEMO_LAYER, flags, demo_layer),
+    EIS_CLI_TEXT(KEY_LISTEN, flags, listen),
+    EIS_CLI_TEXT(KEY_HTTP, flags, http),
+    EIS_CLI_SWITCH(KEY_INSECURE_HTTP, flags, insecure_http),
+    EIS_CLI_SWITCH(KEY_LEGACY_FLOAT, flags, legacy_float),
+    EIS_CLI_SWITCH(KEY_EMBEDDED, flags, embedded),
+    {0},
+};
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
@@ -145,27 +135,6 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case KEY_PROFILE:
         if (eis_split_profile_parse(&f->profile, arg) != EIS_OK) argp_error(state, "%s", eis_error_detail());
         return 0;
-    case KEY_VERIFY_WEIGHTS:
-        f->verify_weights = true;
-        return 0;
-    case KEY_DEMO_LAYER:
-        f->demo_layer = true;
-        return 0;
-    case KEY_LISTEN:
-        f->listen = arg;
-        return 0;
-    case KEY_HTTP:
-        f->http = arg;
-        return 0;
-    case KEY_INSECURE_HTTP:
-        f->insecure_http = true;
-        return 0;
-    case KEY_LEGACY_FLOAT:
-        f->legacy_float = true;
-        return 0;
-    case KEY_EMBEDDED:
-        f->embedded = true;
-        return 0;
     case ARGP_KEY_ARG:
         argp_error(state, "\"%s\" is no flag; a model is given with --model", arg);
         return 0;
@@ -173,7 +142,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         check(f, state);
         return 0;
     default:
-        return parse_limit(key, arg, state);
+        return eis_cli_take(slots, options, key, arg, state);
     }
 }
 

@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "cli/cli.h"
 #include "cli/mpc_notes.h"
+#include "cli/slots.h"
 #include "model/files.h"
 #include "service/mpc_manifest.h"
 #include "service/pem_file.h"
@@ -38,6 +39,14 @@ static const struct argp_option options[] = {
     {0},
 };
 
+static const eis_cli_slot slots[] = {
+    EIS_CLI_TEXT(KEY_MODEL, eis_cli_session_flags, model),
+    EIS_CLI_TEXT(KEY_TRIPLES, eis_cli_session_flags, triples),
+    EIS_CLI_TEXT(KEY_MODEL_OWNER, eis_cli_session_flags, model_owner),
+    EIS_CLI_TEXT(KEY_PROMPT_OWNER, eis_cli_session_flags, prompt_owner),
+    {0},
+};
+
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
     eis_cli_session_flags *f = state->input;
@@ -48,24 +57,12 @@ static error_t parse(int key, char *arg, struct argp_state *state)
             argp_error(state, "at most %d times --session", EIS_CLI_SESSIONS_MAX);
         f->files[f->file_count++] = arg;
         return 0;
-    case KEY_MODEL:
-        f->model = arg;
-        return 0;
     case KEY_PARTY:
         if (f->party_count == EIS_MPC_PARTIES_MAX) argp_error(state, "at most %d parties", EIS_MPC_PARTIES_MAX);
         f->parties[f->party_count++] = arg;
         return 0;
-    case KEY_TRIPLES:
-        f->triples = arg;
-        return 0;
-    case KEY_MODEL_OWNER:
-        f->model_owner = arg;
-        return 0;
-    case KEY_PROMPT_OWNER:
-        f->prompt_owner = arg;
-        return 0;
     default:
-        return ARGP_ERR_UNKNOWN;
+        return eis_cli_take(slots, options, key, arg, state);
     }
 }
 

@@ -2,6 +2,7 @@
 #include "cli/split_flags.h"
 
 #include "base/mem.h"
+#include "cli/slots.h"
 #include "service/open_session.h"
 
 #include <string.h>
@@ -36,6 +37,19 @@ static const struct argp_option options[] = {
     {0},
 };
 
+static const eis_cli_slot slots[] = {
+    EIS_CLI_TEXT(KEY_SERVERS, eis_cli_split, servers),
+    EIS_CLI_NUMBER(KEY_SHARES, eis_cli_split, shares, 2, 64),
+    EIS_CLI_NUMBER(KEY_THRESHOLD, eis_cli_split, threshold, 2, 64),
+    EIS_CLI_TEXT(KEY_PROFILE, eis_cli_split, profile),
+    EIS_CLI_SWITCH(KEY_VERIFY, eis_cli_split, verify),
+    EIS_CLI_TEXT(KEY_PACK, eis_cli_split, pack),
+    EIS_CLI_NUMBER(KEY_PREFETCH, eis_cli_split, prefetch, 1, 1000000),
+    EIS_CLI_SWITCH(KEY_TRUNCATE, eis_cli_split, truncate),
+    EIS_CLI_TEXT(KEY_SERVED_NAME, eis_cli_split, served_name),
+    {0},
+};
+
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
     eis_cli_split *f = state->input;
@@ -52,35 +66,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
             argp_error(state, "there is no engine \"%s\" here; choose plain, split%s%s", arg,
                        f->he != NULL ? ", he" : "", f->mpc != NULL ? ", mpc" : "");
         return 0;
-    case KEY_SERVERS:
-        f->servers = arg;
-        return 0;
-    case KEY_SHARES:
-        f->shares = (unsigned)eis_cli_number(state, "--shares", arg, 2, 64);
-        return 0;
-    case KEY_THRESHOLD:
-        f->threshold = (unsigned)eis_cli_number(state, "--threshold", arg, 2, 64);
-        return 0;
-    case KEY_PROFILE:
-        f->profile = arg;
-        return 0;
-    case KEY_VERIFY:
-        f->verify = true;
-        return 0;
-    case KEY_PACK:
-        f->pack = arg;
-        return 0;
-    case KEY_PREFETCH:
-        f->prefetch = (unsigned)eis_cli_number(state, "--prefetch", arg, 1, 1000000);
-        return 0;
-    case KEY_TRUNCATE:
-        f->truncate = true;
-        return 0;
-    case KEY_SERVED_NAME:
-        f->served_name = arg;
-        return 0;
     default:
-        return ARGP_ERR_UNKNOWN;
+        return eis_cli_take(slots, options, key, arg, state);
     }
 }
 
