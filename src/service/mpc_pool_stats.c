@@ -24,6 +24,17 @@ out:
     return st;
 }
 
+void eis_mpc_pool_least(eis_mpc_pool_stats *least, uint64_t running, uint64_t ready, double left_s)
+{
+    if (running == 0) return;
+    if (least->running == 0 || ready < least->ready_min) least->ready_min = ready;
+    if (least->ready_min == 0)
+        least->left_s = 0;
+    else if (left_s > 0 && (least->left_s == 0 || left_s < least->left_s))
+        least->left_s = left_s;
+    least->running += running;
+}
+
 void eis_mpc_pool_add(eis_mpc_pool_stats *sum, const eis_mpc_pool_stats *more)
 {
     sum->sessions += more->sessions;
@@ -36,8 +47,5 @@ void eis_mpc_pool_add(eis_mpc_pool_stats *sum, const eis_mpc_pool_stats *more)
     sum->sac_ok += more->sac_ok;
     sum->sac_fail += more->sac_fail;
     sum->wait_s += more->wait_s;
-    if (more->left_s > 0 && (sum->left_s == 0 || more->left_s < sum->left_s)) {
-        sum->ready_min = more->ready_min;
-        sum->left_s = more->left_s;
-    }
+    eis_mpc_pool_least(sum, more->running, more->ready_min, more->left_s);
 }

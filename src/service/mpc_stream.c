@@ -55,12 +55,13 @@ eis_status eis_mpc_sampling_read(eis_reader *r, eis_mpc_sampling *sampling)
     return st == EIS_OK ? eis_mpc_sampling_check(sampling) : st;
 }
 
-#define STAT_COUNT 10
+#define STAT_COUNT 11
 
 void eis_mpc_pool_stats_write(eis_writer *w, const eis_mpc_pool_stats *s)
 {
-    const uint64_t numbers[STAT_COUNT] = {s->sessions,    s->produced, s->consumed,  s->burned, s->bytes,
-                                          s->ready_bytes, s->ready,    s->ready_min, s->sac_ok, s->sac_fail};
+    const uint64_t numbers[STAT_COUNT] = {s->sessions, s->produced,    s->consumed, s->burned,
+                                          s->bytes,    s->ready_bytes, s->ready,    s->ready_min,
+                                          s->sac_ok,   s->sac_fail,    s->running};
 
     for (size_t i = 0; i < STAT_COUNT; i++) eis_wire_writer_u64(w, numbers[i]);
     eis_wire_writer_f64(w, s->wait_s);
@@ -69,8 +70,9 @@ void eis_mpc_pool_stats_write(eis_writer *w, const eis_mpc_pool_stats *s)
 
 void eis_mpc_pool_stats_read(eis_reader *r, eis_mpc_pool_stats *s)
 {
-    uint64_t *const numbers[STAT_COUNT] = {&s->sessions,    &s->produced, &s->consumed,  &s->burned, &s->bytes,
-                                           &s->ready_bytes, &s->ready,    &s->ready_min, &s->sac_ok, &s->sac_fail};
+    uint64_t *const numbers[STAT_COUNT] = {&s->sessions, &s->produced,    &s->consumed, &s->burned,
+                                           &s->bytes,    &s->ready_bytes, &s->ready,    &s->ready_min,
+                                           &s->sac_ok,   &s->sac_fail,    &s->running};
 
     for (size_t i = 0; i < STAT_COUNT; i++) *numbers[i] = eis_wire_reader_u64(r);
     s->wait_s = eis_wire_reader_f64(r);

@@ -77,13 +77,15 @@ typedef struct eis_mpc_counters {
     uint64_t seen[EIS_MPC_SEEN_BINS];                  /* top bytes of words that other parties have sent, sampled */
 } eis_mpc_counters;
 
-/* What the Triple Service has counted over all sessions, by its records where they are kept. */
+/* What the Triple Service has counted of the sessions of one coordinator since it started. */
 typedef struct eis_mpc_pool_stats {
     uint64_t sessions, produced, consumed, burned; /* units dealt, given, thrown away */
     uint64_t bytes, ready_bytes;                   /* of corrections that were given; of those that wait */
     uint64_t ready, ready_min;                     /* units that wait; at the session in progress that has the fewest */
     uint64_t sac_ok, sac_fail;                     /* units whose tests at the parties passed, or did not */
-    double wait_s, left_s; /* steps have waited for units; what waits lasts at the rate of now, where it is the least */
+    uint64_t running;      /* sessions in progress; 0: the two that are the least of them are 0 */
+    double wait_s, left_s; /* steps have waited for units; what waits lasts at the rate of now, where it is the least:
+                              0 where nothing waits, or where no rate is known yet */
 } eis_mpc_pool_stats;
 
 void eis_mpc_pool_stats_write(eis_writer *w, const eis_mpc_pool_stats *stats);

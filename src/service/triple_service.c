@@ -25,6 +25,7 @@
 static void free_dealt(eis_triple_dealt *d)
 {
     eis_triple_units_stop(d);
+    eis_triple_account_leave(d);
     eis_mpc_corrections_clear(&d->load);
     eis_mpc_cache_clear(&d->masks);
     eis_mpc_dealer_clear(&d->dealer);
@@ -115,6 +116,7 @@ static eis_status create(eis_triple_dealt **made, eis_triple_service *service, e
                 "the session names another coordinator");
     d->number = eis_mpc_session_number(&d->session);
     EIS_TRY(deal_load(d));
+    EIS_TRY(eis_triple_account_join(d));
     EIS_TRY(eis_triple_units_start(d));
     pthread_mutex_lock(&service->lock);
     for (other = service->sessions; other != NULL; other = other->next) twice |= other->number == d->number;
@@ -169,12 +171,7 @@ static eis_status note_tested(eis_triple_dealt *d, eis_reader *r)
     bool passed = eis_wire_reader_u8(r) != 0;
 
     EIS_TRY(eis_wire_reader_end(r));
-    pthread_mutex_lock(&d->service->lock);
-    if (passed)
-        d->service->sac_ok++;
-    else
-        d->service->sac_fail++;
-    pthread_mutex_unlock(&d->service->lock);
+    eis_triple_count_add(d, passed ? EIS_TRIPLE_PASSED : EIS_TRIPLE_FAILED, 1);
 out:
     return st;
 }
@@ -298,21 +295,31 @@ out:
     return st;
 }
 
-static eis_status send_stats(eis_stream *stream, eis_triple_service *service)
+/* Tells a coordinator what was counted of its own sessions. Any certificate of the CA makes a coordinator, so how busy
+ * others are is not for everybody who is one. A coordinator that has had no session yet is refused too, and that is no
+ * failure worth a line of the log. */
+static eis_status send_stats(eis_stream *stream, eis_triple_service *service, const eis_tls_pin *pin)
 {
-    eis_status st;
-    eis_triple_stats stats;
+    eis_status st = EIS_OK;
+    eis_mpc_pool_stats stats;
     eis_writer w;
 
-    eis_triple_service_stats(&stats, service);
+    if (!eis_triple_counts_read(&stats, service, pin)) {
+        st = eis_fail(EIS_ERR_FORBIDDEN, "counts are for coordinators of sessions, and no session here has named your "
+                                         "key as its coordinator");
+        eis_mpc_send_failure(stream, 0, st);
+        return EIS_ERR_CLOSED;
+    }
     eis_wire_writer_init(&w, 2 * sizeof stats);
-    eis_mpc_pool_stats_write(&w, &stats.pool);
-    st = eis_mpc_send(stream, EIS_MPC_MESSAGE_STATS_ARE, 0, &w, NULL, 0);
+    eis_mpc_pool_stats_write(&w, &stats);
+    EIS_TRY(eis_mpc_send(stream, EIS_MPC_MESSAGE_STATS_ARE, 0, &w, NULL, 0));
+out:
     eis_wire_writer_clear(&w);
     return st;
 }
 
-/* A coordinator: may ask what the service has counted; makes a session, which lives as long as this connection. */
+/* A coordinator: may ask what the service has counted of its sessions; makes a session, which lives as long as this
+ * connection. */
 static eis_status serve_coordinator(eis_triple_service *service, eis_stream *stream, const eis_tls_pin *pin)
 {
     eis_status st = EIS_OK;
@@ -324,7 +331,7 @@ static eis_status serve_coordinator(eis_triple_service *service, eis_stream *str
     for (;;) {
         EIS_TRY(eis_net_stream_recv(&frame, stream, WAIT_FOREVER));
         if (frame.header.type != EIS_MPC_MESSAGE_STATS) break;
-        EIS_TRY(send_stats(stream, service));
+        EIS_TRY(send_stats(stream, service, pin));
     }
     EIS_TRY(eis_mpc_open_frame(&r, &frame, EIS_MPC_MESSAGE_CREATE, 0));
     EIS_TRY(create(&d, service, &r, pin));
@@ -395,6 +402,7 @@ eis_status eis_triple_service_start(eis_triple_service **out_service, const eis_
     service->sessions_max = config->sessions_max != 0 ? config->sessions_max : SESSIONS_MAX_DEFAULT;
     tls.alpn = EIS_MPC_ALPN;
     EIS_TRY(eis_store_material_open(&service->records, config->store_path));
+    EIS_TRY(eis_triple_counts_start(service));
     EIS_TRY(eis_net_tls_server_new(&service->tls, &tls));
     listener = (eis_listener_config){.address = config->listen,
                                      .tls = service->tls,
@@ -415,39 +423,10 @@ void eis_triple_service_address(eis_address *address, const eis_triple_service *
     eis_net_listener_address(address, service->listener);
 }
 
-/* What waits, where it is the least: of sessions that are being computed. Under the lock. */
-static void add_waiting(eis_mpc_pool_stats *stats, const eis_triple_service *service)
-{
-    bool first = true;
-
-    for (const eis_triple_dealt *d = service->sessions; d != NULL; d = d->next) {
-        double left_s = d->seen.ready * d->seen.pace_ns * 1e-9;
-        if (!d->seen.running) continue;
-        if (first || d->seen.ready < stats->ready_min) stats->ready_min = d->seen.ready;
-        if (first || left_s < stats->left_s) stats->left_s = left_s;
-        first = false;
-    }
-    stats->ready = service->units_ready;
-    stats->ready_bytes = service->pool_bytes;
-}
-
 void eis_triple_service_stats(eis_triple_stats *stats, eis_triple_service *service)
 {
-    eis_material_totals t = {0};
-    eis_mpc_pool_stats *pool = &stats->pool;
-
-    *stats = (eis_triple_stats){0};
-    if (eis_store_material_totals(service->records, &t) != EIS_OK) t = (eis_material_totals){0};
-    pool->sessions = t.sessions;
-    pool->consumed = t.units[EIS_MATERIAL_GIVEN];
-    pool->burned = t.units[EIS_MATERIAL_BURNED];
-    pool->bytes = t.words_given * sizeof(uint64_t);
-    for (int i = 1; i <= EIS_MATERIAL_BURNED; i++) pool->produced += t.units[i];
+    (void)eis_triple_counts_read(&stats->pool, service, NULL);
     pthread_mutex_lock(&service->lock);
-    add_waiting(pool, service);
-    pool->sac_ok = service->sac_ok;
-    pool->sac_fail = service->sac_fail;
-    pool->wait_s = (double)service->waited_ns * 1e-9;
     stats->dealing_most = service->dealing_most;
     pthread_mutex_unlock(&service->lock);
 }
@@ -459,6 +438,7 @@ void eis_triple_service_stop(eis_triple_service *service, uint32_t drain_ms)
     eis_net_listener_free(service->listener);
     eis_net_tls_free(service->tls);
     eis_store_material_close(service->records);
+    eis_triple_counts_clear(service);
     pthread_cond_destroy(&service->changed);
     pthread_mutex_destroy(&service->lock);
     eis_mem_free(service);

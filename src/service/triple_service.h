@@ -39,7 +39,7 @@ EIS_MUST_USE eis_status eis_triple_service_start(eis_triple_service **service, c
 /* Gives the address that is really in use. */
 void eis_triple_service_address(eis_address *address, const eis_triple_service *service);
 
-/* Reads the counters. */
+/* Reads the counters of all sessions, with those before the start that the records hold. */
 void eis_triple_service_stats(eis_triple_stats *stats, eis_triple_service *service);
 
 /* Ends all sessions, wipes their seeds, and frees. NULL is allowed. */

@@ -22,18 +22,22 @@ static void free_unit(eis_triple_unit *u)
 
 static void note_waits(eis_triple_dealt *d, const eis_triple_unit *u)
 {
+    uint64_t bytes = u->corrections.count * sizeof(uint64_t);
+
     pthread_mutex_lock(&d->service->lock);
-    d->service->units_ready++;
-    d->service->pool_bytes += u->corrections.count * sizeof(uint64_t);
+    d->service->pool_bytes += bytes;
+    d->seen.bytes += bytes;
     d->seen.ready++;
     pthread_mutex_unlock(&d->service->lock);
 }
 
 static void note_gone(eis_triple_dealt *d, const eis_triple_unit *u)
 {
+    uint64_t bytes = u->corrections.count * sizeof(uint64_t);
+
     pthread_mutex_lock(&d->service->lock);
-    d->service->units_ready--;
-    d->service->pool_bytes -= u->corrections.count * sizeof(uint64_t);
+    d->service->pool_bytes -= bytes;
+    d->seen.bytes -= bytes;
     d->seen.ready--;
     pthread_mutex_unlock(&d->service->lock);
 }
@@ -44,13 +48,6 @@ static void note_pace(eis_triple_dealt *d)
     d->seen.running = d->running;
     d->seen.pace_ns = d->pace_ns;
     pthread_mutex_unlock(&d->service->lock);
-}
-
-static void note_waited(eis_triple_service *service, uint64_t ns)
-{
-    pthread_mutex_lock(&service->lock);
-    service->waited_ns += ns;
-    pthread_mutex_unlock(&service->lock);
 }
 
 /* ---- what the service records ---- */
@@ -65,12 +62,16 @@ static eis_material_unit record_of(const eis_triple_dealt *d, eis_mpc_unit_kind 
 }
 
 /* Records what was dealt, on the disk, before anybody can ask for it. */
-static eis_status record_dealt(const eis_triple_dealt *d, const eis_material_unit *record, const eis_mpc_corrections *c)
+static eis_status record_dealt(eis_triple_dealt *d, const eis_material_unit *record, const eis_mpc_corrections *c)
 {
+    eis_status st = EIS_OK;
     uint8_t digest[EIS_MATERIAL_DIGEST_BYTES];
 
     SHA256((const uint8_t *)c->words, c->count * sizeof *c->words, digest);
-    return eis_store_material_add(d->service->records, record, digest, c->count);
+    EIS_TRY(eis_store_material_add(d->service->records, record, digest, c->count));
+    eis_triple_count_add(d, EIS_TRIPLE_PRODUCED, 1);
+out:
+    return st;
 }
 
 /* ---- dealing ---- */
@@ -121,6 +122,7 @@ static void burn_ahead(eis_triple_dealt *d)
         d->ahead = u->next;
         note_gone(d, u);
         eis_store_material_move_later(d->service->records, &u->record, EIS_MATERIAL_BURNED);
+        eis_triple_count_add(d, EIS_TRIPLE_BURNED, 1);
         free_unit(u);
     }
     d->ahead_count = d->ahead_tokens = 0;
@@ -237,6 +239,7 @@ eis_status eis_triple_units_start(eis_triple_dealt *d)
     EIS_REQUIRE(!known, EIS_ERR_FORBIDDEN, "this session has been here before; a new one needs a new name");
     EIS_TRY(record_dealt(d, &load, &d->load));
     d->recorded = true;
+    eis_triple_count_add(d, EIS_TRIPLE_SESSIONS, 1);
     d->has_thread = pthread_create(&d->thread, NULL, deal_ahead, d) == 0;
     EIS_REQUIRE(d->has_thread, EIS_ERR_LIMIT, "no thread to deal");
 out:
@@ -254,7 +257,10 @@ void eis_triple_units_stop(eis_triple_dealt *d)
         d->has_thread = false;
     }
     burn_ahead(d);
-    if (d->recorded) eis_store_material_end_later(d->service->records, d->session.hash);
+    if (d->recorded) {
+        eis_store_material_end_later(d->service->records, d->session.hash);
+        eis_triple_count_end(d);
+    }
     d->recorded = false;
 }
 
@@ -356,7 +362,7 @@ static eis_status take_step(eis_mpc_corrections *c, eis_material_unit *record, e
     EIS_REQUIRE(kind != kind_ahead(d) || eis_mpc_sampling_same(&request->sampling, &d->sampling), EIS_ERR_PROTOCOL,
                 "how tokens are chosen changes with a prompt alone");
     st = get_ready(d, request);
-    note_waited(d->service, eis_clock_ns() - begin);
+    eis_triple_count_add(d, EIS_TRIPLE_WAITED_NS, eis_clock_ns() - begin);
     if (st != EIS_OK) goto out;
     *record = d->ahead->record;
     take_head(c, d);
@@ -429,6 +435,8 @@ eis_status eis_triple_units_take(eis_mpc_corrections *c, eis_triple_dealt *d, co
         d->units++;
         d->unit_words += c->count;
         eis_store_material_move_later(d->service->records, &record, EIS_MATERIAL_GIVEN);
+        eis_triple_count_add(d, EIS_TRIPLE_CONSUMED, 1);
+        eis_triple_count_add(d, EIS_TRIPLE_WORDS, c->count);
     }
     pthread_mutex_unlock(&d->lock);
     return st;

@@ -8,6 +8,7 @@
 #include "engine/mpc/deal.h"
 #include "net/listener.h"
 #include "service/mpc_session.h"
+#include "service/triple_counts.h"
 #include "service/triple_service.h"
 #include "store/material.h"
 
@@ -56,8 +57,11 @@ typedef struct eis_triple_dealt {
     uint64_t input_given_before; /* inputs below this number have been given away */
     unsigned users;              /* connections; from here on under the service's lock */
     bool over;
+    eis_triple_account *account; /* its coordinator's */
+    uint64_t open;               /* units that were dealt, and neither given nor thrown away */
     struct {
         unsigned ready;
+        uint64_t bytes;
         bool running;
         double pace_ns;
     } seen; /* what the service's counts are made of */
@@ -71,8 +75,9 @@ struct eis_triple_service {
     unsigned session_count, sessions_max, pool_min, pool_target, threads;
     uint32_t wait_ms;
     uint64_t pool_bytes_max;
-    uint64_t pool_bytes, units_ready; /* from here on under the lock: of units that wait */
-    uint64_t waited_ns, sac_ok, sac_fail;
+    uint64_t pool_bytes; /* from here on under the lock: of units that wait */
+    uint64_t counts[EIS_TRIPLE_COUNTS];
+    eis_triple_account *accounts;   /* the newest first */
     unsigned dealing, dealing_most; /* sessions */
     pthread_cond_t changed;         /* fewer are */
     eis_material_store *records;

@@ -14,6 +14,7 @@
 #include "support/mpc_stories.h"
 
 #include <time.h>
+#include <unistd.h>
 
 /* A session at the Triple Service: the coordinator's stream, and that of the last party. */
 typedef struct dealt {
@@ -273,11 +274,114 @@ static void test_tests(void **state)
     mpc_service_close(&s);
 }
 
+/* Asks for counts with somebody's papers. */
+static eis_status ask_as(eis_mpc_pool_stats *stats, const mpc_service *s, const eis_trust_pair *papers)
+{
+    eis_mpc_caller caller = mpc_service_caller(s, papers);
+
+    caller.timeout_ms = 10000;
+    return eis_mpc_pool_ask(stats, &caller, &s->session.dealer);
+}
+
+/* Counts are those of one's own sessions: a certificate of the CA is not enough, nor is a session of one's own for
+ * those of others. */
+static void test_whose_counts(void **state)
+{
+    mpc_service s;
+    dealt d, other;
+    eis_mpc_pool_stats stats, theirs;
+    eis_trust_pair second = {0};
+    eis_mpc_caller first;
+    eis_tls_pin pin;
+    (void)state;
+
+    mpc_service_open(&s, model, &tuning, 2, "whose");
+    assert_int_equal(ask_as(&stats, &s, &s.coordinator_papers), EIS_ERR_FORBIDDEN); /* of none yet */
+    begin(&d, &s);
+    take(&d, EIS_MPC_UNIT_PROMPT);
+    assert_int_equal(ask_as(&stats, &s, &s.coordinator_papers), EIS_OK);
+    assert_int_equal(stats.sessions, 1);
+    assert_int_equal(stats.consumed, 3);
+    assert_int_equal(ask_as(&stats, &s, &s.papers[1]), EIS_ERR_FORBIDDEN); /* a party counts for itself */
+    assert_int_equal(ask_as(&stats, &s, &s.owner_papers), EIS_ERR_FORBIDDEN);
+    assert_non_null(strstr(eis_error_detail(), "no session here has named your key as its coordinator"));
+    assert_int_equal(stats.consumed, 0);
+
+    mpc_service_issue(&s, &second, &pin, "second");
+    assert_int_equal(ask_as(&theirs, &s, &second), EIS_ERR_FORBIDDEN);
+    first = s.coordinator;
+    s.coordinator = mpc_service_caller(&s, &second);
+    s.session.coordinator = pin;
+    s.session.id[0] = 'W';
+    begin(&other, &s);
+    take(&other, EIS_MPC_UNIT_LAST);
+    (void)await_ready(&s, 4);
+    assert_int_equal(ask_as(&theirs, &s, &second), EIS_OK);
+    assert_int_equal(theirs.sessions, 1);
+    assert_int_equal(theirs.running, 1);
+    end(&other);
+    assert_int_equal(ask_as(&stats, &s, &s.coordinator_papers), EIS_OK);
+    assert_int_equal(stats.sessions, 1);
+    assert_int_equal(stats.consumed, 3);
+    assert_true(stats.ready == 0 && stats.running == 0 && stats.ready_min == 0);
+    s.coordinator = first;
+    end(&d);
+    assert_int_equal(ask_as(&theirs, &s, &second), EIS_OK); /* its sessions are over, their counts stay */
+    assert_int_equal(theirs.consumed, 3);
+    eis_trust_pair_clear(&second);
+    mpc_service_close(&s);
+}
+
+/* The sums of all sessions go on where the records end; nobody reads the records again. */
+static void test_totals(void **state)
+{
+    char path[] = "/tmp/eis-pool-XXXXXX";
+    eis_triple_service_config config = {.pool_target = 4, .store_path = path};
+    eis_triple_stats before, after;
+    mpc_service s;
+    dealt d;
+    (void)state;
+
+    assert_int_equal(close(mkstemp(path)), 0);
+    mpc_service_open_with(&s, model, &tuning, 2, "totals", config);
+    begin(&d, &s);
+    take(&d, EIS_MPC_UNIT_LAST);
+    (void)await_ready(&s, 4);
+    take(&d, EIS_MPC_UNIT_NEXT);
+    end(&d);
+    for (int i = 0; i < 500; i++) {
+        eis_triple_service_stats(&before, s.dealer);
+        if (before.pool.produced == before.pool.consumed + before.pool.burned) break;
+        pause_ms(20);
+    }
+    assert_int_equal(before.pool.sessions, 1);
+    assert_int_equal(before.pool.consumed, 4);
+    assert_true(before.pool.burned >= 3 && before.pool.produced == 4 + before.pool.burned);
+    eis_triple_service_stop(s.dealer, 0);
+    config.tls = mpc_service_tls(&s, &s.dealer_papers);
+    config.listen = s.session.dealer.address;
+    mpc_service_require(eis_triple_service_start(&s.dealer, &config), "again");
+    eis_triple_service_stats(&after, s.dealer);
+    assert_int_equal(after.pool.sessions, 1);
+    assert_int_equal(after.pool.consumed, 4);
+    assert_int_equal(after.pool.produced, before.pool.produced);
+    assert_int_equal(after.pool.burned, before.pool.burned);
+    assert_int_equal(after.pool.bytes, before.pool.bytes);
+    mpc_service_close(&s);
+    for (int i = 0; i < 3; i++) {
+        static const char *const ends[] = {"", "-wal", "-shm"};
+        char name[64];
+        snprintf(name, sizeof name, "%s%s", path, ends[i]);
+        unlink(name);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sizes),   cmocka_unit_test(test_bytes), cmocka_unit_test(test_wait),
-        cmocka_unit_test(test_threads), cmocka_unit_test(test_tests),
+        cmocka_unit_test(test_threads), cmocka_unit_test(test_tests), cmocka_unit_test(test_whose_counts),
+        cmocka_unit_test(test_totals),
     };
 
     return cmocka_run_group_tests(tests, open_model, close_model);
