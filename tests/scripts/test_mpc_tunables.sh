@@ -249,7 +249,7 @@ effect_triple_pool_min_size() { # a party that is stopped too late has seen the 
 effect_triple_pool_max_bytes() { less "$(units_dealt $key=1)" "$(units_dealt $key=1e9)" "units ahead"; }
 effect_triple_pool_wait_ms() { # the Triple Service stands still for a while, or for good
     local ms client dealer took
-    for ms in 500 60000; do
+    for ms in 4000 60000; do
         rm -f "$scratch/pipe"
         mkfifo "$scratch/pipe"
         "$eis" generate --engine mpc --parties 2 --model "$stories" --prompt "Once upon a time" --max-tokens 200 --set $key=$ms \
