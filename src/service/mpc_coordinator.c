@@ -108,6 +108,14 @@ static eis_status start_admin(eis_mpc_coordinator *c)
     return c->config.admin ? eis_net_http_server_start(&c->admin, &config) : EIS_OK;
 }
 
+static eis_status start_pools(eis_mpc_coordinator *c)
+{
+    const eis_mpc_member *dealers[EIS_COORDINATOR_MODELS_MAX];
+
+    for (size_t i = 0; i < c->config.model_count; i++) dealers[i] = &c->models[i].session->dealer;
+    return eis_mpc_pool_watch_start(&c->pools, &c->config.caller, dealers, c->config.model_count);
+}
+
 /* ---- the object ---- */
 
 eis_status eis_mpc_coordinator_start(eis_mpc_coordinator **out_coordinator, const eis_mpc_coordinator_config *config)
@@ -119,7 +127,6 @@ eis_status eis_mpc_coordinator_start(eis_mpc_coordinator **out_coordinator, cons
     *out_coordinator = NULL;
     EIS_NEW(c, 1);
     pthread_mutex_init(&c->lock, NULL);
-    pthread_mutex_init(&c->pool_lock, NULL);
     pthread_condattr_init(&clock);
     pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
     pthread_cond_init(&c->changed, &clock);
@@ -134,6 +141,7 @@ eis_status eis_mpc_coordinator_start(eis_mpc_coordinator **out_coordinator, cons
     EIS_TRY(eis_net_cancel_new(&c->cancel));
     c->config.caller.cancel = c->cancel;
     EIS_TRY(eis_grpc_reflection_new(&c->reflection, services, SERVICE_COUNT));
+    EIS_TRY(start_pools(c));
     EIS_TRY(start_grpc(c));
     EIS_TRY(start_admin(c));
     if (config->plaintext_prompts)
@@ -174,10 +182,10 @@ void eis_mpc_coordinator_free(eis_mpc_coordinator *c)
     eis_net_http_server_free(c->admin);
     eis_net_grpc_server_free(c->grpc);
     eis_grpc_reflection_free(c->reflection);
+    eis_mpc_pool_watch_free(c->pools);
     eis_net_cancel_free(c->cancel);
     pthread_cond_destroy(&c->changed);
     pthread_mutex_destroy(&c->lock);
-    pthread_mutex_destroy(&c->pool_lock);
     eis_mem_free(c->models);
     eis_mem_free(c);
 }

@@ -364,10 +364,11 @@ static void tell_waiting(void *context, uint64_t step)
 {
     run_state *run = context;
     eis_coordinator_session *s = run->session;
-    const eis_mpc_pool_stats pool = eis_coordinator_pool(s->coordinator);
+    eis_mpc_pool_stats pool;
     char text[TEXT_BYTES];
     eis_writer w;
 
+    eis_mpc_pool_watch_read(&pool, NULL, s->coordinator->pools);
     eis_coordinator_count_wait(s->coordinator, false);
     snprintf(text, sizeof text, "waiting for preprocessing: step %llu, have %llu", (unsigned long long)step,
              (unsigned long long)pool.ready_min);

@@ -9,7 +9,7 @@
 #include "service/grpc_reflection.h"
 #include "service/mpc_coordinator.h"
 #include "service/mpc_coordinator_messages.h"
-#include "service/mpc_pool_stats.h"
+#include "service/mpc_pool_watch.h"
 
 #include <pthread.h>
 
@@ -85,9 +85,7 @@ struct eis_mpc_coordinator {
     eis_coordinator_party parties[EIS_COORDINATOR_PARTIES_MAX];
     size_t party_count;
     eis_coordinator_meters meters;
-    pthread_mutex_t pool_lock; /* the three that follow */
-    eis_mpc_pool_stats pool;   /* what the Triple Services said last */
-    uint64_t pool_asked_ns;
+    eis_mpc_pool_watch *pools; /* those of the Triple Services */
 };
 
 /* ---- sessions ---- */
@@ -135,8 +133,6 @@ void eis_coordinator_count_wait(eis_mpc_coordinator *c, bool dry);
 /* Asks the parties of a session that is not running what they have counted since the last time. */
 void eis_coordinator_count_parties(eis_coordinator_session *session);
 
-/* What the Triple Services of all models have, at most a second old; zeros where none answers. */
-eis_mpc_pool_stats eis_coordinator_pool(eis_mpc_coordinator *c);
 void eis_coordinator_count_run(eis_mpc_coordinator *c, uint32_t tokens, double seconds);
 
 /* The handlers of GET /healthz and GET /metrics; context is the coordinator. */

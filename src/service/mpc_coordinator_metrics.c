@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the coordinator has counted: FetchMetrics, and OpenMetrics with the original's names. Counts and times alone. */
-#include "base/clock.h"
 #include "service/metrics_text.h"
 #include "service/mpc_coordinator_internal.h"
 
 #include <inttypes.h>
 #include <string.h>
 
-#define POOL_ASK_MS  2000
-#define POOL_KEPT_MS 1000u
+#define SERVICE_TEXT_BYTES 300 /* of a label; a name with more is cut */
 
 static const double bounds[EIS_COORDINATOR_BUCKETS - 1] = {0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10};
 
@@ -63,46 +61,12 @@ void eis_coordinator_count_parties(eis_coordinator_session *s)
     pthread_mutex_unlock(&c->lock);
 }
 
-/* Asks each Triple Service that the templates name once. */
-static void ask_pools(eis_mpc_pool_stats *sum, const eis_mpc_coordinator *c)
-{
-    eis_mpc_caller caller = c->config.caller;
-
-    caller.timeout_ms = POOL_ASK_MS;
-    memset(sum, 0, sizeof *sum);
-    for (size_t i = 0; i < c->config.model_count; i++) {
-        const eis_mpc_member *dealer = &c->models[i].session->dealer;
-        eis_mpc_pool_stats stats;
-        bool again = false;
-        for (size_t j = 0; j < i; j++)
-            again |= memcmp(&c->models[j].session->dealer.pin, &dealer->pin, sizeof dealer->pin) == 0;
-        if (again) continue;
-        if (eis_mpc_pool_ask(&stats, &caller, dealer) == EIS_OK)
-            eis_mpc_pool_add(sum, &stats);
-        else
-            eis_error_clear();
-    }
-}
-
-eis_mpc_pool_stats eis_coordinator_pool(eis_mpc_coordinator *c)
-{
-    eis_mpc_pool_stats pool;
-
-    pthread_mutex_lock(&c->pool_lock);
-    if (c->pool_asked_ns == 0 || eis_clock_ns() - c->pool_asked_ns > POOL_KEPT_MS * 1000000u) {
-        ask_pools(&c->pool, c);
-        c->pool_asked_ns = eis_clock_ns();
-    }
-    pool = c->pool;
-    pthread_mutex_unlock(&c->pool_lock);
-    return pool;
-}
-
 eis_status eis_coordinator_fetch_metrics(void *context, eis_grpc_call *call)
 {
     eis_mpc_coordinator *c = context;
     eis_status st = EIS_OK;
     eis_span message;
+    eis_mpc_pool_stats pool;
     eis_writer w;
     double rate;
 
@@ -111,7 +75,8 @@ eis_status eis_coordinator_fetch_metrics(void *context, eis_grpc_call *call)
     pthread_mutex_lock(&c->lock);
     rate = c->meters.last_rate;
     pthread_mutex_unlock(&c->lock);
-    eis_coordinator_write_metrics(&w, rate, eis_coordinator_pool(c).ready);
+    eis_mpc_pool_watch_read(&pool, NULL, c->pools);
+    eis_coordinator_write_metrics(&w, rate, pool.ready);
     EIS_TRY(eis_wire_writer_status(&w));
     EIS_TRY(eis_net_grpc_send(call, w.data, w.bytes));
 out:
@@ -161,7 +126,42 @@ static void write_real(eis_writer *w, const char *name, const char *type, const 
     eis_metrics_line(w, "%s%s %.6f", name, type[0] == 'c' ? "_total" : "", value);
 }
 
-/* What the Triple Services say; zeros where none answers. */
+/* Writes where a service is, for a label: the name of a host is whatever its session says. */
+static void write_service(char text[SERVICE_TEXT_BYTES], const eis_mpc_member *dealer)
+{
+    char address[EIS_ADDRESS_TEXT_BYTES_MAX];
+    char *to = text;
+
+    eis_net_address_format(address, &dealer->address);
+    for (const char *at = address; *at != '\0' && to + 2 < text + SERVICE_TEXT_BYTES; at++) {
+        if (*at == '"' || *at == '\\') *to++ = '\\';
+        *to++ = (unsigned char)*at < ' ' ? '?' : *at;
+    }
+    *to = '\0';
+}
+
+/* Whose figures are of now. */
+static void write_places(eis_writer *w, const eis_mpc_pool_place *places, size_t count)
+{
+    char text[SERVICE_TEXT_BYTES], pin[2 * EIS_TLS_PIN_BYTES + 1];
+
+    eis_metrics_family(w, "eis_mpc_pool_up", "gauge",
+                       "Whether a Triple Service answers; of one that does not, all sums hold what it said last.");
+    for (size_t i = 0; i < count; i++) {
+        write_service(text, places[i].dealer);
+        eis_net_tls_pin_format(pin, &places[i].dealer->pin);
+        eis_metrics_line(w, "eis_mpc_pool_up{service=\"%s\",key=\"%.16s\"} %d", text, pin, places[i].up);
+    }
+    eis_metrics_family(w, "eis_mpc_pool_age_seconds", "gauge", "How long ago a Triple Service said what is shown.");
+    for (size_t i = 0; i < count; i++) {
+        if (!places[i].heard) continue;
+        write_service(text, places[i].dealer);
+        eis_net_tls_pin_format(pin, &places[i].dealer->pin);
+        eis_metrics_line(w, "eis_mpc_pool_age_seconds{service=\"%s\",key=\"%.16s\"} %.3f", text, pin, places[i].age_s);
+    }
+}
+
+/* What the Triple Services say of our sessions. */
 static void write_pool(eis_writer *w, const eis_mpc_pool_stats *p)
 {
     write_number(w, "mimir_triple_pool_available", "gauge", "Units in stock.", p->ready);
@@ -172,6 +172,8 @@ static void write_pool(eis_writer *w, const eis_mpc_pool_stats *p)
     write_real(w, "triple_pool_wait_seconds", "counter", "How long steps have waited for their units.", p->wait_s);
     write_number(w, "eis_mpc_pool_least", "gauge", "Units in stock of the running session with the fewest.",
                  p->ready_min);
+    write_number(w, "eis_mpc_pool_running", "gauge", "Sessions that are being computed; with none the least is 0.",
+                 p->running);
     write_real(w, "eis_mpc_pool_seconds", "gauge", "How long they last.", p->left_s);
     write_number(w, "eis_mpc_pool_bytes", "gauge", "Bytes in stock.", p->ready_bytes);
     write_number(w, "eis_mpc_units_produced", "counter", "Units dealt.", p->produced);
@@ -182,14 +184,17 @@ static void write_pool(eis_writer *w, const eis_mpc_pool_stats *p)
 
 static void write_all(eis_writer *w, eis_mpc_coordinator *c, const eis_coordinator_meters *m, unsigned sessions)
 {
-    const eis_mpc_pool_stats pool = eis_coordinator_pool(c);
+    eis_mpc_pool_place places[EIS_COORDINATOR_MODELS_MAX];
+    eis_mpc_pool_stats pool;
     eis_grpc_counts calls;
 
+    eis_mpc_pool_watch_read(&pool, places, c->pools);
     eis_net_grpc_server_counts(&calls, c->grpc);
     write_number(w, "mimir_generated_tokens", "counter", "Tokens that all parties told.", m->tokens);
     write_number(w, "mimir_generation_steps", "counter", "Steps that ended with a token.", m->steps);
     write_latency(w, m);
     write_pool(w, &pool);
+    write_places(w, places, eis_mpc_pool_watch_count(c->pools));
     write_number(w, "eis_mpc_waits", "counter", "Steps that waited for their material.", m->waits);
     write_number(w, "eis_mpc_dry", "counter", "Runs that ended for lack of it.", m->dry);
     write_number(w, "eis_mpc_rounds", "counter", "Rounds between parties.", m->rounds);

@@ -563,7 +563,7 @@ static void get(eis_http_client *http, eis_http_call *answer, const eis_address 
 /* The value of a line of the metrics. */
 static double metric(const eis_http_call *answer, const char *name)
 {
-    char line[64];
+    char line[160];
     const char *at;
 
     snprintf(line, sizeof line, "\n%s ", name);
@@ -585,6 +585,30 @@ static void check_pool(const eis_http_call *answer)
     assert_true(metric(answer, "eis_mpc_rounds_total") > 300);
     assert_true(metric(answer, "eis_mpc_party_bytes_total") > 100000);
     assert_true(metric(answer, "mimir_triple_pool") == metric(answer, "mimir_triple_pool_available"));
+}
+
+/* A Triple Service that has gone says so by itself, and takes no total with it. */
+static void check_gone_pool(eis_http_client *http, coordinator_world *w)
+{
+    char up[128], pin[2 * EIS_TLS_PIN_BYTES + 1];
+    eis_http_call answer;
+    double consumed;
+
+    eis_net_tls_pin_format(pin, &w->service.session.dealer.pin);
+    snprintf(up, sizeof up, "eis_mpc_pool_up{service=\"127.0.0.1:%u\",key=\"%.16s\"}",
+             w->service.session.dealer.address.port, pin);
+    get(http, &answer, &w->admin, "/metrics");
+    consumed = metric(&answer, "eis_mpc_units_consumed_total");
+    assert_true(metric(&answer, up) == 1);
+    eis_net_http_call_clear(&answer);
+    eis_triple_service_stop(w->service.dealer, 0);
+    w->service.dealer = NULL;
+    nanosleep(&(struct timespec){.tv_sec = 1, .tv_nsec = 200000000}, NULL);
+    get(http, &answer, &w->admin, "/metrics");
+    assert_true(metric(&answer, up) == 0);
+    assert_true(consumed >= 5 && metric(&answer, "eis_mpc_units_consumed_total") == consumed);
+    assert_non_null(strstr((const char *)answer.answer, "\neis_mpc_pool_age_seconds{service="));
+    eis_net_http_call_clear(&answer);
 }
 
 static void what_happened_is_counted(void **state)
@@ -630,6 +654,7 @@ static void what_happened_is_counted(void **state)
         if (strstr((const char *)answer.answer, names[i]) == NULL) fail_msg("the metrics lack %s", names[i]);
     check_pool(&answer);
     eis_net_http_call_clear(&answer);
+    check_gone_pool(http, &w);
     eis_net_http_client_free(http);
     eis_mem_free(r.data);
     eis_net_grpc_client_free(client);
