@@ -10,6 +10,7 @@
 #define TIMEOUT_MS_DEFAULT 30000
 #define BLAME_MS           300 /* for others to fall silent after one has complained */
 #define SAID_BYTES         512
+#define LOOK_MS            100 /* how often a run without news looks whether its client is still there */
 
 static uint32_t timeout_of(const eis_mpc_caller *caller)
 {
@@ -61,6 +62,8 @@ struct eis_mpc_conductor {
     uint32_t left; /* of a prompt whose run ended for lack of material */
     void (*waiting)(void *context, uint64_t step);
     void *context;
+    bool (*gone)(void *context);
+    void *gone_context;
     eis_stream *party[EIS_MPC_PARTIES_MAX + 1]; /* [count], and behind them the Triple Service */
     eis_stream *dealer;                         /* the same one */
     eis_mpc_party_keys keys;
@@ -123,6 +126,21 @@ out:
 
 typedef eis_status (*take_frame)(void *context, uint32_t party, const eis_stream_frame *frame);
 
+/* Waits for the next frame of anybody; a wait without end looks whether somebody still wants it. */
+static eis_status next_frame(size_t *which, eis_stream_frame *frame, const eis_mpc_conductor *c,
+                             eis_stream *const *streams, uint32_t wait_ms)
+{
+    const bool looks = c->gone != NULL && wait_ms == EIS_STREAM_WAIT_FOREVER;
+    eis_status st;
+
+    for (;;) {
+        st = eis_net_stream_recv_any(which, frame, streams, c->count + 1, looks ? LOOK_MS : wait_ms);
+        if (!looks || st != EIS_ERR_TIMEOUT || *which != c->count + 1) return st;
+        eis_error_clear();
+        if (c->gone(c->gone_context)) return eis_fail(EIS_ERR_INTERRUPTED, "the client has cancelled");
+    }
+}
+
 /* Waits for one frame from every party. The Triple Service has nothing to say meanwhile, but its end is heard. */
 static eis_status gather(eis_mpc_conductor *c, uint32_t wait_ms, take_frame take, void *context)
 {
@@ -133,7 +151,7 @@ static eis_status gather(eis_mpc_conductor *c, uint32_t wait_ms, take_frame take
     for (uint32_t missing = c->count; missing > 0 && st == EIS_OK; missing--) {
         eis_stream_frame frame;
         size_t which = 0;
-        st = eis_net_stream_recv_any(&which, &frame, streams, c->count + 1, wait_ms);
+        st = next_frame(&which, &frame, c, streams, wait_ms);
         if (st == EIS_OK && which == c->count) st = eis_fail(EIS_ERR_PROTOCOL, "it spoke without being asked");
         bool waits = st == EIS_OK && frame.header.type == EIS_MPC_MESSAGE_WAITING;
         if (st == EIS_OK) st = waits ? take_waiting(c, &frame) : take(context, (uint32_t)which, &frame);
@@ -428,6 +446,12 @@ void eis_mpc_conductor_on_waiting(eis_mpc_conductor *c, void (*waiting)(void *co
 {
     c->waiting = waiting;
     c->context = context;
+}
+
+void eis_mpc_conductor_ask_gone(eis_mpc_conductor *c, bool (*gone)(void *context), void *context)
+{
+    c->gone = gone;
+    c->gone_context = context;
 }
 
 uint32_t eis_mpc_conductor_left(const eis_mpc_conductor *c) { return c->left; }

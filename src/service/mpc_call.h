@@ -56,6 +56,10 @@ EIS_MUST_USE eis_status eis_mpc_conductor_count(eis_mpc_counters *counters, eis_
 void eis_mpc_conductor_on_waiting(eis_mpc_conductor *conductor, void (*waiting)(void *context, uint64_t step),
                                   void *context);
 
+/* Has somebody asked, by the thread that runs, whether the one for whom it runs is gone: every 100 ms in which no party
+ * says anything. True ends the run and the session with EIS_ERR_INTERRUPTED. NULL: nobody. */
+void eis_mpc_conductor_ask_gone(eis_mpc_conductor *conductor, bool (*gone)(void *context), void *context);
+
 /* Tokens of the prompt that a run which ended with EIS_MPC_END_DRY has left. */
 uint32_t eis_mpc_conductor_left(const eis_mpc_conductor *conductor);
 

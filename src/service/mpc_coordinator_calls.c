@@ -379,6 +379,9 @@ static void tell_waiting(void *context, uint64_t step)
     if (send_writer(run->call, &w) != EIS_OK) eis_error_clear(); /* the next token notices */
 }
 
+/* Asked while a step takes its time. */
+static bool is_gone(void *context) { return eis_net_grpc_cancelled(((run_state *)context)->call); }
+
 /* Sends a prompt that came in the clear, as its owner. */
 static eis_status send_prompt(eis_coordinator_session *s)
 {
@@ -407,8 +410,10 @@ static eis_status run_session(run_state *run, uint32_t prompt, uint32_t most, co
     eis_decoder_init(&s->decoder, s->model->tokenizer);
     EIS_TRY(send_prompt(s));
     eis_mpc_conductor_on_waiting(s->conductor, tell_waiting, run);
+    eis_mpc_conductor_ask_gone(s->conductor, is_gone, run);
     EIS_TRY(eis_mpc_conductor_run(s->conductor, &end, prompt, most, sampling, tell, run));
     eis_mpc_conductor_on_waiting(s->conductor, NULL, NULL);
+    eis_mpc_conductor_ask_gone(s->conductor, NULL, NULL);
     eis_coordinator_count_parties(s);
     s->resume = end == EIS_MPC_END_DRY;
 out:

@@ -52,6 +52,7 @@ static void give_back(eis_triple_service *service, eis_triple_dealt *d, bool ove
 {
     eis_triple_dealt **at;
 
+    if (over) eis_triple_units_close(d);
     pthread_mutex_lock(&service->lock);
     d->over |= over;
     d->users--;

@@ -264,6 +264,14 @@ void eis_triple_units_stop(eis_triple_dealt *d)
     d->recorded = false;
 }
 
+void eis_triple_units_close(eis_triple_dealt *d)
+{
+    pthread_mutex_lock(&d->lock);
+    d->closed = true;
+    pthread_cond_broadcast(&d->changed);
+    pthread_mutex_unlock(&d->lock);
+}
+
 /* ---- giving ---- */
 
 /* How many tokens a step takes is for everybody to know: a prompt's as eis_mpc_model_prefill says, else one. */
@@ -288,6 +296,7 @@ static eis_status wait_until(eis_triple_dealt *d, uint64_t until_ns)
     const struct timespec until = {.tv_sec = (time_t)(until_ns / 1000000000u),
                                    .tv_nsec = (long)(until_ns % 1000000000u)};
 
+    if (d->closed) return eis_fail(EIS_ERR_CLOSED, "the session has ended");
     if (pthread_cond_timedwait(&d->changed, &d->lock, &until) == ETIMEDOUT)
         return eis_fail(EIS_ERR_TRIPLES_EXHAUSTED,
                         "no unit in %u ms (triple_pool.wait_ms); the same may be tried again", d->service->wait_ms);

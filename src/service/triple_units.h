@@ -51,6 +51,7 @@ typedef struct eis_triple_dealt {
     pthread_cond_t changed;
     pthread_t thread;
     bool has_thread, ending;
+    bool closed; /* the coordinator has gone: nobody waits for a unit any more */
     eis_triple_service *service;
     bool seeded[EIS_MPC_PARTIES_MAX], load_given;
     uint64_t keys_given;         /* matrices whose keys an owner has: a count, they are given in order */
@@ -91,6 +92,9 @@ EIS_MUST_USE eis_status eis_triple_units_start(eis_triple_dealt *d);
 /* Ends the thread, throws away what waits, and burns what the records hold open. Safe where nothing was started. */
 void eis_triple_units_stop(eis_triple_dealt *d);
 
+/* Ends the waits for units, as the session is over. */
+void eis_triple_units_close(eis_triple_dealt *d);
+
 /* What a unit is asked for with. */
 typedef struct eis_triple_request {
     unsigned kind; /* mpc_stream.h */
@@ -105,7 +109,7 @@ typedef struct eis_triple_request {
  *
  * Errors:  EIS_ERR_TRIPLES_EXHAUSTED  it is not ready in time: nothing was given, and the same may be asked for again;
  *          EIS_ERR_PROTOCOL  out of order, or asked for twice, or for another sampling than that of the prompt; those
- * of dealing. */
+ * of dealing;  EIS_ERR_CLOSED  the session ended meanwhile. */
 EIS_MUST_USE eis_status eis_triple_units_take(eis_mpc_corrections *c, eis_triple_dealt *d,
                                               const eis_triple_request *request);
 

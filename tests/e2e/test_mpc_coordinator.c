@@ -7,9 +7,11 @@
 
 #include <cmocka.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "model/plain.h"
 #include "net/http_client.h"
+#include "service/triple_units.h"
 #include "support/mpc_coordinator_world.h"
 #include "support/mpc_stories.h"
 
@@ -30,7 +32,7 @@ typedef struct reply {
     size_t token_count, timing_count;
     size_t stop_after; /* tokens; 0: never */
     double ms;
-    bool events;
+    bool events, leave;          /* leave: hang up at the first message */
     eis_mpc_party_server **kill; /* stopped at the first token */
 } reply;
 
@@ -44,6 +46,7 @@ static eis_status hear(void *context, eis_span message)
     r->data = eis_mem_new(message.bytes + 1, 1);
     memcpy(r->data, message.data, message.bytes);
     r->bytes = message.bytes;
+    if (r->leave) return EIS_ERR_INTERRUPTED;
     if (!r->events) return EIS_OK;
     assert_int_equal(eis_coordinator_read_event(&event, message), EIS_OK);
     if (event.kind == EIS_COORDINATOR_TOKEN) {
@@ -504,6 +507,58 @@ static void a_client_that_goes_ends_its_session(void **state)
     coordinator_world_close(&w);
 }
 
+/* Lets the Triple Service deal nothing for a while, as if others kept its threads. */
+static void hold_dealing(eis_triple_service *dealer, bool hold)
+{
+    pthread_mutex_lock(&dealer->lock);
+    dealer->dealing = hold ? dealer->dealing + dealer->threads : dealer->dealing - dealer->threads;
+    pthread_cond_broadcast(&dealer->changed);
+    pthread_mutex_unlock(&dealer->lock);
+}
+
+static bool has_sessions(eis_triple_service *dealer)
+{
+    bool has;
+
+    pthread_mutex_lock(&dealer->lock);
+    has = dealer->session_count > 0;
+    pthread_mutex_unlock(&dealer->lock);
+    return has;
+}
+
+/* A step waits for its material, for 30 s at most; its client does not. Nor do coordinator, parties and Triple Service
+ * then. */
+static void a_client_that_goes_while_a_step_waits_ends_its_session(void **state)
+{
+    const struct timespec pause = {.tv_nsec = 50000000};
+    coordinator_world w;
+    eis_grpc_client *client;
+    reply r = {.leave = true}; /* once it hears that its step waits */
+    eis_status st = EIS_OK;
+    uint64_t until;
+
+    (void)state;
+    coordinator_world_open(&w, model, 2, true, (eis_mpc_coordinator_config){0});
+    client = coordinator_world_client(&w, &w.service.owner_papers);
+    prepare(&w, client, "s");
+    hold_dealing(w.service.dealer, true);
+    assert_int_equal(run(client, &r, "s", 8), EIS_ERR_INTERRUPTED);
+    r = (reply){.data = r.data};
+    until = eis_clock_ns() + UINT64_C(10000000000);
+    do {
+        nanosleep(&pause, NULL);
+        st = submit(client, &r, "s", 1);
+        assert_true(eis_clock_ns() < until);
+    } while (st != EIS_ERR_NOT_FOUND || has_sessions(w.service.dealer));
+    hold_dealing(w.service.dealer, false);
+    prepare(&w, client, "s");
+    r = (reply){.data = r.data};
+    assert_int_equal(run(client, &r, "s", 2), EIS_OK);
+    eis_mem_free(r.data);
+    eis_net_grpc_client_free(client);
+    coordinator_world_close(&w);
+}
+
 static void the_death_of_a_party_is_told(void **state)
 {
     coordinator_world w;
@@ -673,6 +728,7 @@ int main(void)
         cmocka_unit_test(sessions_are_their_creators),
         cmocka_unit_test(parties_register_with_their_keys),
         cmocka_unit_test(a_client_that_goes_ends_its_session),
+        cmocka_unit_test(a_client_that_goes_while_a_step_waits_ends_its_session),
         cmocka_unit_test(the_death_of_a_party_is_told),
         cmocka_unit_test(weights_that_do_not_come_are_waited_for_and_no_longer),
         cmocka_unit_test(what_happened_is_counted),
