@@ -135,12 +135,13 @@ static eis_status load(loaded *l, const flags *f)
                 f->write_session != NULL ? "--write-session needs the coordinator's certificate: --tls-cert"
                                          : "give --tls-cert, --tls-key and --client-ca; `eis ca init` and `eis ca "
                                            "issue` make them");
-    EIS_TRY(eis_pem_file_read(&l->cert, cert, false));
-    EIS_TRY(eis_net_tls_pin_of_pem(&l->pin, l->cert));
-    if (f->write_session == NULL) {
-        EIS_TRY(eis_pem_file_read(&l->key, key, true));
+    if (f->write_session != NULL) {
+        EIS_TRY(eis_pem_file_read(&l->cert, cert, false));
+    } else {
+        EIS_TRY(eis_pem_file_read_pair(&l->cert, &l->key, cert, key));
         EIS_TRY(eis_pem_file_read(&l->ca, ca, false));
     }
+    EIS_TRY(eis_net_tls_pin_of_pem(&l->pin, l->cert));
     EIS_TRY(eis_cli_sessions_open(l->sessions, &l->session_count, &f->sessions, &l->settings, &l->pin));
     EIS_REQUIRE(f->tokenizer == NULL || l->sessions[0].kind == EIS_MPC_MODEL_LM, EIS_ERR_USAGE,
                 "--tokenizer is for language models, and %s is a classifier", l->sessions[0].model);

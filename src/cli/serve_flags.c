@@ -43,8 +43,7 @@ eis_status eis_cli_papers_read(eis_cli_papers *p, const eis_cli_serve *f)
 {
     eis_status st = EIS_OK;
 
-    if (f->tls_cert != NULL) EIS_TRY(eis_pem_file_read(&p->cert, f->tls_cert, false));
-    if (f->tls_key != NULL) EIS_TRY(eis_pem_file_read(&p->key, f->tls_key, true));
+    if (f->tls_cert != NULL) EIS_TRY(eis_pem_file_read_pair(&p->cert, &p->key, f->tls_cert, f->tls_key));
     if (f->client_ca != NULL) EIS_TRY(eis_pem_file_read(&p->client_ca, f->client_ca, false));
     if (f->token_file != NULL) EIS_TRY(eis_net_token_read_file(&p->token, f->token_file));
 out:

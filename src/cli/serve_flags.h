@@ -25,7 +25,8 @@ typedef struct eis_cli_papers {
     eis_token token;
 } eis_cli_papers;
 
-/* Reads them. Errors: those of eis_pem_file_read and eis_net_token_read_file; what was read stays until it is cleared.
+/* Reads them. Errors: those of eis_pem_file_read_pair and eis_net_token_read_file; what was read stays until it is
+ * cleared.
  */
 EIS_MUST_USE eis_status eis_cli_papers_read(eis_cli_papers *papers, const eis_cli_serve *flags);
 

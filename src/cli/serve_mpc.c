@@ -136,8 +136,7 @@ static eis_status serve(const role *r, const eis_mpc_settings *settings)
                 EIS_ERR_USAGE,
                 "give --tls-cert, --tls-key and --client-ca: both ends of every connection show a certificate; `eis ca "
                 "init` and `eis ca issue` make them");
-    EIS_TRY(eis_pem_file_read(&cert, settings->tls_cert, false));
-    EIS_TRY(eis_pem_file_read(&key, settings->tls_key, true));
+    EIS_TRY(eis_pem_file_read_pair(&cert, &key, settings->tls_cert, settings->tls_key));
     EIS_TRY(eis_pem_file_read(&ca, settings->tls_client_ca, false));
     wish.tls = (eis_tls_server_config){.cert_pem = cert, .key_pem = key, .client_ca_pem = ca};
     EIS_TRY(r->start(&server, &address, &wish));

@@ -12,6 +12,7 @@
 #include <openssl/x509v3.h>
 #include <string.h>
 
+#define SECURITY_LEVEL    2
 #define READ_BUFFER_BYTES ((size_t)48 << 10) /* one recv fetches 32 KiB of payload with its three records */
 
 /* Never asks a terminal for the password of an encrypted key: such a key is refused. */
@@ -158,6 +159,19 @@ out:
     return st;
 }
 
+eis_status eis_net_tls_check_pair(eis_span cert_pem, eis_span key_pem)
+{
+    eis_status st = EIS_OK;
+    SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
+
+    EIS_REQUIRE(ctx != NULL, EIS_ERR_MEMORY, "cannot make a TLS context");
+    SSL_CTX_set_security_level(ctx, SECURITY_LEVEL);
+    EIS_TRY(use_identity(ctx, cert_pem, key_pem));
+out:
+    SSL_CTX_free(ctx);
+    return st;
+}
+
 eis_status eis_net_tls_pin_of_cert(eis_tls_pin *pin, X509 *cert)
 {
     unsigned char *spki = NULL;
@@ -246,7 +260,7 @@ static eis_status context_new(eis_tls **tls, const SSL_METHOD *method, const cha
     EIS_REQUIRE(SSL_CTX_set_min_proto_version(made->ctx, TLS1_3_VERSION) == 1 &&
                     SSL_CTX_set_max_proto_version(made->ctx, TLS1_3_VERSION) == 1,
                 EIS_ERR_TLS, "this OpenSSL does not offer TLS 1.3");
-    SSL_CTX_set_security_level(made->ctx, 2);
+    SSL_CTX_set_security_level(made->ctx, SECURITY_LEVEL);
     SSL_CTX_set_options(made->ctx, SSL_OP_NO_COMPRESSION | SSL_OP_NO_TICKET | SSL_OP_NO_RENEGOTIATION);
     SSL_CTX_clear_options(made->ctx, SSL_OP_ALLOW_NO_DHE_KEX | SSL_OP_IGNORE_UNEXPECTED_EOF);
     SSL_CTX_set_session_cache_mode(made->ctx, SSL_SESS_CACHE_OFF);

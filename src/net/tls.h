@@ -48,6 +48,9 @@ EIS_MUST_USE eis_status eis_net_tls_client_new(eis_tls **tls, const eis_tls_clie
 /* Makes a server's context. Errors as above. */
 EIS_MUST_USE eis_status eis_net_tls_server_new(eis_tls **tls, const eis_tls_server_config *config);
 
+/* Checks that a key is that of a certificate, as making a context with them does. Errors as above. */
+EIS_MUST_USE eis_status eis_net_tls_check_pair(eis_span cert_pem, eis_span key_pem);
+
 /* Tells whether the CAs of a context came with lists of revoked certificates. */
 bool eis_net_tls_has_lists(const eis_tls *tls);
 

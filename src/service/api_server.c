@@ -42,8 +42,7 @@ static eis_status load_papers(papers *p, const eis_server_options *options)
 {
     eis_status st = EIS_OK;
 
-    EIS_TRY(eis_pem_file_read(&p->cert, options->cert, false));
-    EIS_TRY(eis_pem_file_read(&p->key, options->key, true));
+    EIS_TRY(eis_pem_file_read_pair(&p->cert, &p->key, options->cert, options->key));
     if (options->client_ca != NULL) EIS_TRY(eis_pem_file_read(&p->client_ca, options->client_ca, false));
 out:
     return st;

@@ -136,6 +136,7 @@ eis_status eis_mpc_coordinator_start(eis_mpc_coordinator **out_coordinator, cons
     c->health = (eis_grpc_health){services, SERVICE_COUNT};
     EIS_NEW(c->models, config->model_count);
     if (config->model_count > 0) memcpy(c->models, config->models, config->model_count * sizeof *c->models);
+    EIS_TRY(eis_net_tls_check_pair(config->caller.cert_pem, config->caller.key_pem)); /* parties would find it later */
     EIS_TRY(eis_net_tls_pin_of_pem(&c->pin, config->caller.cert_pem));
     EIS_TRY(check(c));
     EIS_TRY(eis_net_cancel_new(&c->cancel));

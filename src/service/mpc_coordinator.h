@@ -45,7 +45,8 @@ typedef struct eis_mpc_coordinator_config {
  *
  * Errors: EIS_ERR_USAGE  no model, two of one name, a template that names another coordinator than `caller`, plaintext
  *                        prompts with another prompt owner than `caller`, an admin address beyond loopback;
- *         those of the gRPC and HTTP servers. *coordinator is then NULL. */
+ *         EIS_ERR_TLS  `caller` has a key that is not its certificate's;  those of the gRPC and HTTP servers.
+ * *coordinator is then NULL. */
 EIS_MUST_USE eis_status eis_mpc_coordinator_start(eis_mpc_coordinator **coordinator,
                                                   const eis_mpc_coordinator_config *config);
 

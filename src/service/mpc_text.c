@@ -202,8 +202,7 @@ static eis_status name_others(eis_mpc_text *text, eis_mpc_session *agreed, const
                 "a coordinator needs --session, --ca, --cert and --key: who takes part, and who we are");
     EIS_TRY(eis_net_address_parse(&text->coordinator.address, wish->coordinator, PORT_DEFAULT));
     EIS_TRY(eis_pem_file_read(&text->ca, wish->ca, false));
-    EIS_TRY(eis_pem_file_read(&text->cert, wish->cert, false));
-    EIS_TRY(eis_pem_file_read(&text->key, wish->key, true));
+    EIS_TRY(eis_pem_file_read_pair(&text->cert, &text->key, wish->cert, wish->key));
     EIS_TRY(read_session(text, agreed, wish->session));
 out:
     return st;

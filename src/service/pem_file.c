@@ -2,6 +2,7 @@
 #include "service/pem_file.h"
 
 #include "base/mem.h"
+#include "net/tls.h"
 #include "trust/key_file.h"
 
 #include <errno.h>
@@ -33,6 +34,18 @@ eis_status eis_pem_file_read(eis_span *span, const char *path, bool secret)
 out:
     if (file != NULL) fclose(file);
     eis_mem_free_wiped(data, FILE_BYTES_MAX, 1);
+    return st;
+}
+
+eis_status eis_pem_file_read_pair(eis_span *cert, eis_span *key, const char *cert_path, const char *key_path)
+{
+    eis_status st = EIS_OK;
+
+    EIS_TRY(eis_pem_file_read(cert, cert_path, false));
+    EIS_TRY(eis_pem_file_read(key, key_path, true));
+    st = eis_net_tls_check_pair(*cert, *key);
+    if (st != EIS_OK) st = eis_fail_prefix(st, "%s and %s", cert_path, key_path);
+out:
     return st;
 }
 

@@ -13,6 +13,13 @@
  */
 EIS_MUST_USE eis_status eis_pem_file_read(eis_span *file, const char *path, bool secret);
 
+/* Reads a certificate and its key, which only its owner may read, and checks that they belong together.
+ *
+ * Errors: as above;  EIS_ERR_TLS  they do not, or are damaged, and both names. What was read stays until it is cleared.
+ */
+EIS_MUST_USE eis_status eis_pem_file_read_pair(eis_span *cert, eis_span *key, const char *cert_path,
+                                               const char *key_path);
+
 /* Wipes and frees. */
 void eis_pem_file_clear(eis_span *file);
 

@@ -604,6 +604,31 @@ static void weights_that_do_not_come_are_waited_for_and_no_longer(void **state)
     coordinator_world_close(&w);
 }
 
+/* Tokens are signed, and calls made, by the key of the certificate that sessions name, or nothing starts. */
+static void the_key_of_another_certificate_does_not_start(void **state)
+{
+    coordinator_world w;
+    eis_mpc_coordinator_model offer = {.session = &w.service.session};
+    eis_mpc_coordinator_config config = {.listen = {.host = "127.0.0.1"}, .models = &offer, .model_count = 1};
+    eis_mpc_party_server_config party = {.listen = {.host = "127.0.0.1"}};
+    eis_mpc_coordinator *coordinator;
+    eis_mpc_party_server *server;
+
+    (void)state;
+    coordinator_world_open(&w, model, 2, true, (eis_mpc_coordinator_config){0});
+    config.caller = w.service.coordinator;
+    config.caller.key_pem = w.service.owner.key_pem; /* gRPC in the clear would not need it before the first session */
+    assert_int_equal(eis_mpc_coordinator_start(&coordinator, &config), EIS_ERR_TLS);
+    assert_null(coordinator);
+    assert_non_null(strstr(eis_error_detail(), "does not belong"));
+    party.tls = mpc_service_tls(&w.service, &w.service.papers[0]);
+    party.tls.key_pem = w.service.owner.key_pem;
+    assert_int_equal(eis_mpc_party_server_start(&server, &party), EIS_ERR_TLS);
+    assert_null(server);
+    assert_non_null(strstr(eis_error_detail(), "does not belong"));
+    coordinator_world_close(&w);
+}
+
 static void get(eis_http_client *http, eis_http_call *answer, const eis_address *address, const char *path)
 {
     char url[400];
@@ -731,6 +756,7 @@ int main(void)
         cmocka_unit_test(a_client_that_goes_while_a_step_waits_ends_its_session),
         cmocka_unit_test(the_death_of_a_party_is_told),
         cmocka_unit_test(weights_that_do_not_come_are_waited_for_and_no_longer),
+        cmocka_unit_test(the_key_of_another_certificate_does_not_start),
         cmocka_unit_test(what_happened_is_counted),
     };
 

@@ -45,7 +45,8 @@ expect 4 "${stream##*:}" "$eis" serve split --model "$digits" --listen "$stream"
 chmod 644 "$scratch/c.key"
 expect 3 'c.key' "$eis" serve split --model "$digits" --listen 127.0.0.1:0 --tls-cert "$scratch/c.crt" --tls-key "$scratch/c.key"
 chmod 600 "$scratch/c.key"
-expect 5 '' "$eis" serve split --model "$digits" --listen 127.0.0.1:0 --tls-cert "$scratch/a.crt" --tls-key "$scratch/c.key"
+expect 5 'a\.crt and .*c\.key: .*does not belong' "$eis" serve split --model "$digits" --listen 127.0.0.1:0 --tls-cert "$scratch/a.crt" --tls-key "$scratch/c.key"
+expect 5 'a\.crt and .*c\.key: .*does not belong' "$eis" serve api --registry "$root/models/registry" --listen 127.0.0.1:0 --tls-cert "$scratch/a.crt" --tls-key "$scratch/c.key"
 expect 2 'same|two models' "$eis" serve split --model "$digits" --model "$digits" --listen 127.0.0.1:0 --tls-cert "$scratch/a.crt" --tls-key "$scratch/a.key"
 
 # REST of the last server: by TLS, with the client's certificate; errors are problem+json

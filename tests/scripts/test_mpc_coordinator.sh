@@ -57,6 +57,9 @@ expect 2 'client-ca' "$eis" serve coordinator --session "$scratch/s"
 expect 2 'model-owner' "$eis" serve coordinator --model "$model" "${tls[@]}"
 expect 2 'HOST:PORT=CERT' "$eis" serve coordinator --model "$model" --party 127.0.0.1:1 --party 127.0.0.1:2 --triples x --model-owner "$scratch/o.crt" "${tls[@]}"
 expect 2 'loopback' "$eis" serve coordinator --session "$scratch/s" --listen 0.0.0.0:0 --plaintext-grpc "${tls[@]}"
+for how in '' --plaintext-grpc; do
+    expect 5 'c\.crt and .*o\.key: .*does not belong' "$eis" serve coordinator --session "$scratch/s" --listen 127.0.0.1:0 $how --tls-cert "$scratch/c.crt" --tls-key "$scratch/o.key" --client-ca "$scratch/ca/ca.crt"
+done
 expect 2 'another coordinator' "$eis" serve coordinator --session "$scratch/s" --tls-cert "$scratch/o.crt" --tls-key "$scratch/o.key" --client-ca "$scratch/ca/ca.crt"
 expect 3 'key' "$eis" serve coordinator --model "$model" --party "127.0.0.1:1=$scratch/a.crt" --party "127.0.0.1:2=$scratch/a.crt" --triples "127.0.0.1:3=$scratch/t.crt" --model-owner "$scratch/o.crt" "${tls[@]}"
 expect 3 'not a session' "$eis" serve coordinator --session "$scratch/a.crt" "${tls[@]}"

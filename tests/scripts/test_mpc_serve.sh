@@ -68,6 +68,12 @@ expect 2 'no flag' "$eis" serve triples hello
 expect 2 'no setting "net.rounds"' "$eis" serve party --set net.rounds=3
 expect 2 'net.round_ms takes a whole number' "$eis" serve party --config "$scratch/party.yaml" --set net.round_ms=0
 expect 3 'nowhere' "$eis" serve party --tls-cert "$scratch/nowhere" --tls-key "$scratch/a.key" --client-ca "$scratch/ca/ca.crt"
+for program in "$eis" "$build/eis-server"; do # what a party signs tokens with is what its certificate says
+    [ -x "$program" ] || continue
+    for role in party triples; do
+        expect 5 'b\.crt and .*a\.key: .*does not belong' "$program" serve $role --listen 127.0.0.1:0 --tls-cert "$scratch/b.crt" --tls-key "$scratch/a.key" --client-ca "$scratch/ca/ca.crt"
+    done
+done
 printf 'tls:\n  password: x\n' >"$scratch/bad.yaml"
 expect 3 'Unexpected key: password.*line: 2, column' "$eis" serve triples --config "$scratch/bad.yaml"
 chmod 644 "$scratch/a.key"

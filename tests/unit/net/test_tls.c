@@ -176,6 +176,11 @@ static void damaged_pem_is_refused(void **state)
     assert_detail("does not belong");
     server.key_pem = (eis_span){0};
     assert_int_equal(eis_net_tls_server_new(&tls, &server), EIS_ERR_TLS);
+    assert_int_equal(eis_net_tls_check_pair(cert_of(&server_id), key_of(&server_id)), EIS_OK);
+    assert_int_equal(eis_net_tls_check_pair(cert_of(&server_id), key_of(&client_id)), EIS_ERR_TLS);
+    assert_detail("does not belong");
+    assert_int_equal(eis_net_tls_check_pair(cert_of(&server_id), text_span("no key")), EIS_ERR_TLS);
+    assert_int_equal(eis_net_tls_check_pair((eis_span){0}, key_of(&server_id)), EIS_ERR_TLS);
 }
 
 /* ---- peers that are no TLS servers ---- */
