@@ -173,7 +173,7 @@ static eis_status configure(eis_mpc_coordinator_config *config, eis_mpc_coordina
         .admin = f->admin != NULL,
         .models = models,
         .model_count = l->session_count,
-        .caller = {.cert_pem = l->cert, .key_pem = l->key, .ca_pem = l->ca},
+        .caller = {.cert_pem = l->cert, .key_pem = l->key, .ca_pem = l->ca, .round_ms = l->settings.round_ms},
         .plaintext_prompts = f->plaintext_prompts,
         .sampling = l->settings.sampling,
         .context_max = l->settings.context_max,

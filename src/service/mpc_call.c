@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "service/mpc_call.h"
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "service/mpc_model.h"
 
@@ -8,6 +9,7 @@
 #include <string.h>
 
 #define TIMEOUT_MS_DEFAULT 30000
+#define ROUND_MS_DEFAULT   10000
 #define BLAME_MS           300 /* for others to fall silent after one has complained */
 #define SAID_BYTES         512
 #define LOOK_MS            100 /* how often a run without news looks whether its client is still there */
@@ -57,9 +59,9 @@ out:
 struct eis_mpc_conductor {
     const eis_mpc_session *session;
     uint64_t number, step;
-    uint32_t position; /* of the step's first token */
-    uint32_t count, timeout_ms;
-    uint32_t left; /* of a prompt whose run ended for lack of material */
+    uint32_t position;                   /* of the step's first token */
+    uint32_t count, timeout_ms, last_ms; /* last_ms: for all others, when one party has answered */
+    uint32_t left;                       /* of a prompt whose run ended for lack of material */
     void (*waiting)(void *context, uint64_t step);
     void *context;
     bool (*gone)(void *context);
@@ -126,22 +128,39 @@ out:
 
 typedef eis_status (*take_frame)(void *context, uint32_t party, const eis_stream_frame *frame);
 
-/* Waits for the next frame of anybody; a wait without end looks whether somebody still wants it. */
+/* Names a party that is still missing. */
+static eis_status missed(const eis_mpc_conductor *c, eis_stream *const *streams, uint32_t wait_ms)
+{
+    uint32_t party = 0;
+
+    while (party + 1 < c->count && streams[party] == NULL) party++;
+    return named(eis_fail(EIS_ERR_TIMEOUT, "it has said nothing for %u ms", wait_ms), party);
+}
+
+/* Waits for the next frame of anybody, and meanwhile looks whether somebody still wants it. *which is count + 1 where
+ * the time is over, or nobody wants it. */
 static eis_status next_frame(size_t *which, eis_stream_frame *frame, const eis_mpc_conductor *c,
                              eis_stream *const *streams, uint32_t wait_ms)
 {
-    const bool looks = c->gone != NULL && wait_ms == EIS_STREAM_WAIT_FOREVER;
-    eis_status st;
+    const uint64_t begin = eis_clock_ns();
 
     for (;;) {
-        st = eis_net_stream_recv_any(which, frame, streams, c->count + 1, looks ? LOOK_MS : wait_ms);
-        if (!looks || st != EIS_ERR_TIMEOUT || *which != c->count + 1) return st;
+        uint64_t gone_ms = (eis_clock_ns() - begin) / 1000000u;
+        uint32_t left = wait_ms == EIS_STREAM_WAIT_FOREVER ? wait_ms
+                        : gone_ms < wait_ms                ? wait_ms - (uint32_t)gone_ms
+                                                           : 0;
+        uint32_t slice = c->gone != NULL && left > LOOK_MS ? LOOK_MS : left;
+        eis_status st = eis_net_stream_recv_any(which, frame, streams, c->count + 1, slice);
+        if (st != EIS_ERR_TIMEOUT || *which != c->count + 1) return st;
+        if (slice == left) return missed(c, streams, wait_ms);
         eis_error_clear();
         if (c->gone(c->gone_context)) return eis_fail(EIS_ERR_INTERRUPTED, "the client has cancelled");
     }
 }
 
-/* Waits for one frame from every party. The Triple Service has nothing to say meanwhile, but its end is heard. */
+/* Waits for one frame from every party. Parties go in step: when one has answered, the others have to. They are not
+ * listened to again before that, so that it is this wait that ends a session where one of them stands still between its
+ * last opening and its answer. The Triple Service has nothing to say meanwhile, but its end is heard. */
 static eis_status gather(eis_mpc_conductor *c, uint32_t wait_ms, take_frame take, void *context)
 {
     eis_status st = EIS_OK;
@@ -161,6 +180,7 @@ static eis_status gather(eis_mpc_conductor *c, uint32_t wait_ms, take_frame take
             missing++;
         else
             streams[which] = NULL;
+        if (!waits && wait_ms == EIS_STREAM_WAIT_FOREVER) wait_ms = c->last_ms;
     }
     return st;
 }
@@ -232,6 +252,7 @@ eis_status eis_mpc_conductor_open(eis_mpc_conductor **out_conductor, const eis_m
     c->number = eis_mpc_session_number(session);
     c->count = session->party_count;
     c->timeout_ms = timeout_of(caller);
+    c->last_ms = 2 * (caller->round_ms != 0 ? caller->round_ms : ROUND_MS_DEFAULT);
     c->step = 1;
     st = eis_mpc_call(&c->dealer, caller, &session->dealer, EIS_MPC_ROLE_COORDINATOR, 0);
     if (st == EIS_OK) st = send_document(c->dealer, 0, document, bytes);

@@ -14,6 +14,8 @@
 typedef struct eis_mpc_caller {
     eis_span cert_pem, key_pem, ca_pem;
     uint32_t timeout_ms;      /* to connect, and for a single answer; 0: 30 s */
+    uint32_t round_ms;        /* that parties wait for each other's frames: when one has answered, the others have twice
+                                 as long; 0: 10 s */
     const eis_cancel *cancel; /* NULL: none */
 } eis_mpc_caller;
 

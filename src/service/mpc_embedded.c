@@ -16,7 +16,7 @@
 struct eis_mpc_embedded {
     eis_embedded *children; /* the Triple Service, the parties, the coordinator */
     eis_embedded_access access;
-    uint32_t parties;
+    uint32_t parties, round_ms;
     int template_fd; /* the coordinator's order */
 };
 
@@ -47,6 +47,7 @@ eis_status eis_mpc_embedded_start(eis_mpc_embedded **out_embedded, const char *p
     *out_embedded = NULL;
     EIS_NEW(embedded, 1);
     embedded->parties = parties;
+    embedded->round_ms = settings->round_ms;
     embedded->template_fd = -1;
     EIS_TRY(make_order(&fd, settings));
     EIS_TRY(eis_embedded_order_make(&embedded->template_fd, "", 0));
@@ -87,6 +88,7 @@ eis_status eis_mpc_embedded_coordinate(eis_mpc_member *coordinator, eis_mpc_embe
     uint32_t at = 1 + embedded->parties;
 
     eis_wire_writer_init(&document, EIS_EMBEDDED_ORDER_BYTES_MAX - 1);
+    eis_wire_writer_u32(&document, embedded->round_ms);
     EIS_TRY(eis_mpc_session_write(&document, session));
     EIS_REQUIRE(write(embedded->template_fd, document.data, document.bytes) == (ssize_t)document.bytes, EIS_ERR_LIMIT,
                 "no memory to hand over: %s", strerror(errno));

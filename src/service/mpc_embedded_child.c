@@ -107,14 +107,19 @@ static void stop_coordinator(void *server, uint32_t drain_ms)
     eis_mem_free(c);
 }
 
-static eis_status read_template(eis_mpc_session *session)
+/* What the coordinator inherits: net.round_ms, then the document. */
+static eis_status read_template(eis_mpc_session *session, uint32_t *round_ms)
 {
     eis_status st = EIS_OK;
     char *text = NULL;
     size_t bytes = 0;
+    eis_reader r;
 
     EIS_TRY(eis_embedded_order_read(&text, &bytes));
-    EIS_TRY(eis_mpc_session_read(session, text, bytes));
+    eis_wire_reader_init(&r, "the order", text, bytes);
+    *round_ms = eis_wire_reader_u32(&r);
+    EIS_TRY(eis_wire_reader_status(&r));
+    EIS_TRY(eis_mpc_session_read(session, text + sizeof *round_ms, bytes - sizeof *round_ms));
 out:
     eis_mem_free(text);
     return st;
@@ -127,18 +132,21 @@ static eis_status start_coordinator(void **server, uint16_t *port, const eis_emb
     eis_mpc_coordinator_model model = {0};
     eis_mpc_coordinator_config config = {.listen = {.host = "127.0.0.1"}, .models = &model, .model_count = 1};
     eis_address grpc, admin;
+    uint32_t round_ms;
 
     *server = NULL;
     EIS_NEW(c, 1);
-    EIS_TRY(read_template(&c->session));
+    EIS_TRY(read_template(&c->session, &round_ms));
     c->papers = *papers;
     st = copy(&c->papers.cert_pem);
     if (copy(&c->papers.key_pem) != EIS_OK || copy(&c->papers.client_ca_pem) != EIS_OK) st = EIS_ERR_MEMORY;
     if (st != EIS_OK) goto out;
     model.session = &c->session;
     config.tls = tls_of(&c->papers);
-    config.caller = (eis_mpc_caller){
-        .cert_pem = c->papers.cert_pem, .key_pem = c->papers.key_pem, .ca_pem = c->papers.client_ca_pem};
+    config.caller = (eis_mpc_caller){.cert_pem = c->papers.cert_pem,
+                                     .key_pem = c->papers.key_pem,
+                                     .ca_pem = c->papers.client_ca_pem,
+                                     .round_ms = round_ms};
     config.context_max = c->session.context;
     EIS_TRY(eis_mpc_coordinator_start(&c->coordinator, &config));
     eis_mpc_coordinator_addresses(&grpc, &admin, c->coordinator);

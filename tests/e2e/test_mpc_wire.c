@@ -9,144 +9,11 @@
 
 #include <cmocka.h>
 
-#include <arpa/inet.h>
-#include <errno.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <poll.h>
-#include <pthread.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
 #include "support/mpc_service.h"
 #include "support/mpc_stories.h"
+#include "support/relay.h"
 
-#define LINKS_MAX        16
 #define RECORD_BYTES_MAX (16384 + 256)
-
-/* ---- the relay ---- */
-
-typedef struct recording {
-    uint8_t *bytes;
-    size_t count, room;
-} recording;
-
-typedef struct link_ {
-    pthread_t thread;
-    int caller, callee;
-    recording up, down; /* what the caller said, and what it was told */
-} link_;
-
-typedef struct relay {
-    eis_address address; /* ours */
-    uint16_t target;
-    int listener;
-    pthread_t thread;
-    link_ links[LINKS_MAX];
-    int link_count;
-} relay;
-
-static void keep(recording *r, const uint8_t *bytes, size_t count)
-{
-    if (r->count + count > r->room) {
-        r->room = 2 * (r->count + count);
-        r->bytes = realloc(r->bytes, r->room);
-        assert_non_null(r->bytes);
-    }
-    memcpy(r->bytes + r->count, bytes, count);
-    r->count += count;
-}
-
-/* Passes on what has come one way; false at its end. */
-static bool pass(recording *r, int from, int to)
-{
-    static _Thread_local uint8_t bytes[65536];
-    ssize_t count = recv(from, bytes, sizeof bytes, 0);
-
-    if (count <= 0) {
-        shutdown(to, SHUT_WR);
-        return false;
-    }
-    keep(r, bytes, (size_t)count);
-    for (ssize_t sent = 0, n; sent < count; sent += n) {
-        n = send(to, bytes + sent, (size_t)(count - sent), MSG_NOSIGNAL);
-        if (n <= 0) return true; /* the other end has gone; what it says is read on */
-    }
-    return true;
-}
-
-static void *serve_link(void *context)
-{
-    link_ *l = context;
-    struct pollfd ends[2] = {{.fd = l->caller, .events = POLLIN}, {.fd = l->callee, .events = POLLIN}};
-
-    while (ends[0].fd >= 0 || ends[1].fd >= 0) {
-        if (poll(ends, 2, -1) < 0) break;
-        if (ends[0].fd >= 0 && ends[0].revents != 0 && !pass(&l->up, l->caller, l->callee)) ends[0].fd = -1;
-        if (ends[1].fd >= 0 && ends[1].revents != 0 && !pass(&l->down, l->callee, l->caller)) ends[1].fd = -1;
-    }
-    close(l->caller);
-    close(l->callee);
-    return NULL;
-}
-
-static struct sockaddr_in loopback(uint16_t port)
-{
-    return (struct sockaddr_in){
-        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-}
-
-static void *serve_relay(void *context)
-{
-    relay *r = context;
-    const struct sockaddr_in to = loopback(r->target);
-    const int on = 1;
-
-    for (;;) {
-        link_ *l = &r->links[r->link_count];
-        int caller = accept(r->listener, NULL, NULL), callee;
-        if (caller < 0) return NULL;
-        callee = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        if (r->link_count == LINKS_MAX || connect(callee, (const struct sockaddr *)&to, sizeof to) != 0) abort();
-        setsockopt(caller, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-        setsockopt(callee, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-        *l = (link_){.caller = caller, .callee = callee};
-        if (pthread_create(&l->thread, NULL, serve_link, l) != 0) abort();
-        r->link_count++;
-    }
-}
-
-static void relay_start(relay *r, eis_address *address)
-{
-    struct sockaddr_in at = loopback(0);
-    socklen_t bytes = sizeof at;
-
-    *r = (relay){.target = address->port, .address = *address};
-    r->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    assert_true(r->listener >= 0);
-    assert_int_equal(bind(r->listener, (const struct sockaddr *)&at, sizeof at), 0);
-    assert_int_equal(listen(r->listener, 64), 0);
-    assert_int_equal(getsockname(r->listener, (struct sockaddr *)&at, &bytes), 0);
-    r->address.port = address->port = ntohs(at.sin_port);
-    assert_int_equal(pthread_create(&r->thread, NULL, serve_relay, r), 0);
-}
-
-/* Waits for the ends of all links; the two sides of each have hung up. */
-static void relay_finish(relay *r)
-{
-    shutdown(r->listener, SHUT_RDWR);
-    pthread_join(r->thread, NULL);
-    close(r->listener);
-    for (int i = 0; i < r->link_count; i++) pthread_join(r->links[i].thread, NULL);
-}
-
-static void relay_clear(relay *r)
-{
-    for (int i = 0; i < r->link_count; i++) {
-        free(r->links[i].up.bytes);
-        free(r->links[i].down.bytes);
-    }
-}
 
 /* ---- what a wire of TLS 1.3 looks like (RFC 8446, sections 4.1 and 5.1) ---- */
 
@@ -459,19 +326,6 @@ static void tell_story(mpc_service *s)
     assert_true(told_count > 0);
 }
 
-/* Writes the session's document once more, with the relays' addresses. */
-static void put_relays(relay *relays, mpc_service *s)
-{
-    uint32_t parties = s->session.party_count;
-
-    snprintf(s->session.model, sizeof s->session.model, "model-that-nobody-on-the-wire-sees");
-    for (uint32_t p = 0; p < parties; p++) relay_start(&relays[p], &s->session.party[p].address);
-    relay_start(&relays[parties], &s->session.dealer.address);
-    eis_wire_writer_clear(&s->document);
-    eis_wire_writer_init(&s->document, EIS_MPC_SESSION_BYTES_MAX);
-    mpc_service_require(eis_mpc_session_write(&s->document, &s->session), "session");
-}
-
 /* Judges all links of a relay; returns how many bytes its callers sent. */
 static size_t judge_relay(const relay *r, const secrets *s)
 {
@@ -479,7 +333,7 @@ static size_t judge_relay(const relay *r, const secrets *s)
 
     for (int i = 0; i < r->link_count; i++)
         for (int client = 0; client < 2; client++) {
-            const recording *way = client ? &r->links[i].up : &r->links[i].down;
+            const relay_recording *way = client ? &r->links[i].up : &r->links[i].down;
             const char *wrong = judge(way->bytes, way->count, client != 0);
             if (wrong == NULL) wrong = find_secret(s, way->bytes, way->count);
             if (wrong != NULL) fail_msg("link %d, %s: %s", i, client ? "caller" : "called", wrong);
@@ -496,7 +350,10 @@ static void watch_story(uint32_t parties)
     secrets hidden;
 
     mpc_service_open(&s, model, &tuning, parties, "session-that-nobody-on-the-wire-sees");
-    put_relays(relays, &s);
+    snprintf(s.session.model, sizeof s.session.model, "model-that-nobody-on-the-wire-sees");
+    for (uint32_t p = 0; p < parties; p++) relay_start(&relays[p], &s.session.party[p].address);
+    relay_start(&relays[parties], &s.session.dealer.address);
+    mpc_service_write_document(&s);
     tell_story(&s);
     fill_secrets(&hidden, &s.session, told[0]);
     for (uint32_t i = 0; i < s.session.lm.shape_count; i++)

@@ -58,6 +58,14 @@ static inline eis_mpc_caller mpc_service_caller(const mpc_service *s, const eis_
                             .timeout_ms = 60000};
 }
 
+/* Writes the session's document; once more, where the session has been changed. */
+static inline void mpc_service_write_document(mpc_service *s)
+{
+    eis_wire_writer_clear(&s->document);
+    eis_wire_writer_init(&s->document, EIS_MPC_SESSION_BYTES_MAX);
+    mpc_service_require(eis_mpc_session_write(&s->document, &s->session), "session");
+}
+
 /* Starts everything for a model; the session is written, and nobody has been told of it. `dealer` may set limits. */
 static inline void mpc_service_open_with(mpc_service *s, const eis_model *model, const eis_mpc_tuning *tuning,
                                          uint32_t parties, const char *id, eis_triple_service_config dealer)
@@ -95,8 +103,7 @@ static inline void mpc_service_open_with(mpc_service *s, const eis_model *model,
     } else {
         mpc_service_require(eis_mpc_lm_init(&s->session.lm, model, tuning), "manifest");
     }
-    eis_wire_writer_init(&s->document, EIS_MPC_SESSION_BYTES_MAX);
-    mpc_service_require(eis_mpc_session_write(&s->document, &s->session), "session");
+    mpc_service_write_document(s);
     s->coordinator = mpc_service_caller(s, &s->coordinator_papers);
     s->owner = mpc_service_caller(s, &s->owner_papers);
 }
