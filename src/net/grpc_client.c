@@ -77,9 +77,13 @@ eis_status eis_net_grpc_client_new(eis_grpc_client **out_client, const eis_grpc_
     eis_grpc_client *client = NULL;
     grpc_channel_credentials *credentials = NULL;
     char text[EIS_ADDRESS_TEXT_BYTES_MAX];
-    grpc_arg list[2] = {{.type = GRPC_ARG_INTEGER, .key = (char *)(uintptr_t)GRPC_ARG_MAX_RECEIVE_MESSAGE_LENGTH},
-                        {.type = GRPC_ARG_INTEGER, .key = (char *)(uintptr_t)GRPC_ARG_ENABLE_HTTP_PROXY}};
-    grpc_channel_args args = {2, list};
+    const size_t most = config->message_bytes_max != 0 ? config->message_bytes_max : MESSAGE_BYTES_MAX_DEFAULT;
+    grpc_arg list[] = {eis_net_grpc_number(GRPC_ARG_MAX_RECEIVE_MESSAGE_LENGTH, (int)most),
+                       eis_net_grpc_number(GRPC_ARG_ENABLE_HTTP_PROXY, 0),
+                       eis_net_grpc_number(GRPC_ARG_KEEPALIVE_TIME_MS, EIS_GRPC_KEEPALIVE_MS),
+                       eis_net_grpc_number(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, EIS_GRPC_KEEPALIVE_MS),
+                       eis_net_grpc_number(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0)};
+    grpc_channel_args args = {sizeof list / sizeof *list, list};
 
     *out_client = NULL;
     EIS_NEW(client, 1);
@@ -88,9 +92,6 @@ eis_status eis_net_grpc_client_new(eis_grpc_client **out_client, const eis_grpc_
     client->pin_count = config->pin_count;
     EIS_NEW(client->pins, config->pin_count);
     if (config->pin_count > 0) memcpy(client->pins, config->pins, config->pin_count * sizeof *client->pins);
-    list[0].value.integer =
-        (int)(config->message_bytes_max != 0 ? config->message_bytes_max : MESSAGE_BYTES_MAX_DEFAULT);
-    list[1].value.integer = 0;
     EIS_TRY(make_credentials(&credentials, client, config));
     eis_net_address_format(text, &config->address);
     client->channel = grpc_channel_create(text, credentials, &args);

@@ -31,6 +31,14 @@ void eis_net_grpc_core_start(void)
 
 void eis_net_grpc_core_stop(void) { grpc_shutdown_blocking(); }
 
+grpc_arg eis_net_grpc_number(const char *key, int value)
+{
+    grpc_arg arg = {.type = GRPC_ARG_INTEGER, .key = (char *)(uintptr_t)key};
+
+    arg.value.integer = value;
+    return arg;
+}
+
 gpr_timespec eis_net_grpc_deadline(uint32_t ms)
 {
     return gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC), gpr_time_from_millis(ms, GPR_TIMESPAN));

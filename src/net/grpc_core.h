@@ -19,6 +19,13 @@ void eis_net_grpc_core_start(void);
 /* Ends one such use, and waits for the core's threads where it was the last. */
 void eis_net_grpc_core_stop(void);
 
+/* A setting of a channel or a server. */
+grpc_arg eis_net_grpc_number(const char *key, int value);
+
+/* While a call waits, its client asks this often whether the server is still there, and ends the call where it says
+ * nothing for as long again: a process that stands still, or a cable that is cut, sends no word of it. */
+#define EIS_GRPC_KEEPALIVE_MS 10000
+
 /* A moment from now. */
 gpr_timespec eis_net_grpc_deadline(uint32_t ms);
 

@@ -389,23 +389,18 @@ out:
     return st;
 }
 
-static grpc_arg number(const char *key, int value)
-{
-    grpc_arg arg = {.type = GRPC_ARG_INTEGER, .key = (char *)(uintptr_t)key};
-
-    arg.value.integer = value;
-    return arg;
-}
-
 static eis_status bind_core(eis_grpc_server *server, const eis_grpc_config *config)
 {
     eis_status st = EIS_OK;
     grpc_server_credentials *credentials = NULL;
     char text[EIS_ADDRESS_TEXT_BYTES_MAX];
-    grpc_arg list[] = {number(GRPC_ARG_MAX_RECEIVE_MESSAGE_LENGTH, (int)server->config.message_bytes_max),
-                       number(GRPC_ARG_MAX_CONCURRENT_STREAMS, STREAMS_MAX),
-                       number(GRPC_ARG_MAX_METADATA_SIZE, 16 << 10), number(GRPC_ARG_ALLOW_REUSEPORT, 0),
-                       number(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, 10000)};
+    grpc_arg list[] = {
+        eis_net_grpc_number(GRPC_ARG_MAX_RECEIVE_MESSAGE_LENGTH, (int)server->config.message_bytes_max),
+        eis_net_grpc_number(GRPC_ARG_MAX_CONCURRENT_STREAMS, STREAMS_MAX),
+        eis_net_grpc_number(GRPC_ARG_MAX_METADATA_SIZE, 16 << 10),
+        eis_net_grpc_number(GRPC_ARG_ALLOW_REUSEPORT, 0),
+        eis_net_grpc_number(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, 10000),
+        eis_net_grpc_number(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, EIS_GRPC_KEEPALIVE_MS / 2)};
     grpc_channel_args args = {sizeof list / sizeof list[0], list};
     int port;
 

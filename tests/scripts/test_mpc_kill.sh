@@ -70,6 +70,11 @@ for i in 0 2; do
     ended 4 "party [0-2]: " "party $i stands still"
 done
 
+# nobody but the client can notice that the coordinator stands still
+start
+kill -STOP "$coordinator"
+ended 4 'keepalive|UNAVAILABLE' "the coordinator stands still"
+
 # Ctrl-C is an end in order
 start
 kill -INT "$client"
