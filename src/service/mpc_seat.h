@@ -21,6 +21,7 @@ typedef struct eis_mpc_inbox {
     uint64_t step;
     uint32_t slot, left, count; /* left: tokens of the prompt from this step on */
     uint64_t *words;
+    bool taken; /* it is in the transcript */
 } eis_mpc_inbox;
 
 typedef struct eis_mpc_seat {

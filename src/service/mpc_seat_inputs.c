@@ -95,7 +95,7 @@ eis_status eis_mpc_seat_take_input(void *context, uint32_t slot, uint64_t *pub, 
     eis_mpc_seat *seat = context;
     eis_status st = EIS_OK;
     uint64_t until = eis_mpc_seat_deadline(seat->owner_ms);
-    const eis_mpc_inbox *in = NULL;
+    eis_mpc_inbox *in = NULL;
 
     pthread_mutex_lock(&seat->lock);
     while (st == EIS_OK) {
@@ -110,6 +110,8 @@ eis_status eis_mpc_seat_take_input(void *context, uint32_t slot, uint64_t *pub, 
                 "the prompt has %u tokens from this step on by its owner, and %u by the coordinator", in->left,
                 seat->prompt);
     memcpy(pub, in->words, count * sizeof *pub);
+    if (in->taken) goto out;
+    in->taken = true;
     seat->input_words += count;
     eis_mpc_check_note(&seat->party.check, pub, count * sizeof *pub);
 out:

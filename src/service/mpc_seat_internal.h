@@ -16,7 +16,7 @@ EIS_MUST_USE eis_status eis_mpc_seat_wait(eis_mpc_seat *seat, uint64_t until_ns,
 /* ---- what owners have brought ---- */
 
 /* A walk's source (party.h); context: the seat. An input is waited for, and its record stays until the step is over, so
- * that a second one is refused. */
+ * that a second one is refused, and whoever asks again gets the same. */
 EIS_MUST_USE eis_status eis_mpc_seat_take_input(void *context, uint32_t slot, uint64_t *pub, uint32_t count);
 EIS_MUST_USE eis_status eis_mpc_seat_take_kept(void *context, uint32_t slot, eis_mpc_words *words, uint32_t count);
 

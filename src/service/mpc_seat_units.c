@@ -181,25 +181,6 @@ eis_status eis_mpc_seat_prove(eis_mpc_seat *seat)
     return st;
 }
 
-/* Tests a unit's material, before anything is opened that was computed with it. */
-static eis_status test_unit(eis_mpc_seat *seat, const eis_mpc_graph *graph, const eis_mpc_run *run,
-                            const uint64_t *material, const eis_mpc_reader *tests, const eis_mpc_test_size *size,
-                            uint64_t number)
-{
-    eis_status st = EIS_OK;
-    const eis_mpc_tests what = seat->session.tests;
-    uint64_t *words;
-
-    if (size->opened == 0) return EIS_OK;
-    words = eis_mem_new_secret(size->words, sizeof *words);
-    if (words == NULL) return EIS_ERR_MEMORY;
-    EIS_TRY(eis_mpc_reader_test_graph(tests, words, graph, what, number));
-    EIS_TRY(eis_mpc_sacrifice_run(&seat->party, graph, run, material, words, what));
-out:
-    eis_mem_free_wiped(words, size->words, sizeof *words);
-    return st;
-}
-
 /* Turns the dealer's random number by a coin that is tossed when the last party has its unit: until then nobody shows
  * what it put in, so neither a dealer nor a party chooses the token. What is drawn from enters the transcript. */
 static eis_status toss(eis_mpc_seat *seat, const eis_mpc_sample_coin *place)
@@ -249,56 +230,34 @@ void eis_mpc_seat_write_layers(eis_writer *w, eis_mpc_seat *seat)
     pthread_mutex_unlock(&seat->lock);
 }
 
-/* Tests need all of a unit before its walk, and what follows of it. */
-static eis_status walk_tested(eis_mpc_run *run, eis_mpc_seat *seat, const eis_mpc_walk_wish *wish,
-                              const eis_mpc_reader *unit, const eis_mpc_test_size *size, uint64_t number)
+/* Tests a unit before its walk opens anything; where the dealer is trusted, its inputs behind it. Both read the unit
+ * gate by gate, and values that nobody needs any more make room. */
+static eis_status walk_unit(eis_mpc_run *run, eis_mpc_seat *seat, const eis_mpc_walk_wish *wish,
+                            const eis_mpc_reader *unit, const eis_mpc_ahead *ahead, uint64_t number)
 {
     eis_status st = EIS_OK;
     const eis_mpc_source source = {.context = seat, .input = eis_mpc_seat_take_input, .kept = eis_mpc_seat_take_kept};
-    eis_mpc_reader reader, tests;
-    size_t words = eis_mpc_graph_words(wish->graph);
-    uint64_t *material = eis_mem_new_secret(words + 1, sizeof *material);
+    const eis_mpc_tests what = seat->session.tests;
+    eis_mpc_reader reader, spares;
+    const eis_mpc_pass pass = {.reader = &reader,
+                               .step = number,
+                               .source = &source,
+                               .ahead = ahead,
+                               .keep = wish->keep,
+                               .keep_count = wish->keep_count};
+    const eis_mpc_sacrifice test = {
+        .graph = wish->graph, .unit = &reader, .spares = &spares, .step = number, .source = &source, .tests = what};
+    eis_mpc_test_size size;
     mark begin;
 
-    if (material == NULL) return EIS_ERR_MEMORY;
-    eis_mpc_seat_split_unit(&reader, &tests, unit, size->corrections);
-    EIS_TRY(eis_mpc_reader_graph(&reader, material, wish->graph, number));
-    EIS_TRY(eis_mpc_party_begin(run, &seat->party, wish->graph, material, &source));
-    EIS_TRY(test_unit(seat, wish->graph, run, material, &tests, size, number));
+    eis_mpc_test_size_graph(&size, wish->graph, what);
+    eis_mpc_seat_split_unit(&reader, &spares, unit, size.corrections);
+    if (what.level > 0) EIS_TRY(eis_mpc_sacrifice_run(NULL, &seat->party, &test));
     begin = mark_of(seat);
-    EIS_TRY(eis_mpc_party_walk(run, &seat->party, wish->graph, material));
+    EIS_TRY(eis_mpc_party_pass(run, &seat->party, wish->graph, &pass));
     EIS_TRY(count_walk(seat, wish->graph, &begin));
+    if (what.level == 0) EIS_TRY(eis_mpc_sacrifice_run(NULL, &seat->party, &test));
 out:
-    eis_mem_free_wiped(material, words + 1, sizeof *material);
-    return st;
-}
-
-/* Where the dealer is trusted a unit is read gate by gate, and values that nobody needs any more make room: a tenth of
- * the memory. Inputs that have to be tested stay. */
-static eis_status walk_in_one_pass(eis_mpc_run *run, eis_mpc_seat *seat, const eis_mpc_walk_wish *wish,
-                                   const eis_mpc_reader *unit, const eis_mpc_ahead *ahead,
-                                   const eis_mpc_test_size *size, uint64_t number)
-{
-    eis_status st = EIS_OK;
-    const eis_mpc_source source = {.context = seat, .input = eis_mpc_seat_take_input, .kept = eis_mpc_seat_take_kept};
-    const eis_mpc_graph *g = wish->graph;
-    const mark begin = mark_of(seat);
-    eis_mpc_reader reader, tests;
-    eis_mpc_pass pass = {
-        .reader = &reader, .step = number, .source = &source, .ahead = ahead, .keep_count = wish->keep_count};
-    eis_mpc_id *keep = NULL;
-
-    EIS_NEW(keep, wish->keep_count + g->node_count);
-    if (wish->keep_count > 0) memcpy(keep, wish->keep, wish->keep_count * sizeof *keep);
-    for (eis_mpc_id id = 0; size->opened > 0 && id < g->node_count; id++)
-        if (g->nodes[id].op == EIS_MPC_OP_INPUT) keep[pass.keep_count++] = id;
-    pass.keep = keep;
-    eis_mpc_seat_split_unit(&reader, &tests, unit, size->corrections);
-    EIS_TRY(eis_mpc_party_pass(run, &seat->party, g, &pass));
-    EIS_TRY(count_walk(seat, g, &begin));
-    EIS_TRY(test_unit(seat, g, run, NULL, &tests, size, number));
-out:
-    eis_mem_free(keep);
     return st;
 }
 
@@ -323,19 +282,14 @@ eis_status eis_mpc_seat_walk(eis_mpc_run *run, eis_mpc_seat *seat, const eis_mpc
 {
     eis_status st = EIS_OK;
     eis_mpc_reader unit = {0};
-    eis_mpc_test_size size;
     eis_mpc_ahead ahead = {0};
     uint64_t *corrections = NULL, number = eis_mpc_unit_number(wish->kind, seat->step, seat->last_secret);
 
-    eis_mpc_test_size_graph(&size, wish->graph, seat->session.tests);
     seat->links.step = (uint32_t)seat->step;
-    if (seat->session.tests.level == 0) EIS_TRY(get_ahead(&ahead, seat, wish, number));
+    EIS_TRY(get_ahead(&ahead, seat, wish, number));
     EIS_TRY(eis_mpc_seat_open_unit(&unit, &corrections, seat, wish->kind));
     if (wish->coin != NULL && wish->coin->signs != NULL) EIS_TRY(toss(seat, wish->coin));
-    if (seat->session.tests.level > 0)
-        EIS_TRY(walk_tested(run, seat, wish, &unit, &size, number));
-    else
-        EIS_TRY(walk_in_one_pass(run, seat, wish, &unit, &ahead, &size, number));
+    EIS_TRY(walk_unit(run, seat, wish, &unit, &ahead, number));
 out:
     if (st == EIS_ERR_INTEGRITY) tell_proved(seat, st);
     eis_mpc_ahead_clear(&ahead);

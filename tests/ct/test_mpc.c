@@ -101,32 +101,34 @@ static void *walk_party(void *context)
                    load_test = reader_of(s, p, &s->load, s->load_words, s->load.count),
                    unit = reader_of(s, p, step, 0, s->step_words),
                    unit_test = reader_of(s, p, step, s->step_words, step->count);
-    eis_mpc_test_size sizes[2];
+    eis_mpc_test_size size;
     const eis_mpc_words *r;
-    uint64_t *m[4];
+    uint64_t *m[3];
 
-    eis_mpc_test_size_load(&sizes[0], &s->shape, 1);
-    eis_mpc_test_size_graph(&sizes[1], &s->graph, s->tests);
+    eis_mpc_test_size_load(&size, &s->shape, 1);
     m[0] = eis_mem_new(eis_mpc_load_words(&s->shape), 8);
-    m[1] = eis_mem_new(sizes[0].words, 8);
+    m[1] = eis_mem_new(size.words, 8);
     m[2] = eis_mem_new(eis_mpc_graph_words(&s->graph), 8);
-    m[3] = eis_mem_new(sizes[1].words, 8);
     EIS_TRY(eis_mpc_reader_load(&load, m[0], &s->shape, 1));
     EIS_TRY(eis_mpc_party_load(&p->party, &s->shape, &s->weights[p->index], 1, m[0]));
     EIS_TRY(eis_mpc_reader_test_load(&load_test, m[1], &s->shape, 1));
     EIS_TRY(eis_mpc_sacrifice_load(&p->party, m[0], m[1]));
     EIS_TRY(eis_mpc_check_run(&p->party.check));
     EIS_TRY(eis_mpc_reader_graph(&unit, m[2], &s->graph, s->world.step));
-    EIS_TRY(eis_mpc_party_begin(&p->run, &p->party, &s->graph, m[2], &source));
-    EIS_TRY(eis_mpc_reader_test_graph(&unit_test, m[3], &s->graph, s->tests, s->world.step));
-    EIS_TRY(eis_mpc_sacrifice_run(&p->party, &s->graph, &p->run, m[2], m[3], s->tests));
-    EIS_TRY(eis_mpc_party_walk(&p->run, &p->party, &s->graph, m[2]));
+    EIS_TRY(eis_mpc_sacrifice_run(NULL, &p->party,
+                                  &(eis_mpc_sacrifice){.graph = &s->graph,
+                                                       .unit = &unit,
+                                                       .spares = &unit_test,
+                                                       .step = s->world.step,
+                                                       .source = &source,
+                                                       .tests = s->tests}));
+    EIS_TRY(eis_mpc_party_run(&p->run, &p->party, &s->graph, m[2], &source));
     EIS_TRY(pass_again(p, &unit, &source));
     EIS_TRY(eis_mpc_check_run(&p->party.check));
     r = &p->run.values[s->result];
     EIS_TRY(eis_mpc_check_output(&p->party.check, &s->told[p->index], r->share[0], r->mac[0], p->party.key));
 out:
-    for (int i = 0; i < 4; i++) eis_mem_free(m[i]);
+    for (int i = 0; i < 3; i++) eis_mem_free(m[i]);
     return mpc_world_keep_error(p, st);
 }
 

@@ -10,6 +10,7 @@
 #include "engine/mpc/links_channel.h"
 #include "engine/mpc/material.h"
 #include "engine/mpc/party.h"
+#include "engine/mpc/sacrifice.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -27,6 +28,7 @@ typedef struct mpc_world_party {
     eis_mpc_links_channel links;
     eis_channel peer[EIS_MPC_PARTIES_MAX];
     eis_mpc_run run;
+    size_t test_words; /* of memory that a test took */
     eis_status st;
     char detail[512];
 } mpc_world_party;
@@ -181,6 +183,24 @@ out:
     eis_mpc_run_clear(&run);
     eis_mpc_ahead_clear(&ahead);
     eis_mem_free(keep);
+    return st;
+}
+
+/* Tests a unit, then walks it; at level 0 the other way round. */
+static inline eis_status mpc_world_test_and_walk(mpc_world_party *p, const eis_mpc_graph *graph,
+                                                 const eis_mpc_reader *unit, const eis_mpc_reader *spares,
+                                                 eis_mpc_tests tests)
+{
+    eis_status st = EIS_OK;
+    const eis_mpc_source source = {.context = p->world, .input = mpc_world_input};
+    const eis_mpc_pass pass = {.reader = unit, .step = p->world->step, .source = &source};
+    const eis_mpc_sacrifice test = {
+        .graph = graph, .unit = unit, .spares = spares, .step = p->world->step, .source = &source, .tests = tests};
+
+    if (tests.level > 0) EIS_TRY(eis_mpc_sacrifice_run(&p->test_words, &p->party, &test));
+    EIS_TRY(eis_mpc_party_pass(&p->run, &p->party, graph, &pass));
+    if (tests.level == 0) EIS_TRY(eis_mpc_sacrifice_run(&p->test_words, &p->party, &test));
+out:
     return st;
 }
 

@@ -189,41 +189,100 @@ static void read_lives(lives *life, const eis_mpc_layout *l, const eis_mpc_graph
     for (size_t i = 0; i < count; i++) life->to[root_of(g, keep[i])] = UINT32_MAX;
 }
 
-eis_status eis_mpc_layout_reuse(eis_mpc_layout *l, const eis_mpc_graph *g, const eis_mpc_id *keep, size_t count)
+static bool takes_masks(const eis_mpc_node *node)
+{
+    return node->form == EIS_MPC_WIRE || node->op == EIS_MPC_OP_PRODUCT || node->op == EIS_MPC_OP_DOT;
+}
+
+static void read_mask_lives(lives *life, const eis_mpc_layout *l, const eis_mpc_graph *g)
+{
+    for (uint32_t q = 0; q < g->node_count; q++) {
+        eis_mpc_id id = l->order[q];
+        const eis_mpc_node *node = &g->nodes[id];
+        life->from[id] = life->to[id] = q;
+        /* A MASK takes the words of an AUTH, which have no room: no harm. */
+        for (uint32_t i = 0; takes_masks(node) && i < node->in_count; i++) life->to[root_of(g, node->in[i])] = q;
+    }
+}
+
+static size_t mask_words(const eis_mpc_node *node)
+{
+    return node->form == EIS_MPC_WIRE && !eis_mpc_is_view(node) ? 2 * (size_t)node->count : 0;
+}
+
+/* Finds a place for every value: words_of says how much it takes. */
+static eis_status place_values(eis_mpc_layout *l, const eis_mpc_graph *g, const lives *life,
+                               size_t (*words_of)(const eis_mpc_node *node))
 {
     eis_status st = EIS_OK;
-    lives life = {0};
     holes h = {0};
     eis_mpc_id *ending = NULL, *next = NULL; /* lists of nodes that end at each place of the order */
 
-    memset(l, 0, sizeof *l);
-    EIS_TRY(sort_nodes(l, g, true));
     EIS_NEW(l->at, g->node_count);
-    EIS_NEW(life.from, g->node_count);
-    EIS_NEW(life.to, g->node_count);
     EIS_NEW(h.list, (size_t)g->node_count + 1);
     EIS_NEW(ending, g->node_count);
     EIS_NEW(next, g->node_count);
-    read_lives(&life, l, g, keep, count);
     for (uint32_t q = 0; q < g->node_count; q++) ending[q] = EIS_MPC_NONE;
     for (eis_mpc_id id = 0; id < g->node_count; id++) {
-        if (eis_mpc_is_view(&g->nodes[id]) || life.to[id] == UINT32_MAX) continue;
-        next[id] = ending[life.to[id]];
-        ending[life.to[id]] = id;
+        if (eis_mpc_is_view(&g->nodes[id]) || life->to[id] == UINT32_MAX) continue;
+        next[id] = ending[life->to[id]];
+        ending[life->to[id]] = id;
     }
     for (uint32_t q = 0, taken = 0; q < g->node_count; q++) {
-        for (; taken < g->node_count && life.from[l->order[taken]] <= q; taken++)
-            l->at[l->order[taken]] = take(&h, eis_mpc_value_words(&g->nodes[l->order[taken]]));
+        for (; taken < g->node_count && life->from[l->order[taken]] <= q; taken++)
+            l->at[l->order[taken]] = take(&h, words_of(&g->nodes[l->order[taken]]));
         for (eis_mpc_id id = ending[q]; id != EIS_MPC_NONE; id = next[id])
-            give_back(&h, l->at[id], eis_mpc_value_words(&g->nodes[id]));
+            give_back(&h, l->at[id], words_of(&g->nodes[id]));
     }
     l->words = h.most;
     place_views(l, g);
 out:
-    eis_mem_free(life.from);
-    eis_mem_free(life.to);
     eis_mem_free(h.list);
     eis_mem_free(ending);
     eis_mem_free(next);
+    return st;
+}
+
+static eis_status begin_lives(lives *life, eis_mpc_layout *l, const eis_mpc_graph *g)
+{
+    eis_status st = EIS_OK;
+
+    memset(l, 0, sizeof *l);
+    EIS_TRY(sort_nodes(l, g, true));
+    EIS_NEW(life->from, g->node_count);
+    EIS_NEW(life->to, g->node_count);
+out:
+    return st;
+}
+
+static void end_lives(lives *life)
+{
+    eis_mem_free(life->from);
+    eis_mem_free(life->to);
+}
+
+eis_status eis_mpc_layout_reuse(eis_mpc_layout *l, const eis_mpc_graph *g, const eis_mpc_id *keep, size_t count)
+{
+    eis_status st = EIS_OK;
+    lives life = {0};
+
+    EIS_TRY(begin_lives(&life, l, g));
+    read_lives(&life, l, g, keep, count);
+    EIS_TRY(place_values(l, g, &life, eis_mpc_value_words));
+out:
+    end_lives(&life);
+    return st;
+}
+
+eis_status eis_mpc_layout_masks(eis_mpc_layout *l, const eis_mpc_graph *g)
+{
+    eis_status st = EIS_OK;
+    lives life = {0};
+
+    EIS_TRY(begin_lives(&life, l, g));
+    read_mask_lives(&life, l, g);
+    EIS_TRY(place_values(l, g, &life, mask_words));
+out:
+    end_lives(&life);
     return st;
 }

@@ -35,6 +35,10 @@ EIS_MUST_USE eis_status eis_mpc_layout_all(eis_mpc_layout *layout, const eis_mpc
 EIS_MUST_USE eis_status eis_mpc_layout_reuse(eis_mpc_layout *layout, const eis_mpc_graph *graph, const eis_mpc_id *keep,
                                              size_t count);
 
+/* For who computes shares and MACs of masks alone, node by node in `order`: only wires have room, and each until the
+ * last mask, product of masks or product with a matrix is made of it. Errors: EIS_ERR_MEMORY. */
+EIS_MUST_USE eis_status eis_mpc_layout_masks(eis_mpc_layout *layout, const eis_mpc_graph *graph);
+
 void eis_mpc_layout_clear(eis_mpc_layout *layout);
 
 #endif

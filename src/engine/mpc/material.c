@@ -79,21 +79,44 @@ static eis_status take_own(reading *r, uint64_t *words, size_t count, eis_mpc_pu
     return st;
 }
 
-/* All corrections used, each a word of the field. */
-static eis_status check_corrections(const reading *r)
+/* The dealer's doing, and the session ends. */
+static eis_status require_words(const uint64_t *words, size_t count)
 {
     eis_status st = EIS_OK;
-    const eis_mpc_reader *from = r->reader;
     uint64_t over = 0;
 
-    if (from->corrections == NULL) return EIS_OK;
-    EIS_REQUIRE(r->at == from->correction_count, EIS_ERR_PROTOCOL,
-                "the Triple Service sent %zu words of corrections, and %zu are needed", from->correction_count, r->at);
-    for (size_t i = 0; i < from->correction_count; i++) over |= (uint64_t)(from->corrections[i] >= EIS_FP_P);
-    EIS_PUBLIC(&over, sizeof over); /* the dealer's doing, and the session ends */
+    for (size_t i = 0; i < count; i++) over |= (uint64_t)(words[i] >= EIS_FP_P);
+    EIS_PUBLIC(&over, sizeof over);
     EIS_REQUIRE(over == 0, EIS_ERR_PROTOCOL, "a correction is not a word of the field");
 out:
     return st;
+}
+
+eis_status eis_mpc_reader_expect(const eis_mpc_reader *reader, size_t corrections)
+{
+    eis_status st = EIS_OK;
+
+    EIS_REQUIRE(reader->corrections == NULL || reader->correction_count == corrections, EIS_ERR_PROTOCOL,
+                "the Triple Service sent %zu words of corrections, and %zu are needed", reader->correction_count,
+                corrections);
+out:
+    return st;
+}
+
+eis_status eis_mpc_reader_copy(uint64_t *to, const eis_mpc_reader *reader, size_t first, size_t count)
+{
+    EIS_ASSERT(first <= reader->correction_count && count <= reader->correction_count - first);
+    memcpy(to, reader->corrections + first, count * sizeof *to);
+    return require_words(to, count);
+}
+
+/* All corrections used, each a word of the field. */
+static eis_status check_corrections(const reading *r)
+{
+    const eis_mpc_reader *from = r->reader;
+    eis_status st = eis_mpc_reader_expect(from, r->at);
+
+    return st == EIS_OK && from->corrections != NULL ? require_words(from->corrections, from->correction_count) : st;
 }
 
 eis_status eis_mpc_reader_graph(const eis_mpc_reader *reader, uint64_t *words, const eis_mpc_graph *graph,
@@ -230,65 +253,6 @@ void eis_mpc_test_size_load(eis_mpc_test_size *size, const eis_mpc_matrix_shape 
             size->corrections += out[side] > 0;
         }
     }
-}
-
-/* The words of each block: of pairs a' | times a, b' | times a; of squares x' | times a, x'^2. */
-static eis_status take_blocks(reading *r, uint64_t **words, size_t count, bool squares)
-{
-    eis_status st = EIS_OK;
-
-    for (size_t n; count > 0; count -= n) {
-        n = count < EIS_MPC_TEST_BLOCK ? count : EIS_MPC_TEST_BLOCK;
-        EIS_TRY(take(r, *words, n, n));
-        EIS_TRY(take(r, *words + 2 * n, squares ? 0 : n, n));
-        *words += (squares ? 3 : 4) * n;
-    }
-out:
-    return st;
-}
-
-static eis_status take_matrix_test(reading *r, uint64_t **words, const eis_mpc_matrix_shape *w)
-{
-    eis_status st = EIS_OK;
-
-    EIS_TRY(take(r, *words, w->columns, w->columns));
-    EIS_TRY(take(r, *words + 2 * (size_t)w->columns, 0, w->rows));
-    *words += 2 * (size_t)w->columns + w->rows;
-out:
-    return st;
-}
-
-eis_status eis_mpc_reader_test_graph(const eis_mpc_reader *reader, uint64_t *words, const eis_mpc_graph *graph,
-                                     eis_mpc_tests tests, uint64_t step)
-{
-    eis_status st = EIS_OK;
-    uint8_t digest[EIS_MPC_DIGEST_BYTES];
-    reading r = {.reader = reader};
-    eis_mpc_test_size size;
-
-    eis_mpc_test_size_graph(&size, graph, tests);
-    EIS_TRY(eis_mpc_graph_digest(digest, graph));
-    EIS_TRY(eis_mpc_stream_start_graph(&r.main, reader->seed, EIS_MPC_PURPOSE_TEST, step, digest));
-    if (tests.level > 0) {
-        EIS_TRY(take(&r, words, 1, 1));
-        words += 2;
-    }
-    EIS_TRY(take_blocks(&r, &words, size.pairs, false));
-    if (size.pairs > 0) EIS_TRY(take(&r, words++, 0, 1));
-    EIS_TRY(take_blocks(&r, &words, size.squares, true));
-    for (eis_mpc_id id = 0; tests.level > 0 && id < graph->node_count; id++)
-        if (graph->nodes[id].op == EIS_MPC_OP_MATRIX)
-            EIS_TRY(take_matrix_test(&r, &words, &graph->matrices[graph->nodes[id].matrix]));
-    for (eis_mpc_id id = 0; tests.level > 1 && id < graph->node_count; id++) {
-        size_t n = 2 * (size_t)graph->nodes[id].count * EIS_MPC_PART_ENTRIES;
-        if (!graph->nodes[id].cut) continue;
-        EIS_TRY(take(&r, words, 0, n));
-        words += n;
-    }
-    EIS_TRY(check_corrections(&r));
-out:
-    end_reading(&r);
-    return st;
 }
 
 eis_status eis_mpc_reader_test_load(const eis_mpc_reader *reader, uint64_t *words, const eis_mpc_matrix_shape *shapes,

@@ -84,10 +84,16 @@ EIS_MUST_USE eis_status eis_mpc_reader_graph(const eis_mpc_reader *reader, uint6
 EIS_MUST_USE eis_status eis_mpc_reader_load(const eis_mpc_reader *reader, uint64_t *words,
                                             const eis_mpc_matrix_shape *shapes, uint32_t count);
 
-/* Read what a unit is tested with: words[size.words]. Errors: as above. */
-EIS_MUST_USE eis_status eis_mpc_reader_test_graph(const eis_mpc_reader *reader, uint64_t *words,
-                                                  const eis_mpc_graph *graph, eis_mpc_tests tests, uint64_t step);
+/* Reads what a load is tested with: words[size.words]. What a step is tested with is read piece by piece
+ * (test_supply.h). Errors: as above. */
 EIS_MUST_USE eis_status eis_mpc_reader_test_load(const eis_mpc_reader *reader, uint64_t *words,
                                                  const eis_mpc_matrix_shape *shapes, uint32_t count);
+
+/* At the last party: did the dealer send so many corrections? Elsewhere yes. Errors: EIS_ERR_PROTOCOL. */
+EIS_MUST_USE eis_status eis_mpc_reader_expect(const eis_mpc_reader *reader, size_t corrections);
+
+/* At the last party: copies corrections [first, first + count), which are there.
+ * Errors:  EIS_ERR_PROTOCOL  one is not a word of the field. */
+EIS_MUST_USE eis_status eis_mpc_reader_copy(uint64_t *to, const eis_mpc_reader *reader, size_t first, size_t count);
 
 #endif

@@ -25,18 +25,28 @@
 
 #define EIS_MPC_TEST_FRAME_WORDS ((size_t)1 << 20) /* that are opened in one round */
 
-/* Tests the material of a walk that was begun, before it opens anything: the shares of masks are those of the run. The
- * caller goes on with the walk, and runs the check behind it. A check that the walk itself has to run covers the tests
- * too, so that when a session ends does not hang on data either.
+/* What a unit is tested with, and what it is for. */
+typedef struct eis_mpc_sacrifice {
+    const eis_mpc_graph *graph;
+    const eis_mpc_reader *unit, *spares; /* the material of the walk; what it is tested with */
+    uint64_t step;
+    const eis_mpc_source *source; /* an input is asked for twice here, and once more by the walk */
+    eis_mpc_tests tests;
+} eis_mpc_sacrifice;
+
+/* Tests the material of a walk before it begins: masks of all wires hang on material alone, so they are computed here,
+ * gate by gate as in a walk in one pass, and the walk reads the same material again. A check that the walk itself has
+ * to run covers the tests too, so that when a session ends does not hang on data either.
  *
- * At level 0 inputs alone are tested. That may stand behind a walk in one pass too, if it keeps those inputs: the
- * dealer is trusted, so nothing else can fail before. material may then be NULL.
+ * At level 0 inputs alone are tested. That may stand behind the walk too: the dealer is trusted, so nothing else can
+ * fail before.
  *
- * Shape:   material as it was given to the walk, words[size.words] of eis_mpc_test_size_graph: used up.
+ * Shape:   *most_words: of the memory that it took, unless NULL: that of masks, of the widest gate and of one frame; it
+ *          does not grow with the number of gates.
  * Cost:    where size.opened > 0: 2 rounds for the coin, 1 for each EIS_MPC_TEST_FRAME_WORDS of it.
- * Errors:  EIS_ERR_MEMORY, those of links and check. A lie shows in the check. */
-EIS_MUST_USE eis_status eis_mpc_sacrifice_run(eis_mpc_party *party, const eis_mpc_graph *graph, const eis_mpc_run *run,
-                                              const uint64_t *material, const uint64_t *words, eis_mpc_tests tests);
+ * Errors:  EIS_ERR_MEMORY, EIS_ERR_PROTOCOL for corrections that do not fit, those of source, links and check. A lie
+ *          shows in the check. */
+EIS_MUST_USE eis_status eis_mpc_sacrifice_run(size_t *most_words, eis_mpc_party *party, const eis_mpc_sacrifice *wish);
 
 /* Tests the material of a load, behind eis_mpc_party_load. Shape and errors as above. */
 EIS_MUST_USE eis_status eis_mpc_sacrifice_load(eis_mpc_party *party, const uint64_t *material, const uint64_t *tests);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/mpc/supply.h"
 
-#include "base/ct.h"
 #include "base/mem.h"
 #include "engine/mpc/digest.h"
 
@@ -51,9 +50,7 @@ eis_status eis_mpc_supply_read(eis_mpc_supply *s, const eis_mpc_graph *graph, co
 
     *s = (eis_mpc_supply){.reader = *reader, .step = step};
     EIS_TRY(find_nodes(s, graph, &corrections));
-    EIS_REQUIRE(reader->corrections == NULL || reader->correction_count == corrections, EIS_ERR_PROTOCOL,
-                "the Triple Service sent %zu words of corrections, and %zu are needed", reader->correction_count,
-                corrections);
+    EIS_TRY(eis_mpc_reader_expect(reader, corrections));
     EIS_TRY(eis_mpc_graph_digest(digest, graph));
     EIS_TRY(eis_mpc_stream_start_graph(&s->main, reader->seed, EIS_MPC_PURPOSE_STEP, step, digest));
 out:
@@ -107,18 +104,11 @@ out:
 static eis_status copy_corrections(uint64_t *to, eis_mpc_supply *s, eis_mpc_id id, size_t first, size_t count)
 {
     eis_status st = EIS_OK;
-    uint64_t over = 0;
+    size_t masks = s->graph->nodes[id].op == EIS_MPC_OP_INPUT ? 0 : s->masks[id];
 
-    if (s->reader.corrections == NULL) {
-        size_t masks = s->graph->nodes[id].op == EIS_MPC_OP_INPUT ? 0 : s->masks[id];
-        EIS_TRY(eis_mpc_stream_seek(&s->main, s->drawn_at[id] + masks + first));
-        return eis_mpc_stream_words(&s->main, to, count);
-    }
-    EIS_ASSERT(s->corrected_at[id] + first + count <= s->reader.correction_count);
-    memcpy(to, s->reader.corrections + s->corrected_at[id] + first, count * sizeof *to);
-    for (size_t i = 0; i < count; i++) over |= (uint64_t)(to[i] >= EIS_FP_P);
-    EIS_PUBLIC(&over, sizeof over); /* the dealer's doing, and the session ends */
-    EIS_REQUIRE(over == 0, EIS_ERR_PROTOCOL, "a correction is not a word of the field");
+    if (s->reader.corrections != NULL) return eis_mpc_reader_copy(to, &s->reader, s->corrected_at[id] + first, count);
+    EIS_TRY(eis_mpc_stream_seek(&s->main, s->drawn_at[id] + masks + first));
+    EIS_TRY(eis_mpc_stream_words(&s->main, to, count));
 out:
     return st;
 }

@@ -68,21 +68,17 @@ static void *walk_party(void *context)
     mpc_world_party *p = context;
     setting *s = (setting *)p->world;
     eis_status st = EIS_OK;
-    const eis_mpc_source source = {.context = &s->world, .input = mpc_world_input};
     const eis_mpc_corrections *step = &s->world.corrections;
     eis_mpc_reader load = reader_of(s, p, &s->load, 0, s->load_words),
                    load_test = reader_of(s, p, &s->load, s->load_words, s->load.count),
                    unit = reader_of(s, p, step, 0, s->step_words),
                    unit_test = reader_of(s, p, step, s->step_words, step->count);
-    eis_mpc_test_size sizes[2];
-    uint64_t *m[4];
+    eis_mpc_test_size size;
+    uint64_t *m[2];
 
-    eis_mpc_test_size_load(&sizes[0], &s->shape, 1);
-    eis_mpc_test_size_graph(&sizes[1], &s->graph, s->tests);
+    eis_mpc_test_size_load(&size, &s->shape, 1);
     m[0] = eis_mem_new(eis_mpc_load_words(&s->shape), 8);
-    m[1] = eis_mem_new(sizes[0].words, 8);
-    m[2] = eis_mem_new(eis_mpc_graph_words(&s->graph), 8);
-    m[3] = eis_mem_new(sizes[1].words, 8);
+    m[1] = eis_mem_new(size.words, 8);
     EIS_TRY(eis_mpc_reader_load(&load, m[0], &s->shape, 1));
     EIS_TRY(eis_mpc_party_load(&p->party, &s->shape, &s->weights[p->index], 1, m[0]));
     if (s->tests.level > 0) {
@@ -90,15 +86,12 @@ static void *walk_party(void *context)
         EIS_TRY(eis_mpc_sacrifice_load(&p->party, m[0], m[1]));
     }
     EIS_TRY(eis_mpc_check_run(&p->party.check));
-    EIS_TRY(eis_mpc_reader_graph(&unit, m[2], &s->graph, s->world.step));
     if (s->pending_max != 0) p->party.check.pending_max = s->pending_max;
-    EIS_TRY(eis_mpc_party_begin(&p->run, &p->party, &s->graph, m[2], &source));
-    EIS_TRY(eis_mpc_reader_test_graph(&unit_test, m[3], &s->graph, s->tests, s->world.step));
-    EIS_TRY(eis_mpc_sacrifice_run(&p->party, &s->graph, &p->run, m[2], m[3], s->tests));
-    EIS_TRY(eis_mpc_party_walk(&p->run, &p->party, &s->graph, m[2]));
+    EIS_TRY(mpc_world_test_and_walk(p, &s->graph, &unit, &unit_test, s->tests));
     EIS_TRY(eis_mpc_check_run(&p->party.check));
 out:
-    for (int i = 0; i < 4; i++) eis_mem_free(m[i]);
+    eis_mem_free(m[0]);
+    eis_mem_free(m[1]);
     return mpc_world_keep_error(p, st);
 }
 
@@ -399,7 +392,6 @@ static void *walk_prompt(void *context)
     mpc_world_party *p = context;
     prompt *s = (prompt *)p->world;
     eis_status st = EIS_OK;
-    const eis_mpc_source source = {.context = &s->world, .input = mpc_world_input};
     const eis_mpc_corrections *c = &s->world.corrections;
     bool last = p->index + 1 == s->world.count;
     eis_mpc_reader unit = {.seed = s->world.dealer.seed[p->index],
@@ -408,21 +400,10 @@ static void *walk_prompt(void *context)
                    tests = {.seed = unit.seed,
                             .corrections = last ? c->words + s->step_words : NULL,
                             .correction_count = c->count - s->step_words};
-    eis_mpc_test_size size;
-    uint64_t *m[2];
 
-    eis_mpc_test_size_graph(&size, &s->graph, s->tests);
-    m[0] = eis_mem_new(eis_mpc_graph_words(&s->graph), 8);
-    m[1] = eis_mem_new(size.words, 8);
-    EIS_TRY(eis_mpc_reader_graph(&unit, m[0], &s->graph, s->world.step));
-    EIS_TRY(eis_mpc_party_begin(&p->run, &p->party, &s->graph, m[0], &source));
-    EIS_TRY(eis_mpc_reader_test_graph(&tests, m[1], &s->graph, s->tests, s->world.step));
-    EIS_TRY(eis_mpc_sacrifice_run(&p->party, &s->graph, &p->run, m[0], m[1], s->tests));
-    EIS_TRY(eis_mpc_party_walk(&p->run, &p->party, &s->graph, m[0]));
+    EIS_TRY(mpc_world_test_and_walk(p, &s->graph, &unit, &tests, s->tests));
     EIS_TRY(eis_mpc_check_run(&p->party.check));
 out:
-    eis_mem_free(m[0]);
-    eis_mem_free(m[1]);
     return mpc_world_keep_error(p, st);
 }
 
@@ -508,12 +489,80 @@ static void test_bits(void **state)
             }
 }
 
+/* Squares of a vector, one after another; in front a comparison of a few words, which leaves pairs at odd places. */
+static void build_long(eis_mpc_graph *g, uint32_t width, unsigned layers)
+{
+    const eis_mpc_cut cut = {1, 4, 3};
+    eis_mpc_id y;
+
+    eis_mpc_graph_init(g, NULL, 0);
+    y = eis_mpc_input(g, 0, width, 4, 100);
+    (void)eis_mpc_mask(g, eis_mpc_at_least(g, eis_mpc_slice(g, y, 0, 5), cut, 3, 0));
+    for (unsigned i = 0; i < layers; i++) y = eis_mpc_rescale(g, eis_mpc_mask(g, eis_mpc_product2(g, y, y, 1000)), 4);
+    assert_int_equal(eis_mpc_graph_status(g), EIS_OK);
+}
+
+/* Tests and walks such a unit. Returns how much memory the larger of both takes; *frames: that its test opens. */
+static size_t walk_long(prompt *s, size_t *frames, uint32_t width, unsigned layers, uint32_t level)
+{
+    const eis_mpc_mask_source none = {0};
+    mpc_world *w = &s->world;
+    const mpc_world_party *p = &w->party[0];
+    eis_mpc_test_size size;
+    uint64_t rounds;
+    uint32_t checks;
+    size_t most;
+
+    memset(s, 0, sizeof *s);
+    s->tests.level = level;
+    mpc_world_open(w, 2);
+    w->step = 1;
+    w->graph = &s->graph;
+    build_long(&s->graph, width, layers);
+    eis_mpc_test_size_graph(&size, &s->graph, s->tests);
+    *frames = (size.opened + EIS_MPC_TEST_FRAME_WORDS - 1) / EIS_MPC_TEST_FRAME_WORDS;
+    assert_int_equal(eis_mpc_deal_graph(&w->masks, &w->corrections, &w->dealer, &s->graph, 1, &none), EIS_OK);
+    s->step_words = w->corrections.count;
+    assert_int_equal(eis_mpc_deal_test_graph(&w->corrections, &w->dealer, &s->graph, &w->masks, s->tests, 1), EIS_OK);
+    w->input_pub[0] = eis_mem_new(width, 8);
+    for (uint32_t i = 0; i < width; i++) w->input_pub[0][i] = eis_fp_add(16, w->masks.of[0][i]);
+    rounds = p->links.links.rounds;
+    if (mpc_world_together(w, walk_prompt) != EIS_OK) fail_msg("%s", eis_error_detail());
+    assert_int_equal(eis_mpc_checks_between(&checks, &s->graph, s->tests, EIS_MPC_CHECK_PENDING_MAX), EIS_OK);
+    assert_int_equal(p->links.links.rounds - rounds, s->graph.rounds + 2 + *frames + 3 * (checks + 1));
+    most = p->test_words > p->run.most_words ? p->test_words : p->run.most_words;
+    assert_true(p->test_words < EIS_MPC_TEST_FRAME_WORDS * 7 + 8 * EIS_MPC_TEST_BLOCK + 32 * (size_t)width);
+    mpc_world_close(w);
+    eis_mpc_graph_clear(&s->graph);
+    return most;
+}
+
+/* A unit of more gates takes more frames, and no more memory; the words of one pair may lie in two frames. */
+static void test_memory(void **state)
+{
+    static const struct {
+        uint32_t width;
+        unsigned layers, times;
+    } units[] = {{16384, 36, 4}, {2048, 18, 2}};
+    static prompt s;
+    (void)state;
+
+    for (uint32_t level = 1; level <= 2; level++) {
+        size_t frames[2];
+        size_t small = walk_long(&s, &frames[0], units[level - 1].width, units[level - 1].layers, level);
+        size_t large =
+            walk_long(&s, &frames[1], units[level - 1].width, units[level - 1].layers * units[level - 1].times, level);
+        assert_true(frames[0] > 1 && frames[1] > frames[0]);
+        assert_int_equal(small, large);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_honest), cmocka_unit_test(test_lies),    cmocka_unit_test(test_needed),
         cmocka_unit_test(test_parts),  cmocka_unit_test(test_pending), cmocka_unit_test(test_prompts),
-        cmocka_unit_test(test_bits),
+        cmocka_unit_test(test_bits),   cmocka_unit_test(test_memory),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
