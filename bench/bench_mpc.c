@@ -10,6 +10,7 @@
 #include "engine/mpc/links_channel.h"
 #include "engine/mpc/material.h"
 #include "engine/mpc/party.h"
+#include "engine/mpc/sacrifice.h"
 
 #include <pthread.h>
 #include <string.h>
@@ -37,6 +38,7 @@ struct eis_bench_mpc {
     eis_mpc_cache masks;
     seat seats[EIS_MPC_PARTIES_MAX];
     eis_mpc_corrections corrections;
+    size_t unit_words; /* of these, behind which is what a unit is tested with */
     const eis_mpc_matrix_shape *shapes;
     uint32_t shape_count;
     /* The walk in progress. */
@@ -48,6 +50,7 @@ struct eis_bench_mpc {
     const eis_bench_link *link; /* NULL: as fast as memory */
 };
 
+static const eis_mpc_tests tests = {.level = 1};
 static const eis_bench_link network = {.bits_per_s = 1e9, .delay_ms = 0.2};
 
 /* Runs a body for each party and returns the first error; a party that failed hangs up, so that none waits for it. */
@@ -91,6 +94,24 @@ static eis_mpc_reader reader_of(const seat *s)
     return (eis_mpc_reader){.seed = w->dealer.seed[s->index],
                             .corrections = s->index + 1 == w->count ? w->corrections.words : NULL,
                             .correction_count = w->corrections.count};
+}
+
+/* A unit, and what it is tested with. */
+static eis_mpc_reader unit_of(const seat *s)
+{
+    eis_mpc_reader reader = reader_of(s);
+
+    reader.correction_count = s->world->unit_words;
+    return reader;
+}
+
+static eis_mpc_reader spares_of(const seat *s)
+{
+    eis_mpc_reader reader = reader_of(s);
+
+    if (reader.corrections != NULL) reader.corrections += s->world->unit_words;
+    reader.correction_count -= s->world->unit_words;
+    return reader;
 }
 
 /* Any words below p are the masked weights of some matrix. */
@@ -264,7 +285,7 @@ static eis_status pass(seat *s, eis_mpc_run *run, const eis_mpc_ahead *ahead)
 {
     const eis_bench_mpc *w = s->world;
     const eis_mpc_source source = {.context = s, .input = take_input, .kept = take_kept};
-    const eis_mpc_reader reader = reader_of(s);
+    const eis_mpc_reader reader = unit_of(s);
 
     return eis_mpc_party_pass(run, &s->party, w->graph,
                               &(eis_mpc_pass){.reader = &reader,
@@ -275,6 +296,24 @@ static eis_status pass(seat *s, eis_mpc_run *run, const eis_mpc_ahead *ahead)
                                               .keep_count = w->output != EIS_MPC_NONE});
 }
 
+/* Tests the unit, then walks it: *memory_words gets what the test takes. */
+static eis_status test_and_pass(size_t *memory_words, seat *s, eis_mpc_run *run, const eis_mpc_ahead *ahead)
+{
+    eis_status st = EIS_OK;
+    const eis_bench_mpc *w = s->world;
+    const eis_mpc_source source = {.context = s, .input = take_input, .kept = take_kept};
+    const eis_mpc_reader unit = unit_of(s), spares = spares_of(s);
+
+    EIS_TRY(eis_mpc_sacrifice_run(
+        memory_words, &s->party,
+        &(eis_mpc_sacrifice){
+            .graph = w->graph, .unit = &unit, .spares = &spares, .step = w->step, .source = &source, .tests = tests}));
+    *memory_words += ahead->words;
+    EIS_TRY(pass(s, run, ahead));
+out:
+    return st;
+}
+
 static void *walk_party(void *context)
 {
     seat *s = context;
@@ -283,22 +322,24 @@ static void *walk_party(void *context)
     eis_mpc_run run = {0};
     eis_mpc_ahead ahead = {0};
     uint64_t *material = NULL, begin = eis_clock_ns();
+    size_t test_words = 0;
     double cpu;
 
     s->memory_bytes = 0;
     if (w->output == EIS_MPC_NONE) s->party.check.pending_max = SIZE_MAX; /* the check behind it is not measured */
     if (w->mode == EIS_BENCH_MPC_AHEAD) st = get_ahead(s, &run, &material);
-    if (w->mode == EIS_BENCH_MPC_PRODUCTS) st = multiply_ahead(s, &ahead);
+    if (w->mode >= EIS_BENCH_MPC_PRODUCTS) st = multiply_ahead(s, &ahead);
     s->expand_ms = (double)(eis_clock_ns() - begin) / 1e6;
     if (pthread_barrier_wait(&w->ready) == PTHREAD_BARRIER_SERIAL_THREAD) w->begin_ns = eis_clock_ns();
     cpu = cpu_ms();
-    if (st == EIS_OK)
-        st = w->mode == EIS_BENCH_MPC_AHEAD ? eis_mpc_party_walk(&run, &s->party, w->graph, material)
-                                            : pass(s, &run, ahead.products != NULL ? &ahead : NULL);
+    if (st == EIS_OK && w->mode == EIS_BENCH_MPC_TESTED) st = test_and_pass(&test_words, s, &run, &ahead);
+    if (st == EIS_OK && w->mode == EIS_BENCH_MPC_AHEAD) st = eis_mpc_party_walk(&run, &s->party, w->graph, material);
+    if (st == EIS_OK && (w->mode == EIS_BENCH_MPC_PASS || w->mode == EIS_BENCH_MPC_PRODUCTS))
+        st = pass(s, &run, ahead.products != NULL ? &ahead : NULL);
     if (st == EIS_OK && w->output != EIS_MPC_NONE) st = tell(s, &run.values[w->output]);
     s->done_ns = eis_clock_ns();
     s->cpu_ms = cpu_ms() - cpu;
-    s->memory_bytes += run.most_words * sizeof(uint64_t);
+    s->memory_bytes += (run.most_words > test_words ? run.most_words : test_words) * sizeof(uint64_t);
     if (st == EIS_OK && w->output == EIS_MPC_NONE) st = eis_mpc_check_run(&s->party.check); /* not measured */
     eis_mpc_run_clear(&run);
     eis_mpc_ahead_clear(&ahead);
@@ -321,6 +362,9 @@ eis_status eis_bench_mpc_run(eis_bench_mpc_walk *walk, eis_bench_mpc *w, const e
     EIS_TRY(eis_mpc_graph_status(graph));
     EIS_TRY(eis_mpc_deal_graph(&masks, &w->corrections, &w->dealer, graph, ++w->step, &source));
     walk->deal_ms = cpu_ms() - begin;
+    w->unit_words = w->corrections.count;
+    if (mode == EIS_BENCH_MPC_TESTED)
+        EIS_TRY(eis_mpc_deal_test_graph(&w->corrections, &w->dealer, graph, &masks, tests, w->step));
     walk->material_bytes = w->corrections.count * sizeof(uint64_t);
     w->graph = graph;
     w->output = output;

@@ -12,7 +12,8 @@ typedef struct eis_bench_mpc eis_bench_mpc;
 typedef enum eis_bench_mpc_mode {
     EIS_BENCH_MPC_AHEAD, /* material is expanded, and multiplied with public matrices, before the step begins */
     EIS_BENCH_MPC_PASS,  /* nothing is ahead: material is expanded gate by gate, with as little memory as that takes */
-    EIS_BENCH_MPC_PRODUCTS /* the same, but products with public matrices are ahead: as parties on processes do it */
+    EIS_BENCH_MPC_PRODUCTS, /* the same, but products with public matrices are ahead: as parties on processes do it */
+    EIS_BENCH_MPC_TESTED    /* and the unit is tested at sacrifice.level 1 before it is walked */
 } eis_bench_mpc_mode;
 
 /* What a walk took. Online: from when all parties may begin to when the last one is done. */
@@ -21,7 +22,7 @@ typedef struct eis_bench_mpc_walk {
     double deal_ms, expand_ms;           /* ahead of time: the Triple Service (one core), a party */
     uint64_t rounds, bytes_to_each_peer; /* headers included */
     uint64_t material_bytes;             /* to the last party */
-    uint64_t memory_bytes;               /* of a party: values, frames, scratch and what it expanded ahead */
+    uint64_t memory_bytes;               /* of a party: values, frames, scratch and what it expanded ahead, at most */
 } eis_bench_mpc_walk;
 
 /* Starts parties and their dealer, and loads random matrices. shapes[shape_count] stay the caller's; slots: of KEPT. */

@@ -37,10 +37,11 @@ static eis_status measure(eis_bench *bench, eis_bench_mpc *w, const eis_mpc_lm_s
 {
     eis_status st = EIS_OK;
     const eis_mpc_graph *g = &step->graph;
-    eis_bench_mpc_walk online, network, ahead;
+    eis_bench_mpc_walk online, network, ahead, tested;
 
     EIS_TRY(eis_bench_mpc_repeat(&online, w, g, step->next, EIS_BENCH_MPC_PRODUCTS, times));
     EIS_TRY(eis_bench_mpc_repeat(&ahead, w, g, step->next, EIS_BENCH_MPC_AHEAD, times));
+    EIS_TRY(eis_bench_mpc_repeat(&tested, w, g, step->next, EIS_BENCH_MPC_TESTED, times));
     eis_bench_mpc_set_network(w, true);
     EIS_TRY(eis_bench_mpc_repeat(&network, w, g, step->next, EIS_BENCH_MPC_PRODUCTS, times));
     eis_bench_set_goal(eis_bench_add(bench, online.online_ms, "ms", "%s: online", name), goals->ms);
@@ -51,6 +52,11 @@ static eis_status measure(eis_bench *bench, eis_bench_mpc *w, const eis_mpc_lm_s
                        goals->kb);
     eis_bench_set_goal(eis_bench_add(bench, (double)online.memory_bytes / 0x1p20, "MiB", "%s: memory of a party", name),
                        MEMORY_MIB);
+    eis_bench_set_goal(eis_bench_add(bench, (double)tested.memory_bytes / 0x1p20, "MiB",
+                                     "%s: memory of a party that tests at sacrifice.level 1", name),
+                       MEMORY_MIB);
+    eis_bench_add(bench, tested.online_ms, "ms", "%s: online, with tests at sacrifice.level 1", name);
+    eis_bench_add(bench, tested.online_cpu_ms, "ms", "%s: processor time of a party then", name);
     eis_bench_add(bench, online.expand_ms, "ms", "%s: offline, a party", name);
     eis_bench_add(bench, online.deal_ms, "ms", "%s: offline, one core of the Triple Service", name);
     eis_bench_add(bench, (double)online.material_bytes / 1e3, "KB", "%s: offline, to the last party", name);
