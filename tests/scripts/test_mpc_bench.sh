@@ -14,6 +14,7 @@ for name, value in exact.items():
 for name, row in rows.items():
     if "goal" in row and row["unit"] != "ms":
         assert row["value"] <= row["goal"], row
+assert any("memory of a party that tests" in name and "goal" in row for name, row in rows.items())
 assert sum(": online" in name for name in rows) >= 6 and any("over TLS" in name for name in rows)' "$scratch/bench" || fail "$(cat "$scratch/bench")"
 expect 2 'mpc: gates or tokens' "$eis" bench mpc --only matmul
 echo ok

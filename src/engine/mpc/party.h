@@ -85,8 +85,7 @@ typedef struct eis_mpc_run {
 } eis_mpc_run;
 
 /* Begins a walk: takes inputs and kept rows, and computes our shares of the masks of all wires, which hang on material
- * alone, and their products with public matrices. Between this and the walk itself the material may be tested
- * (sacrifice.h).
+ * alone, and their products with public matrices.
  *
  * Shape:   material[eis_mpc_graph_words(graph)], used up: never walk twice with it.
  * Errors:  EIS_ERR_MEMORY, those of the source. *run is zeroed. */
@@ -116,7 +115,7 @@ typedef struct eis_mpc_pass {
     size_t keep_count;
 } eis_mpc_pass;
 
-/* Walks a graph with as little memory as it takes: nothing is ahead, so nothing can be tested before.
+/* Walks a graph with as little memory as it takes. Material that was tested before (sacrifice.h) is read once more.
  *
  * Cost:    as eis_mpc_party_walk, and expanding the material.
  * Errors:  EIS_ERR_PROTOCOL also for corrections that do not fit; the others as above. *run is zeroed. */

@@ -4,14 +4,15 @@
  * noticed or not depending on data would learn of them by the abort; with these tests every lie of the kinds below ends
  * the session whatever the data are.
  *
- *   MACs      one random combination of masks and derived values, opened under a spare mask
- *   products  of masks in PRODUCT and DOT: random combinations of those that share a factor, each pair of factors
- * opened under spare masks, of whose products the dealer gives the sum digits    X^2 = Y for X = <r, E> and Y = <r r,
- * E> says that a vector is one-hot; with the sign q of a highest digit X^2 = q Y and q^2 = 1: X is opened under a spare
- * mask whose square the dealer gives matrices  l_W l by Freivalds' test, one random combination for all products of a
- * node tags      of the load: a product with public random numbers under a spare mask parts     level 2: the mask of
- * whatever is truncated or compared is dealt again, two bits at a time; what was dealt for the truncation or the
- * comparison must be the sums of those
+ * - MACs: one random combination of masks and derived values, opened under a spare mask.
+ * - Products of masks in PRODUCT and DOT: random combinations of those that share a factor, each pair of factors opened
+ *   under spare masks, of whose products the dealer gives the sum.
+ * - Digits: X^2 = Y for X = <r, E> and Y = <r r, E> says that a vector is one-hot; with the sign q of a highest digit
+ *   X^2 = q Y and q^2 = 1. X is opened under a spare mask whose square the dealer gives.
+ * - Matrices: l_W l by Freivalds' test, one random combination for all products of a node.
+ * - Tags of the load: a product with public random numbers under a spare mask.
+ * - Parts, at level 2: the mask of whatever is truncated or compared is dealt again, two bits at a time; what was dealt
+ *   for the truncation or the comparison must be the sums of those.
  *
  * and of inputs, where it is their owner who could lie: rows are one-hot, words are bits, the same way as digits.
  *
