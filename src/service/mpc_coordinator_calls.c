@@ -179,6 +179,7 @@ static eis_status create(eis_coordinator_session **session, char text[TEXT_BYTES
 
     EIS_TRY(eis_coordinator_read_create(&request, message));
     EIS_TRY(choose_model(&model, c, &request));
+    EIS_ASSERT(model != NULL);
     EIS_TRY(eis_coordinator_session_open(session, c, &request, model, &peer));
     other = strcmp(request.ring, "2^64") == 0;
     snprintf(text, TEXT_BYTES, "%u parties are linked; computes modulo " FIELD_NAME "%s", model->session->party_count,
