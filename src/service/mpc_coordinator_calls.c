@@ -173,7 +173,7 @@ static eis_status create(eis_coordinator_session **session, char text[TEXT_BYTES
 {
     eis_status st = EIS_OK;
     eis_coordinator_request request;
-    const eis_mpc_coordinator_model *model;
+    const eis_mpc_coordinator_model *model = NULL;
     const eis_coordinator_peer peer = peer_of(call);
     bool other;
 

@@ -336,6 +336,7 @@ static eis_status serve_coordinator(eis_triple_service *service, eis_stream *str
     }
     EIS_TRY(eis_mpc_open_frame(&r, &frame, EIS_MPC_MESSAGE_CREATE, 0));
     EIS_TRY(create(&d, service, &r, pin));
+    EIS_ASSERT(d != NULL);
     EIS_TRY(eis_mpc_send(stream, EIS_MPC_MESSAGE_CREATED, d->number, NULL, NULL, 0));
     do {
         EIS_TRY(eis_net_stream_recv(&frame, stream, WAIT_FOREVER));
