@@ -34,14 +34,14 @@ struct eis_http_request {
     size_t body_bytes, body_capacity;
     size_t announced_bytes; /* Content-Length, 0 where there is none */
     size_t reserved_bytes;  /* by hooks.reserve */
-    size_t thrown_bytes;    /* of a body that is too long */
+    size_t thrown_bytes;    /* of a refused body */
     uint64_t deadline_ns;   /* of the body's last byte */
     eis_status verdict;     /* what was found wrong before the handler */
     char detail[256];
     char allow[EIS_HTTP_ALLOW_BYTES_MAX]; /* methods of this path, for 405 */
-    bool has_body, wants_close;
-    void *owner;          /* set by hooks.admit */
-    eis_http_reply reply; /* what admission has put into it already */
+    bool has_body, framed, wants_close;   /* framed: where the body ends is clear, and within the limit */
+    void *owner;                          /* set by hooks.admit */
+    eis_http_reply reply;                 /* what admission has put into it already */
 };
 
 /* Replaces the body of a reply by the problem+json body of a status. detail and api_version may be NULL.

@@ -165,6 +165,7 @@ eis_status eis_net_http_check_framing(eis_http_request *request, size_t body_byt
     EIS_REQUIRE(length <= body_bytes_max, EIS_ERR_TOO_LARGE, "a body of %" PRIu64 " bytes is above the limit of %zu",
                 length, body_bytes_max);
     request->announced_bytes = (size_t)length;
+    request->framed = true;
 out:
     return st;
 }

@@ -17,11 +17,9 @@
 
 #define BODY_BYTES_MAX_DEFAULT ((size_t)16 << 20)
 #define BODY_BYTES_FIRST       ((size_t)64 << 10)
-#define THROWN_BYTES_MAX                                                                         \
-    ((size_t)1 << 20) /* of a chunked body that is too long, so that the client reads our answer \
-                       */
-#define READ_BYTES_DEFAULT ((size_t)32 << 10)
-#define PRIORITIES         "NORMAL:-VERS-ALL:+VERS-TLS1.3"
+#define THROWN_BYTES_MAX       ((size_t)16 << 20) /* of a refused body, so that the client reads our answer */
+#define READ_BYTES_DEFAULT     ((size_t)32 << 10)
+#define PRIORITIES             "NORMAL:-VERS-ALL:+VERS-TLS1.3"
 
 struct eis_http_server {
     eis_http_config config; /* the spans are empty; what they held is below */
@@ -175,7 +173,7 @@ static void note_verdict(eis_http_request *r, eis_status st)
     snprintf(r->detail, sizeof r->detail, "%s", eis_error_detail());
 }
 
-/* Takes a piece of the body. MHD_NO closes the connection: too slow, or too much after it was too long already. */
+/* Takes a piece of the body. MHD_NO closes the connection: too slow, or too much after it was refused. */
 static enum MHD_Result take_piece(eis_http_server *s, eis_http_request *r, const char *data, size_t bytes)
 {
     eis_status st;
@@ -240,6 +238,14 @@ out:
     return queued;
 }
 
+/* A refused body is read and forgotten before the answer: to hang up on a client that still sends takes the answer from
+ * it, too. Not where nobody knows where it ends, or it is long, or the client waits for our word before it sends it:
+ * then the answer goes out now and the connection ends. */
+static bool is_thrown_away(const eis_http_request *r)
+{
+    return r->framed && r->announced_bytes <= THROWN_BYTES_MAX && eis_net_http_request_header(r, "Expect") == NULL;
+}
+
 static enum MHD_Result handle_event(void *context, struct MHD_Connection *connection, const char *path,
                                     const char *method, const char *version, const char *data, size_t *bytes,
                                     void **state)
@@ -256,9 +262,8 @@ static enum MHD_Result handle_event(void *context, struct MHD_Connection *connec
         count_in_flight(s, 1);
         atomic_fetch_add_explicit(&s->requests, 1, memory_order_relaxed);
         note_verdict(r, judge_headers(s, r));
-        /* A refused body is not read: the answer goes out now and the connection ends. */
         r->wants_close = r->verdict != EIS_OK && r->has_body;
-        return r->wants_close ? answer(s, r) : MHD_YES;
+        return r->wants_close && !is_thrown_away(r) ? answer(s, r) : MHD_YES;
     }
     if (*bytes == 0) return answer(s, r);
     result = take_piece(s, r, data, *bytes);

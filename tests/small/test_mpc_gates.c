@@ -137,7 +137,9 @@ static void truncate_all(void (*after_deal)(mpc_world *w))
             down |= (double)c.out[i] == floor(exact);
             up |= (double)c.out[i] == floor(exact) + 1;
         }
-        assert_true(down == (after_deal == NULL) && up); /* as if the mask were p, the last one rounds up */
+        /* Under the mask 0 all values round one way: dealt on purpose, or by chance, which a field so small has often.
+         */
+        if (after_deal != NULL || w.masks.of[0][0] != 0) assert_true(down == (after_deal == NULL) && up);
         mpc_world_clear_walk(&w);
         eis_mpc_graph_clear(&g);
     }

@@ -246,6 +246,43 @@ static void chunked_bodies_pay_as_they_grow(void **state)
     assert_true(atomic_load(&o.peak) > 70000);
 }
 
+/* A client that sends all of its body before it reads, as most do, gets the answer to a refusal. */
+static void refusals_reach_whoever_still_sends(void **state)
+{
+    static char head[300], body[250000];
+    char answer[1000];
+    struct sockaddr_in to = {.sin_family = AF_INET};
+    owner o;
+    int s, length;
+    ssize_t n;
+
+    (void)state;
+    begin(&o);
+    to.sin_port = htons(o.address.port);
+    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    for (int expects = 0; expects < 2; expects++) {
+        s = socket(AF_INET, SOCK_STREAM, 0);
+        assert_int_equal(connect(s, (struct sockaddr *)&to, sizeof to), 0);
+        length = snprintf(head, sizeof head,
+                          "POST /count HTTP/1.1\r\nHost: x\r\nX-Pass: y\r\nContent-Type: text/c\r\n"
+                          "%sContent-Length: %zu\r\n\r\n",
+                          expects ? "Expect: 100-continue\r\n" : "", sizeof body);
+        assert_int_equal(send(s, head, (size_t)length, MSG_NOSIGNAL), length);
+        for (size_t sent = 0; !expects && sent < sizeof body;
+             sent += 50000) { /* the server has long made up its mind */
+            usleep(20000);
+            assert_int_equal(send(s, body, 50000, MSG_NOSIGNAL), 50000);
+        }
+        n = recv(s, answer, sizeof answer - 1, 0);
+        assert_true(n > 0);
+        answer[n] = '\0';
+        assert_non_null(strstr(answer, "HTTP/1.1 415"));
+        close(s);
+    }
+    end(&o);
+    assert_int_equal(atomic_load(&o.peak), 0);
+}
+
 static void a_body_can_change_hands_with_its_price(void **state)
 {
     owner o;
@@ -284,6 +321,7 @@ int main(void)
         cmocka_unit_test(bodies_are_paid_for_before_they_are_read),
         cmocka_unit_test(refusals_come_in_their_order),
         cmocka_unit_test(chunked_bodies_pay_as_they_grow),
+        cmocka_unit_test(refusals_reach_whoever_still_sends),
         cmocka_unit_test(a_body_can_change_hands_with_its_price),
         cmocka_unit_test(head_and_delete_have_routes_of_their_own),
     };
