@@ -73,7 +73,8 @@ static const key keys[] = {
     {"prompt", "plaintext_via_coordinator", WORD, AT(plaintext_prompts), 0, 0, "off|on",
      "on: a coordinator takes prompts as token_ids; it then sees them, and says so in its log"},
     {"net", "round_ms", WHOLE, AT(round_ms), 1, 3600000, "10000",
-     "a party waits this long for another's frame; the coordinator, twice as long for the last answer to a step"},
+     "a party waits this long for another's frame to begin; the coordinator, twice as long for the last answer to a "
+     "step"},
     {"net", "dial_ms", WHOLE, AT(dial_ms), 1, 3600000, "5000", "a party waits this long for links to come up"},
     {"net", "owner_ms", WHOLE, AT(owner_ms), 1, 3600000, "60000",
      "a party waits this long for weights and prompts from their owners"},
