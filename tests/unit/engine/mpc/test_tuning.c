@@ -176,12 +176,12 @@ static void scale_bits(void **state)
     eis_mpc_tuning coarse = usual(), fine = usual();
     (void)state;
 
-    coarse.frac = 12;
+    coarse.frac = 10;
     fine.frac = 18;
-    fine.exp_range = coarse.exp_range = 8; /* 3.4e-4 is cut off, less than a step at 12 bits and a half */
+    fine.exp_range = coarse.exp_range = 8; /* 3.4e-4 is cut off, less than a step at 10 bits and a half */
     fine.exp_degree = coarse.exp_degree = 9;
     assert_true(measure(eis_mpc_exp, exp, -7, 0, 32, false, &coarse).error >
-                1.2 * measure(eis_mpc_exp, exp, -7, 0, 32, false, &fine).error);
+                2 * measure(eis_mpc_exp, exp, -7, 0, 32, false, &fine).error); /* 3.5 to 11 times in 300 runs */
 }
 
 static void lines_per_octave_and_newton_steps(void **state)
