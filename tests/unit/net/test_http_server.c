@@ -211,73 +211,79 @@ static void refusals_come_in_their_order(void **state)
     end(&o);
 }
 
+/* A connection that says what the client above would not. */
+static int dial(const owner *o)
+{
+    const struct sockaddr_in to = {
+        .sin_family = AF_INET, .sin_port = htons(o->address.port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int s = socket(AF_INET, SOCK_STREAM, 0);
+
+    assert_int_equal(connect(s, (const struct sockaddr *)&to, sizeof to), 0);
+    return s;
+}
+
+static void say(int s, const void *bytes, size_t count)
+{
+    assert_int_equal(send(s, bytes, count, MSG_NOSIGNAL), count);
+}
+
+static void expect_answer(int s, const char *part)
+{
+    char answer[1000];
+    ssize_t n = recv(s, answer, sizeof answer - 1, 0);
+
+    assert_true(n > 0);
+    answer[n] = '\0';
+    assert_non_null(strstr(answer, part));
+    close(s);
+}
+
 static void chunked_bodies_pay_as_they_grow(void **state)
 {
-    static char request[400], piece[70010];
-    char answer[1000];
-    struct sockaddr_in to = {.sin_family = AF_INET};
-    ssize_t n;
+    static const char head[] = "POST /count HTTP/1.1\r\nHost: x\r\nX-Pass: y\r\nContent-Type: text/a\r\n"
+                               "Transfer-Encoding: chunked\r\n\r\n";
+    static char piece[70010];
     owner o;
     int s;
 
     (void)state;
     begin(&o);
-    to.sin_port = htons(o.address.port);
-    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    s = socket(AF_INET, SOCK_STREAM, 0);
-    assert_int_equal(connect(s, (struct sockaddr *)&to, sizeof to), 0);
-    n = snprintf(request, sizeof request,
-                 "POST /count HTTP/1.1\r\nHost: x\r\nX-Pass: y\r\nContent-Type: text/a\r\n"
-                 "Transfer-Encoding: chunked\r\n\r\n");
-    assert_int_equal(write(s, request, (size_t)n), n);
+    s = dial(&o);
+    say(s, head, sizeof head - 1);
     memset(piece, 'x', sizeof piece);
     memcpy(piece, "11170\r\n", 7); /* 70000 */
     memcpy(piece + 7 + 70000, "\r\n", 2);
-    for (int i = 0; i < 5; i++)
-        if (send(s, piece, 70009, MSG_NOSIGNAL) != 70009) break;
-    (void)!send(s, "0\r\n\r\n", 5, MSG_NOSIGNAL);
-    n = recv(s, answer, sizeof answer - 1, 0);
-    assert_true(n > 0);
-    answer[n] = '\0';
-    assert_non_null(strstr(answer, "503"));
-    close(s);
+    for (int i = 0; i < 5; i++) say(s, piece, 70009); /* refused, it is still read */
+    say(s, "0\r\n\r\n", 5);
+    expect_answer(s, "HTTP/1.1 503");
     end(&o);
     assert_int_equal(atomic_load(&o.reserved), 0);
     assert_true(atomic_load(&o.peak) > 70000);
 }
 
-/* A client that sends all of its body before it reads, as most do, gets the answer to a refusal. */
+/* A client that sends all of its body before it reads, as most do, gets the answer to a refusal; one that waits for our
+ * word gets it before it has sent any. */
 static void refusals_reach_whoever_still_sends(void **state)
 {
-    static char head[300], body[250000];
-    char answer[1000];
-    struct sockaddr_in to = {.sin_family = AF_INET};
+    static const char body[250000];
+    char head[300];
     owner o;
-    int s, length;
-    ssize_t n;
+    int s;
 
     (void)state;
     begin(&o);
-    to.sin_port = htons(o.address.port);
-    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     for (int expects = 0; expects < 2; expects++) {
-        s = socket(AF_INET, SOCK_STREAM, 0);
-        assert_int_equal(connect(s, (struct sockaddr *)&to, sizeof to), 0);
-        length = snprintf(head, sizeof head,
-                          "POST /count HTTP/1.1\r\nHost: x\r\nX-Pass: y\r\nContent-Type: text/c\r\n"
-                          "%sContent-Length: %zu\r\n\r\n",
-                          expects ? "Expect: 100-continue\r\n" : "", sizeof body);
-        assert_int_equal(send(s, head, (size_t)length, MSG_NOSIGNAL), length);
-        for (size_t sent = 0; !expects && sent < sizeof body;
-             sent += 50000) { /* the server has long made up its mind */
-            usleep(20000);
-            assert_int_equal(send(s, body, 50000, MSG_NOSIGNAL), 50000);
+        int length = snprintf(head, sizeof head,
+                              "POST /count HTTP/1.1\r\nHost: x\r\nX-Pass: y\r\nContent-Type: text/c\r\n"
+                              "%sContent-Length: %zu\r\n\r\n",
+                              expects ? "Expect: 100-continue\r\n" : "", sizeof body);
+        s = dial(&o);
+        say(s, head, (size_t)length);
+        for (size_t sent = 0; !expects && sent < sizeof body; sent += 50000) {
+            usleep(20000); /* the server has long made up its mind */
+            say(s, body, 50000);
         }
-        n = recv(s, answer, sizeof answer - 1, 0);
-        assert_true(n > 0);
-        answer[n] = '\0';
-        assert_non_null(strstr(answer, "HTTP/1.1 415"));
-        close(s);
+        expect_answer(s, "HTTP/1.1 415");
     }
     end(&o);
     assert_int_equal(atomic_load(&o.peak), 0);
